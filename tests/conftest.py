@@ -1,0 +1,33 @@
+"""What many tests share: real data if there, a tiny checkpoint made on the spot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from emstream.broker import running_broker
+from emstream.connection import connect
+
+DATA = Path(os.environ.get("EMSTREAM_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real_mitochondria() -> Path:
+    """The labelled SBEM sections; tests that need them are skipped where they are not."""
+    folder = DATA / "mitochondria_sbem"
+    if not folder.is_dir():
+        pytest.skip("the real labelled sections (mitochondria_sbem) are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
+    """A client of a real broker on a unix socket."""
+    with running_broker(tmp_path_factory.mktemp("broker")) as running:
+        client = connect(running.url)
+        yield client
+        client.close()
