@@ -1,0 +1,5 @@
+"""`python -m emstream` is the command `emstream`."""
+
+from emstream.cli import main
+
+main()

@@ -1,0 +1,50 @@
+"""A worker's sign of life: <data>/run/<queue>.<name>.alive, touched every second by the worker's main process.
+
+It tells health checks which kinds of workers there are, without asking the broker.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emstream.settings import Settings
+
+EVERY_S = 1.0
+SUFFIX = ".alive"
+
+
+def worker_name(settings: Settings) -> str:
+    """Return the name under which this process holds leases."""
+    return settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
+
+
+def beat_folder(settings: Settings) -> Path:
+    """Return the folder of the signs of life."""
+    return settings.data / "run"
+
+
+@contextmanager
+def beating(settings: Settings, queue: str) -> Iterator[None]:
+    """Give signs of life for as long as the context lasts."""
+    path = beat_folder(settings) / f"{queue}.{worker_name(settings)}{SUFFIX}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_over = threading.Event()
+
+    def beat() -> None:
+        while not is_over.is_set():
+            path.touch()
+            is_over.wait(EVERY_S)
+
+    thread = threading.Thread(target=beat, name="beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+        path.unlink(missing_ok=True)

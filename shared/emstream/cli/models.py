@@ -1,0 +1,32 @@
+"""`emstream models`: what comes with emstream, and what a checkpoint says of itself."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from emstream.cli.app import app, say, start
+from emstream.cli.options import VERBOSE
+from emstream.recipes import MODELS, shipped_books
+
+
+@app.command()
+def models(
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    verbose: bool = VERBOSE,
+) -> None:
+    """List the objects that can be found, with their recipes and how well they do."""
+    settings = start(verbose)
+    folder = settings.models or MODELS
+    books = shipped_books(folder)
+    if as_json:
+        say(json.dumps({name: book.model_dump() for name, book in books.items()}))
+        return
+    for name, book in books.items():
+        say(name)
+        for quality in ("fast", "balanced", "accurate"):
+            recipe = getattr(book, quality)
+            say(f"  {quality:9} {', '.join(recipe.checkpoints)}; {recipe.variants} variants, {recipe.halo} halo, "
+                f"threshold {recipe.threshold:.2f}. {recipe.measured}")  # fmt: skip
+    say(f"Cards and licences: {folder}")

@@ -1,0 +1,59 @@
+"""`emstream train`: labelled sections in, a checkpoint out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from emstream.checkpoint import NetworkName
+from emstream.cli.app import app, say, start
+from emstream.errors import EngineUnavailable
+from emstream.processor import limit_instructions
+
+
+@app.command()
+def train(
+    data: Path = typer.Argument(..., help="JSON file that lists the labelled stacks (see README)."),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder for the curve, the state and the checkpoint."),
+    object_name: str = typer.Option("mitochondria", "--object", help="Name of what is labelled."),
+    name: str = typer.Option(None, help="Name of the checkpoint. Default: made of object, network and sections."),
+    minutes: float = typer.Option(60, min=0.1, help="Time budget, turned into steps after warm-up."),
+    steps: int = typer.Option(None, min=1, help="Number of steps, in place of a time budget."),
+    network: NetworkName = typer.Option("MultiResUNet", help="DeepEM3D: larger and slower, sees further."),
+    sections: int = typer.Option(3, help="Sections seen at once: 1, 3 or 5."),
+    width: float = typer.Option(1.0, min=0.1, max=2, help="Width of the network; 1 = the paper's."),
+    reduction: int = typer.Option(1, help="Work at 1/1, 1/2 or 1/4 of the resolution."),
+    batch: int = typer.Option(4, min=1, help="Patches in a step."),
+    patch: int = typer.Option(512, min=64, help="Side of a patch in pixels."),
+    start_from: Path = typer.Option(None, "--from", help="Start from a checkpoint of the same network."),
+    learning_rate: float = typer.Option(2e-3, min=1e-6, max=1, help="Largest learning rate; a tenth for fine-tuning."),
+    compiled: bool = typer.Option(False, "--compile", help="Use torch.compile: slower start, faster steps."),
+    seed: int = typer.Option(1, help="Decides what each step draws."),
+) -> None:
+    """Train a network and write a checkpoint. Run again, it goes on where it was."""
+    limit_instructions(start(True).amx)
+    try:
+        from services.training.command import Order, train_checkpoint
+    except ImportError as error:
+        raise EngineUnavailable(f"training is not installed ({error}): pip install 'emstream[train]'") from error
+    from services.training.train import TrainingSettings
+
+    settings = TrainingSettings(
+        object_name=object_name,
+        network=network,
+        sections=sections,
+        width=width,
+        reduction=reduction,
+        patch=patch,
+        batch=batch,
+        minutes=minutes,
+        steps=steps,
+        seed=seed,
+        learning_rate=learning_rate,
+        start_from=None if start_from is None else str(start_from),
+        use_compile=compiled,
+    )
+    default = f"{object_name}-{network.lower()}-{sections}fm"
+    path = train_checkpoint(Order(data, output, name or default, settings))
+    say(f"checkpoint: {path}")

@@ -1,0 +1,271 @@
+"""The service from Python: submit stacks, wait, fetch masks.
+
+    with Client() as client:
+        [job] = client.submit("sections/", {"quality": "fast"})
+        client.wait(job.id)
+        client.fetch(job.id, "out/")
+
+Requests that fail on the way are repeated for `patience_s` seconds, files go on where they were. Refusals of the
+service become the errors of `emstream.errors`, with its sentence.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+from emstream.address import find_service
+from emstream.download import OnBytes, download
+from emstream.errors import EmstreamError, InputUnreadable, JobNotFound, ServiceUnavailable, UploadConflict, UsageError
+from emstream.exports import FORMATS
+from emstream.refusals import retry_after_s
+from emstream.replies import Job, Jobs
+from emstream.samples import Sample, plan_samples
+from emstream.upload import upload
+from emstream.wire import Wire
+
+FIRST_POLL_S = 0.2
+MAX_POLL_S = 2.0
+
+OnSent = Callable[[int, int], None]
+"""Called with the bytes that have arrived and those in all."""
+OnJob = Callable[[Job], None]
+
+
+class Client:
+    """One service. A context manager; threads may share it."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        patience_s: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """url, key: default EMSTREAM_URL and EMSTREAM_KEY, then the `emstream serve` that runs on this machine.
+
+        Raises ServiceUnavailable if no service is known.
+        """
+        self._wire = Wire(find_service(url, key), patience_s, transport)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._wire.close()
+
+    @property
+    def url(self) -> str:
+        """The service's address."""
+        return self._wire.address.url
+
+    def submit(
+        self,
+        paths: str | Path | Iterable[str | Path],
+        settings: Mapping[str, object] | None = None,
+        on_progress: OnSent = lambda done, total: None,
+        name: str | None = None,
+        on_created: OnJob = lambda job: None,
+    ) -> list[Job]:
+        """Send stacks and start their jobs; see `samples.plan_samples` for what makes a job.
+
+        settings: as in POST /v1/jobs, such as {"objects": ["mitochondria"], "voxel_size_nm": [50, 5.5, 5.5]}.
+        name: of the job, if it is one. on_created: called before a job's files are sent. A job whose upload is refused
+        is deleted; the earlier ones stay. Raises what a refusal means, InputUnreadable, ServiceUnavailable.
+        """
+        given = [paths] if isinstance(paths, str | Path) else list(paths)
+        samples = plan_samples(Path(path) for path in given)
+        if name is not None and len(samples) > 1:
+            raise UsageError(f"a name is for one job, but the input makes {len(samples)}: leave the name out")
+        sent = _Sent(on_progress, sum(sample.size for sample in samples))
+        jobs = []
+        for sample in samples:
+            job = self.create(sample, settings, name)
+            on_created(job)
+            jobs.append(self._fill(job, sample, sent))
+        return jobs
+
+    def create(self, sample: Sample, settings: Mapping[str, object] | None = None, name: str | None = None) -> Job:
+        """Make a job that waits for the files of a sample."""
+        body = {
+            "name": sample.name if name is None else name,
+            "settings": dict(settings or {}),
+            "files": [{"name": file.name, "size": file.size} for file in sample.files],
+        }
+        headers = {"Idempotency-Key": uuid.uuid4().hex}  # so that a repeated request makes no second job
+        return self._only(self._wire.ask("POST", "/v1/jobs", json=body, headers=headers))
+
+    def resume(self, job_id: str, path: str | Path, on_progress: OnSent = lambda done, total: None) -> Job:
+        """Send what is missing of an upload that was interrupted, and start its job."""
+        samples = plan_samples([Path(path)])
+        job = self.job(job_id)
+        if len(samples) != 1 or {f.name for f in samples[0].files} != {f.name for f in job.files}:
+            raise InputUnreadable(
+                f"{path} has not the files that job {job_id} waits for: give the folder it began with"
+            )
+        return self._send(job, samples[0], _Sent(on_progress, samples[0].size))
+
+    def job(self, job_id: str) -> Job:
+        """Return a job as it stands. Raises JobNotFound."""
+        return _job(self._wire.ask("GET", _path(job_id)))
+
+    def jobs(self, limit: int | None = None, after: str | None = None) -> list[Job]:
+        """Return the jobs, newest first; after: the last id of the list before."""
+        params: dict[str, str | int] = {}
+        if limit is not None:
+            params["limit"] = limit
+        if after is not None:
+            params["after"] = after
+        return list(Jobs.model_validate(self._wire.ask("GET", "/v1/jobs", params=params).json()).jobs)
+
+    def wait(self, job_id: str, on_progress: OnJob = lambda job: None, timeout_s: float | None = None) -> Job:
+        """Return the job once it is over, however it ended. Raises ServiceUnavailable after `timeout_s`."""
+        began, pause_s = time.monotonic(), FIRST_POLL_S
+        while True:
+            answer = self._wire.ask("GET", _path(job_id))
+            job = _job(answer)
+            on_progress(job)
+            if job.is_over:
+                return job
+            if timeout_s is not None and time.monotonic() - began > timeout_s:
+                raise ServiceUnavailable(
+                    f"job {job_id} is still {job.state} after {timeout_s:g} s: it goes on; ask later"
+                )
+            time.sleep(min(pause_s, retry_after_s(answer) or MAX_POLL_S))
+            pause_s = min(2 * pause_s, MAX_POLL_S)
+
+    def fetch(
+        self,
+        job_id: str,
+        folder: str | Path,
+        formats: Sequence[str] = ("h5",),
+        on_progress: OnBytes = lambda done, total: None,
+    ) -> list[Path]:
+        """Write a job's files into a folder and return their paths.
+
+        h5: mask.h5; tiff: <object>.tif; png: <object>_png.zip; always report.json and overlay.png. Waits for files that
+        are still being made. Raises UsageError for an unknown format, UploadConflict if the job is not done.
+        """
+        unknown = [name for name in formats if name not in FORMATS]
+        if unknown:
+            raise UsageError(f"the format must be one of {', '.join(FORMATS)}, got {', '.join(unknown)}")
+        folder, job = Path(folder), self.job(job_id)
+        if not job.has_result:
+            raise UploadConflict(f"job {job_id} is {job.state} and has no masks to fetch: wait until it is completed")
+        for format_name, name, file_name in _files(formats, job.objects):
+            params: dict[str, str | int] = {"format": format_name, **({"object": name} if name else {})}
+            download(self._wire, f"{_path(job_id)}/mask", params, folder / file_name, on_progress)
+        paths = [folder / file_name for _, _, file_name in _files(formats, job.objects)]
+        for part, file_name in (("report", "report.json"), ("overlay", "overlay.png")):
+            with suppress(JobNotFound):  # a job without an overlay
+                download(self._wire, f"{_path(job_id)}/{part}", {}, folder / file_name, on_progress)
+                paths.append(folder / file_name)
+        return paths
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job; what is done of it stays."""
+        return _job(self._wire.ask("POST", f"{_path(job_id)}/cancel"))
+
+    def retry(self, job_id: str) -> Job:
+        """Do what failed of a job again."""
+        return _job(self._wire.ask("POST", f"{_path(job_id)}/retry", is_repeatable=False))
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job with its files."""
+        self._wire.ask("DELETE", _path(job_id), is_repeatable=False)
+
+    def timeline(self, job_ids: Iterable[str] | None = None, since: float | None = None) -> dict[str, object]:
+        """Return which kind of worker worked on which sample, when: {"lanes": {stage: [...]}}."""
+        params: dict[str, str | int] = {}
+        if job_ids is not None:
+            params["jobs"] = ",".join(job_ids)
+        if since is not None:
+            params["since"] = repr(since)
+        answer: dict[str, object] = self._wire.ask("GET", "/v1/timeline", params=params).json()
+        return answer
+
+    def _fill(self, job: Job, sample: Sample, sent: _Sent) -> Job:
+        """Send and start a new job, or delete it: nobody would go on with it. Kept if the service went away."""
+        try:
+            return self._send(job, sample, sent)
+        except ServiceUnavailable as error:
+            raise ServiceUnavailable(
+                f"{error}. Job {job.id} waits for the rest of its files (emstream submit ... --resume {job.id})"
+            ) from error
+        except EmstreamError:
+            with suppress(EmstreamError):
+                self.delete(job.id)
+            raise
+
+    def _send(self, job: Job, sample: Sample, sent: _Sent) -> Job:
+        known = {file.name: file for file in job.files}
+        for file in sample.files:
+            state = known.get(file.name)
+            if state is None or state.sha256 is None:
+                upload(self._wire, job.id, file, 0 if state is None else state.received, sent)
+            sent.finish(file.size)
+        return self._start(job.id)
+
+    def _start(self, job_id: str) -> Job:
+        """Start a job; if an answer was lost on the way, it may be started already."""
+        try:
+            return _job(self._wire.ask("POST", f"{_path(job_id)}/start"))
+        except UploadConflict:
+            job = self.job(job_id)
+            if job.state == "uploading":
+                raise
+            return job
+
+    def _only(self, answer: httpx.Response) -> Job:
+        [job] = Jobs.model_validate(answer.json()).jobs
+        return job
+
+
+class _Sent:
+    """Counts the bytes of several files for one progress."""
+
+    def __init__(self, on_progress: OnSent, total: int) -> None:
+        self._on_progress, self._total, self._before = on_progress, total, 0
+
+    def __call__(self, received: int) -> None:
+        """The service has so many bytes of the file at hand."""
+        self._on_progress(self._before + received, self._total)
+
+    def finish(self, size: int) -> None:
+        """The file at hand is there."""
+        self._before += size
+        self(0)
+
+
+def _path(job_id: str) -> str:
+    if not job_id.isalnum():
+        raise JobNotFound(f"a job's id has letters and digits only, got {job_id!r}: see `emstream status`")
+    return f"/v1/jobs/{job_id}"
+
+
+def _job(answer: httpx.Response) -> Job:
+    return Job.model_validate(answer.json())
+
+
+def _files(formats: Sequence[str], objects: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return (format, object, file name) for each file to fetch."""
+    files = [("h5", "", "mask.h5")] if "h5" in formats else []
+    for name in objects:
+        if "tiff" in formats:
+            files.append(("tiff", name, f"{name}.tif"))
+        if "png" in formats:
+            files.append(("png", name, f"{name}_png.zip"))
+    return files

@@ -1,0 +1,87 @@
+"""Connections to the broker, and the broker's address in the two spellings that its clients want."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, quote, urlsplit
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from emstream.errors import BrokerUnavailable
+
+TIMEOUT_S = 5
+HEALTH_CHECK_S = 10
+SCHEMES = ("redis", "rediss", "unix")
+
+
+def connect(url: str) -> redis.Redis:
+    """Return a client of the broker at `url` that has answered once.
+
+    url: redis://, rediss:// or unix://. Answers are bytes. A call that meets a dropped connection is tried three more
+    times within a second, and raises redis.RedisError after that. Raises BrokerUnavailable.
+    """
+    client = make_client(url)
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        client.close()
+        raise BrokerUnavailable(
+            f"the broker at {without_password(url)} does not answer ({error}): "
+            "start it, or correct EMSTREAM_REDIS_URL, or unset that for a broker of our own"
+        ) from error
+    return client
+
+
+def make_client(url: str) -> redis.Redis:
+    """Return a client that connects at its first call. Raises BrokerUnavailable for what is no broker's address."""
+    if urlsplit(url).scheme not in SCHEMES:
+        raise BrokerUnavailable(
+            f"EMSTREAM_REDIS_URL must begin with redis://, rediss:// or unix://, got {without_password(url)!r}"
+        )
+    try:
+        return redis.Redis.from_url(
+            url,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            health_check_interval=HEALTH_CHECK_S,
+            retry=Retry(ExponentialBackoff(cap=0.4, base=0.05), 3),
+        )
+    except ValueError as error:
+        raise BrokerUnavailable(f"EMSTREAM_REDIS_URL is {without_password(url)!r}: {error}") from error
+
+
+def url_for_celery(url: str) -> str:
+    """Return the address as kombu spells it; only Unix sockets differ.
+
+    >>> url_for_celery("unix:///tmp/a/broker.sock?db=2")
+    'redis+socket:///tmp/a/broker.sock?virtual_host=2'
+    >>> url_for_celery("redis://localhost:6379/0")
+    'redis://localhost:6379/0'
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={database}"
+
+
+def url_of_socket(path: str) -> str:
+    """Return the address of a Unix socket.
+
+    >>> url_of_socket("/tmp/a b/broker.sock")
+    'unix:///tmp/a%20b/broker.sock?db=0'
+    """
+    return f"unix://{quote(path)}?db=0"
+
+
+def without_password(url: str) -> str:
+    """Return the address as it may be shown.
+
+    >>> without_password("redis://user:secret@host:6379/0")
+    'redis://user:***@host:6379/0'
+    """
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return parts._replace(netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}").geturl()

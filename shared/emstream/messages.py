@@ -1,0 +1,64 @@
+"""What travels the queues, and the names of stages: references only, never voxels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from emstream.errors import MessageUnreadable
+
+VERSION = 1
+
+
+class Stage(StrEnum):
+    """The kinds of work, in flow order. `plan` runs on preprocess workers, `finish` on postprocess workers."""
+
+    PLAN = "plan"
+    PREPROCESS = "preprocess"
+    INFERENCE = "inference"
+    POSTPROCESS = "postprocess"
+    FINISH = "finish"
+
+
+QUEUES = {
+    Stage.PLAN: "preprocess",
+    Stage.PREPROCESS: "preprocess",
+    Stage.INFERENCE: "inference",
+    Stage.POSTPROCESS: "postprocess",
+    Stage.FINISH: "postprocess",
+}
+"""Which kind of worker does a stage; also the name of its queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Says that a unit may be ready: the ledger decides. unit: its number within job and stage."""
+
+    stage: Stage
+    job: str
+    unit: int
+
+    def encode(self) -> bytes:
+        """Return the hint as JSON with its version."""
+        return json.dumps({"version": VERSION, **asdict(self)}).encode()
+
+
+def decode(message: bytes) -> Hint:
+    """Return the hint in a message. Raises MessageUnreadable with the message's first bytes.
+
+    >>> decode(Hint(Stage.INFERENCE, "j1", 7).encode()).unit
+    7
+    """
+    try:
+        fields = json.loads(message)
+        if fields["version"] != VERSION:
+            raise ValueError(f"version {fields['version']} is not {VERSION}")
+        return Hint(Stage(fields["stage"]), str(fields["job"]), int(fields["unit"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise MessageUnreadable(f"this is no emstream message ({error}): {message[:200]!r}") from error
+
+
+def last_first(hints: list[Hint]) -> list[Hint]:
+    """Return hints in the order in which to put them before a queue, so that the first one is the first in line."""
+    return sorted(hints, key=lambda hint: (hint.job, hint.unit), reverse=True)

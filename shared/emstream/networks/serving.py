@@ -1,0 +1,48 @@
+"""A network as it is trained and served: grey values in, logits out, working at a reduced resolution if so made."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from emstream.networks.architectures import architecture
+
+GREY_MEAN, GREY_SCALE = 128.0, 64.0
+
+
+class ServedNetwork(nn.Module):
+    """Normalisation, reduction (area mean), then the network; logits at the reduced resolution.
+
+    network: its name, as in a checkpoint's header. Raises SettingsError if there is none of this name.
+    forward: (n, sections, h, w) float 0..255 -> (n, objects, h / reduction, w / reduction).
+    """
+
+    def __init__(
+        self, sections: int, objects: int, width: float, reduction: int, network: str = "MultiResUNet"
+    ) -> None:
+        super().__init__()
+        self.reduction = reduction
+        self.body = architecture(network).make(sections, objects, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = (x - GREY_MEAN) / GREY_SCALE
+        if self.reduction > 1:
+            x = nn.functional.avg_pool2d(x, self.reduction)
+        logits: Tensor = self.body(x)
+        return logits
+
+
+class Probability(nn.Module):
+    """What a checkpoint holds: (n, sections, h, w) uint8 -> probabilities (n, objects, h, w) float32 0..1."""
+
+    def __init__(self, served: ServedNetwork) -> None:
+        super().__init__()
+        self.served = served
+
+    def forward(self, windows: Tensor) -> Tensor:
+        logits = self.served(windows.float()).float()
+        if self.served.reduction > 1:
+            logits = nn.functional.interpolate(
+                logits, scale_factor=self.served.reduction, mode="bilinear", align_corners=False
+            )
+        return torch.sigmoid(logits)

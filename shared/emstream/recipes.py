@@ -1,0 +1,102 @@
+"""Recipes: which checkpoints, variants, halo and threshold find an object, for each quality.
+
+The shipped ones lie in `emstream/models` beside their checkpoints: `<object>.recipe.json` and `<name>.onnx`. Object
+names come from these files and from checkpoints' headers, never from a list in code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emstream.checkpoint import Checkpoint, read_checkpoint
+from emstream.errors import CheckpointDamaged, UnknownObject
+
+MODELS = Path(__file__).parent / "models"
+Quality = Literal["fast", "balanced", "accurate"]
+HaloMode = Literal["fast", "exact"]
+VARIANTS: dict[Quality, Literal[1, 4, 16]] = {"fast": 1, "balanced": 4, "accurate": 16}
+
+
+class Recipe(BaseModel):
+    """How one object is found at one quality. threshold: on the mean probability, 0..1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoints: tuple[str, ...] = Field(min_length=1)
+    variants: Literal[1, 4, 16]
+    halo: HaloMode
+    threshold: float = Field(gt=0, lt=1)
+    measured: str = ""
+
+
+class RecipeBook(BaseModel):
+    """One object's recipes, as stored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    object: str
+    fast: Recipe
+    balanced: Recipe
+    accurate: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A recipe with its checkpoints, read."""
+
+    object: str
+    recipe: Recipe
+    checkpoints: tuple[Checkpoint, ...]
+
+
+def shipped_books(folder: Path = MODELS) -> dict[str, RecipeBook]:
+    """Return the recipes by object name. Raises CheckpointDamaged for a file that is none."""
+    books = {}
+    for path in sorted(folder.glob("*.recipe.json")):
+        try:
+            book = RecipeBook.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise CheckpointDamaged(f"{path} is no recipe: {error}") from error
+        books[book.object] = book
+    return books
+
+
+def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), folder: Path = MODELS) -> list[Choice]:
+    """Return a choice per object: from the user's `own` checkpoints if given, else from the shipped recipes.
+
+    No object named means every object of the own checkpoints, else the first shipped one.
+    Raises UnknownObject naming those that exist.
+    """
+    if own:
+        return _from_own(objects, quality, [read_checkpoint(path) for path in own])
+    books = shipped_books(folder)
+    choices = []
+    for name in objects or list(books)[:1]:
+        if name not in books:
+            raise UnknownObject(
+                f"no recipe finds {name!r}; there are: {', '.join(books) or 'none'}. "
+                "Name one of these, or give --checkpoint"
+            )
+        recipe: Recipe = getattr(books[name], quality)
+        checkpoints = tuple(read_checkpoint(folder / f"{c}.onnx") for c in recipe.checkpoints)
+        choices.append(Choice(name, recipe, checkpoints))
+    return choices
+
+
+def _from_own(objects: Sequence[str], quality: Quality, checkpoints: list[Checkpoint]) -> list[Choice]:
+    known = list(dict.fromkeys(name for c in checkpoints for name in c.header.objects))
+    choices = []
+    for name in objects or known:
+        members = tuple(c for c in checkpoints if name in c.header.objects)
+        if not members:
+            raise UnknownObject(f"none of the checkpoints given finds {name!r}; they find: {', '.join(known)}")
+        threshold = sum(c.header.threshold for c in members) / len(members)
+        names = tuple(c.header.name for c in members)
+        recipe = Recipe(checkpoints=names, variants=VARIANTS[quality], halo="fast", threshold=threshold)
+        choices.append(Choice(name, recipe, members))
+    return choices

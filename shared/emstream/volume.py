@@ -1,0 +1,264 @@
+"""Files of voxels: one writer per file, published by link, and planes stored in (1, 512, 512) chunks.
+
+A file is written under a temporary name, flushed to disk, and linked to its final name: the first one published wins
+and never changes; a final name means done. Compressed chunks are encoded and decoded by imagecodecs outside of h5py's
+lock, through h5py's direct chunk calls. Axes are (z, y, x), values uint8.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from emstream.errors import DiskFull, ShapeError, VolumeDamaged
+from emstream.geometry import Box, pyramid_levels
+
+UINT8 = NDArray[np.uint8]
+CHUNK = 512
+ZSTD_FILTER = 32015  # registered HDF5 filter number
+ZSTD_LEVEL = 3
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_IN_TEXT = rf"errno = ({errno.ENOSPC}|{errno.EDQUOT})\b"
+_counter = itertools.count()
+
+
+@contextmanager
+def disk_full_named(path: Path) -> Iterator[None]:
+    """Turn "no space left" into DiskFull with the place and what to do."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        # HDF5 reports the number in its message only; h5py makes a RuntimeError of a failed close
+        if getattr(error, "errno", None) in _FULL or re.search(_FULL_IN_TEXT, str(error)):
+            raise DiskFull(
+                f"no space is left on the disk of {path.parent}: free some, then run the same command again; "
+                "what is done is kept"
+            ) from error
+        raise
+
+
+@contextmanager
+def publishing(final: Path) -> Iterator[Path]:
+    """Give a temporary path to write; on success sync it and link it to `final`, unless `final` exists already.
+
+    Raises DiskFull. A failed or killed writer leaves nothing under the final name.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    part = final.with_name(f".{final.name}.{os.getpid()}-{next(_counter)}.part")
+    try:
+        with disk_full_named(final):
+            yield part
+            _sync(part)
+            _link(part, final)
+            _sync(final.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _link(part: Path, final: Path) -> None:
+    try:
+        os.link(part, final)
+    except FileExistsError:
+        return  # another writer was first: its bytes stay
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
+            raise
+        os.rename(part, final)  # file systems without hard links
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(final: Path, content: bytes) -> None:
+    """Replace `final` by `content` in one step. For job.json and reports, which do change."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    part = final.with_name(f".{final.name}.{os.getpid()}-{next(_counter)}.part")
+    try:
+        with disk_full_named(final):
+            part.write_bytes(content)
+            _sync(part)
+            part.replace(final)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open a published file for reading. Raises VolumeDamaged if it is not whole."""
+    try:
+        file = h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise VolumeDamaged(f"{path} cannot be read ({error}): delete it and run the same command again") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def created(part: Path) -> Iterator[h5py.File]:
+    """Create an HDF5 file at a temporary path; once closed, it is opened again to see that it is whole."""
+    with h5py.File(part, "w", locking=False, libver="v110") as file:
+        yield file
+    with opened(part):
+        pass
+
+
+class Planes:
+    """A uint8 data set (z, y, x) in (1, 512, 512) chunks, plain or compressed, read and written by whole planes.
+
+    Largest array held: one plane.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, codec: str) -> None:
+        self.dataset = dataset
+        self.codec = codec
+
+    @classmethod
+    def create(cls, group: h5py.Group, name: str, shape: tuple[int, int, int], codec: str = "none") -> Planes:
+        """Create the data set. codec: "none", "zstd" (inside the house), or "gzip" (opens anywhere)."""
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_obj_track_times(False)  # the same job gives the same bytes
+        properties.set_chunk((1, min(CHUNK, shape[1]), min(CHUNK, shape[2])))
+        if codec == "zstd":
+            properties.set_filter(ZSTD_FILTER, h5py.h5z.FLAG_OPTIONAL, (ZSTD_LEVEL,))
+        elif codec == "gzip":
+            properties.set_deflate(1)
+        properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER if codec == "none" else h5py.h5d.FILL_TIME_ALLOC)
+        parent, _, leaf = name.rpartition("/")
+        target = group.require_group(parent) if parent else group
+        space = h5py.h5s.create_simple(shape)
+        identifier = h5py.h5d.create(target.id, leaf.encode(), h5py.h5t.NATIVE_UINT8, space, properties)
+        return cls(h5py.Dataset(identifier), codec)
+
+    @classmethod
+    def open(cls, group: h5py.Group, name: str) -> Planes:
+        """Open a data set that `create` made. Raises VolumeDamaged if it is not there."""
+        if name not in group:
+            raise VolumeDamaged(f"{group.file.filename} has no {name}: delete the file and run the same command again")
+        dataset = group[name]
+        properties = dataset.id.get_create_plist()
+        filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+        return cls(dataset, {ZSTD_FILTER: "zstd", 1: "gzip"}[filters[0]] if filters else "none")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(z, y, x)."""
+        z, y, x = self.dataset.shape
+        return z, y, x
+
+    def write(self, z: int, plane: UINT8) -> None:
+        """Write plane (y, x) at z."""
+        if plane.shape != self.shape[1:]:
+            raise ShapeError(f"plane {plane.shape} does not fit data set {self.shape}")
+        if self.codec == "none":
+            self.dataset[z] = plane
+            return
+        for y, x in self._corners(0, self.shape[1], 0, self.shape[2]):
+            chunk = self._padded(plane[y : y + CHUNK, x : x + CHUNK])
+            self.dataset.id.write_direct_chunk((z, y, x), _ENCODERS[self.codec](chunk))
+
+    def read(self, z: int) -> UINT8:
+        """Return plane (y, x) at z."""
+        plane: UINT8 = self.read_box(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
+        return plane
+
+    def read_box(self, box: Box) -> UINT8:
+        """Return the voxels of `box` (z, y, x)."""
+        if self.codec == "none":
+            return np.asarray(self.dataset[box.slices], np.uint8)
+        values = np.empty(box.shape, np.uint8)
+        (z0, y0, x0), (z1, y1, x1) = box.start, box.stop
+        for z in range(z0, z1):
+            for y, x in self._corners(y0, y1, x0, x1):
+                chunk = self._read_chunk(z, y, x)
+                top, left, bottom, right = max(y, y0), max(x, x0), min(y + CHUNK, y1), min(x + CHUNK, x1)
+                values[z - z0, top - y0 : bottom - y0, left - x0 : right - x0] = chunk[
+                    top - y : bottom - y, left - x : right - x
+                ]
+        return values
+
+    def _corners(self, y0: int, y1: int, x0: int, x1: int) -> Iterator[tuple[int, int]]:
+        rows = range(y0 // CHUNK * CHUNK, y1, CHUNK)
+        return itertools.product(rows, range(x0 // CHUNK * CHUNK, x1, CHUNK))
+
+    def _padded(self, values: UINT8) -> UINT8:
+        height, width = self.dataset.chunks[1:]
+        if values.shape == (height, width):
+            return np.ascontiguousarray(values)
+        chunk = np.zeros((height, width), np.uint8)
+        chunk[: values.shape[0], : values.shape[1]] = values
+        return chunk
+
+    def _read_chunk(self, z: int, y: int, x: int) -> UINT8:
+        try:
+            _, content = self.dataset.id.read_direct_chunk((z, y, x))
+            decoded = _DECODERS[self.codec](content)
+        except (OSError, RuntimeError) as error:  # RuntimeError: h5py's for a chunk that was never written
+            raise VolumeDamaged(f"{self.dataset.file.filename} is damaged at {(z, y, x)}: {error}") from error
+        return np.frombuffer(decoded, np.uint8).reshape(self.dataset.chunks[1:])
+
+
+_ENCODERS: dict[str, Callable[[UINT8], bytes]] = {
+    "zstd": lambda chunk: bytes(imagecodecs.zstd_encode(chunk.tobytes(), level=ZSTD_LEVEL)),
+    "gzip": lambda chunk: bytes(imagecodecs.zlib_encode(chunk.tobytes(), level=1)),
+}
+_DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "zstd": lambda content: bytes(imagecodecs.zstd_decode(content)),
+    "gzip": lambda content: bytes(imagecodecs.zlib_decode(content)),
+}
+
+
+class Pyramid:
+    """Planes at full size and halved again and again (2x2 area mean, y and x only) until at most 512 pixels remain."""
+
+    def __init__(self, levels: list[Planes]) -> None:
+        self.levels = levels
+
+    @classmethod
+    def create(cls, group: h5py.Group, name: str, shape: tuple[int, int, int], codec: str = "none") -> Pyramid:
+        """Create `<name>/s0` .. `<name>/sN`."""
+        levels = []
+        depth, height, width = shape
+        for level in range(pyramid_levels((height, width))):
+            levels.append(Planes.create(group, f"{name}/s{level}", (depth, height, width), codec))
+            height, width = -(-height // 2), -(-width // 2)
+        return cls(levels)
+
+    def write(self, z: int, plane: UINT8) -> None:
+        """Write a plane and its reductions."""
+        self.levels[0].write(z, plane)
+        self.reduce(z, plane)
+
+    def reduce(self, z: int, plane: UINT8) -> None:
+        """Write the reductions of a plane that is there already."""
+        for level in self.levels[1:]:
+            plane = halve(plane)
+            level.write(z, plane)
+
+
+def halve(plane: UINT8) -> UINT8:
+    """Return the 2x2 area mean, (ceil(y / 2), ceil(x / 2)) uint8; odd ends average what is there."""
+    return np.asarray(Image.fromarray(plane).reduce(2), np.uint8)
+
+
+def resample(plane: UINT8, size_yx: tuple[int, int], smooth: bool = False) -> UINT8:
+    """Return the plane at another size, anti-aliased: bicubic, or bilinear where `smooth` (probabilities)."""
+    if plane.shape == size_yx:
+        return plane
+    how = Image.Resampling.BILINEAR if smooth else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(plane).resize((size_yx[1], size_yx[0]), how), np.uint8)
