@@ -1,0 +1,1 @@
+"""What runs: each folder is a process; `standalone` joins them on one machine."""

@@ -1,0 +1,1 @@
+"""Preprocess: plan a job, read its stack, clean it, write slabs."""

@@ -1,0 +1,129 @@
+"""From a stack's own grey values to uint8, by one linear range for the whole stack, and the checks on values.
+
+The range is chosen once, from the plan's sample, and never per section: sections keep their brightness relative to
+each other, and slabs cleaned by different workers fit together. uint8 stacks are left as they are unless a stretch is
+asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emstream.errors import NotFinite
+from services.preprocess.reader import Grey
+
+RANGE_PERCENTILES = (0.1, 99.9)
+STRETCH_PERCENTILES = (0.35, 99.65)
+VALUES_PER_SAMPLE = 2**16
+BINARY_VOXELS = 4096
+"""Fewer voxels than this with two values are chance, not a mask."""
+STRIP_VOXELS = 2**22
+"""Conversions go through float in pieces of this many voxels, so that a section is never held as float."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntensityRange:
+    """The grey values of a stack of type `dtype` that become 0 and 255; values beyond are clipped."""
+
+    low: float
+    high: float
+    dtype: np.dtype[np.generic]
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
+            raise ValueError(f"an intensity range must be finite and rise, got {self.low} to {self.high}")
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether values are used as they are."""
+        return self.dtype == np.uint8 and self.low == 0 and self.high == 255
+
+
+def choose_range(
+    samples: Iterable[Grey], dtype: np.dtype[np.generic], contrast_stretch: bool = False
+) -> IntensityRange:
+    """Return the range of a stack from samples of its sections, any shapes, values of `dtype`.
+
+    bool keeps its whole range, and so do bytes (signed ones become v + 128, as IMOD has it) unless `contrast_stretch`
+    asks for percentiles 0.35 and 99.65; other types take percentiles 0.1 and 99.9 (0.35 and 99.65 with the stretch). At
+    most 65536 voxels a sample are looked at.
+    A constant stack gets a range that maps it to 0. Raises NotFinite if no sampled value is finite.
+    """
+    dtype = np.dtype(dtype)
+    if dtype == np.bool_:
+        return IntensityRange(0.0, 1.0, dtype)
+    if dtype.itemsize == 1 and not contrast_stretch:
+        return IntensityRange(-128.0, 127.0, dtype) if dtype.kind == "i" else IntensityRange(0.0, 255.0, dtype)
+    values = _subsample(samples)
+    if values.size == 0:
+        raise NotFinite("no sampled voxel of the stack has a finite value; check the export of the raw data.")
+    low, high = np.percentile(values, STRETCH_PERCENTILES if contrast_stretch else RANGE_PERCENTILES)
+    if low == high:  # nearly constant: rare values must not become black and white
+        low, high = values.min(), values.max()
+    if low == high:
+        high = max(low + 1, np.nextafter(low, np.inf))
+    return IntensityRange(float(low), float(high), dtype)
+
+
+def to_uint8(values: Grey, intensity: IntensityRange) -> NDArray[np.uint8]:
+    """Return values of any shape, of `intensity.dtype` and finite, as uint8: linear, rounded, clipped.
+
+    uint8 under an identity range comes back uncopied; bool becomes 0 and 255.
+    """
+    if intensity.is_identity and values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    contiguous = np.ascontiguousarray(values).reshape(-1)
+    grey = np.empty(contiguous.shape, np.uint8)
+    scale = 255.0 / (intensity.high - intensity.low)
+    for part in _parts(contiguous.size):
+        wide = np.clip(contiguous[part].astype(np.float64), intensity.low, intensity.high)
+        grey[part] = np.rint((wide - intensity.low) * scale)
+    return grey.reshape(values.shape)
+
+
+def check_finite(values: Grey, where: str) -> None:
+    """Raise NotFinite, naming `where` (as "section 12"), if floating values have NaN or infinities."""
+    if values.dtype.kind != "f":
+        return
+    wrong = int(values.size - np.count_nonzero(np.isfinite(values)))
+    if wrong:
+        raise NotFinite(
+            f"{where}: {wrong} of {values.size} voxels are NaN or infinite; every voxel must be a finite number. "
+            "Replace them (for example by 0) and export the stack again."
+        )
+
+
+def is_binary(samples: Iterable[Grey]) -> bool:
+    """Return whether the samples together have exactly two values, over at least 4096 voxels: a mask, not raw data."""
+    found: set[object] = set()
+    voxels = 0
+    for sample in samples:
+        if sample.size == 0:
+            continue
+        low, high = sample.min(), sample.max()
+        found |= {low.item(), high.item()}
+        if len(found) > 2 or np.any((sample != low) & (sample != high)):
+            return False
+        voxels += sample.size
+    return len(found) == 2 and voxels >= BINARY_VOXELS
+
+
+def _subsample(samples: Iterable[Grey]) -> NDArray[np.float64]:
+    """Return finite values at fixed pseudo-random places: even steps could fall on a periodic structure."""
+    random = np.random.default_rng(0)
+    parts = []
+    for sample in samples:
+        flat = sample.reshape(-1)
+        if flat.size > VALUES_PER_SAMPLE:
+            flat = flat[random.integers(0, flat.size, VALUES_PER_SAMPLE)]
+        parts.append(flat[np.isfinite(flat)].astype(np.float64))
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _parts(size: int) -> Iterator[slice]:
+    for start in range(0, size, STRIP_VOXELS):
+        yield slice(start, start + STRIP_VOXELS)

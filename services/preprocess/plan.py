@@ -1,0 +1,182 @@
+"""The plan step: from headers and a bounded sample of sections to everything later steps need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import lcm
+from pathlib import Path
+
+import numpy as np
+
+from emstream.checkpoint import Checkpoint
+from emstream.errors import BinaryInput, UsageError
+from emstream.job import Grid, Member, Plan, Request, Voxel
+from emstream.recipes import Choice
+from services.preprocess.clean import check_finite, choose_range, is_binary
+from services.preprocess.reader import Grey, StackFacts, StackReader
+
+MAX_SAMPLED_SECTIONS = 64
+RESCALE_TOLERANCE = 0.2
+"""Pixel sizes this close to a checkpoint's own are used as they are."""
+MAX_SLAB_SECTIONS = 128
+MAX_RESCALE = 8.0
+"""A pixel size further from the checkpoint's than this is taken for a mistake."""
+
+
+def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) -> Plan:
+    """Return the plan of a job. Reads at most 64 sections, or bands of them.
+
+    Raises BinaryInput, NotFinite, or what reading raises; UsageError for a voxel size that cannot be.
+    """
+    facts = reader.facts
+    samples = list(_sample(reader))
+    warnings = [*facts.warnings]
+    is_constant = len({value for s in samples for value in (s.min(), s.max())}) == 1
+    if is_binary(samples):
+        raise BinaryInput(
+            f"{request.input} has exactly two grey values: it looks like a mask, not like raw data. "
+            "Give the raw sections; to score masks use `emstream evaluate`"
+        )
+    if is_constant:
+        warnings.append("every sampled voxel has the same grey value: the masks will be empty there")
+    intensity = choose_range(samples, facts.dtype, request.contrast_stretch)
+    voxel_size, voxel_source = _voxel_size(request, facts)
+    if voxel_size is None:
+        warnings.append(
+            "the voxel size is not known: sections are used at their own resolution. Give --voxel-size Z,Y,X in "
+            "nanometres to have them rescaled to what the networks were trained on"
+        )
+    grids = _grids(facts, request, choices, voxel_size)
+    warnings += _thickness_warnings(voxel_size, choices)
+    return Plan(
+        shape_zyx=facts.shape_zyx,
+        dtype=str(facts.dtype),
+        source=facts.source,
+        section_names=(facts.names[0], facts.names[-1]) if facts.names else (),
+        voxel_size_nm=voxel_size,
+        voxel_size_source=voxel_source,
+        grey_low=float(intensity.low),
+        grey_high=float(intensity.high),
+        is_constant=is_constant,
+        slab_sections=slab_sections_for(request.slab_sections, facts.section_depth),
+        core_side=request.core_side,
+        variants=request.variants or max(c.recipe.variants for c in choices),
+        grids=grids,
+        thresholds={c.object: request.threshold or c.recipe.threshold for c in choices},
+        warnings=tuple(warnings),
+        offset_zyx=request.region[0] if request.region else (0, 0, 0),
+    )
+
+
+def slab_sections_for(wanted: int, section_depth: int) -> int:
+    """Return a slab depth that cuts no chunk: chunks are then decoded once for their slab, once as a neighbour's halo.
+
+    >>> slab_sections_for(32, 1), slab_sections_for(32, 64), slab_sections_for(32, 15), slab_sections_for(32, 500)
+    (32, 64, 30, 32)
+    """
+    if section_depth <= 1 or section_depth > MAX_SLAB_SECTIONS:
+        return wanted
+    return max(1, round(wanted / section_depth)) * section_depth
+
+
+def _sample(reader: StackReader) -> Iterator[Grey]:
+    depth = reader.facts.shape_zyx[0]
+    count = min(depth, MAX_SAMPLED_SECTIONS)
+    for z in np.unique(np.linspace(0, depth - 1, count).round().astype(int)):
+        values = reader.sample(int(z))
+        check_finite(values, f"section {z}")
+        yield thinned(values)
+
+
+def thinned(values: Grey, most: int = 2**18) -> Grey:
+    """Return at most about `most` evenly spread voxels of (y, x), copied."""
+    step = max(1, int(np.ceil(np.sqrt(values.size / most))))
+    return values[::step, ::step].copy() if min(values.shape) >= step else values.copy()
+
+
+def _voxel_size(request: Request, facts: StackFacts) -> tuple[Voxel | None, str]:
+    if request.voxel_size_nm is not None:
+        if not all(0 < v < 1e6 for v in request.voxel_size_nm):
+            raise UsageError(f"voxel size must be three positive lengths in nm (z, y, x), got {request.voxel_size_nm}")
+        return request.voxel_size_nm, "given by the user"
+    if facts.voxel_size_nm is not None and all(v > 0 for v in facts.voxel_size_nm[1:]):
+        return facts.voxel_size_nm, "read from the input"
+    return None, "not known"
+
+
+def _grids(
+    facts: StackFacts, request: Request, choices: Sequence[Choice], voxel_size: Voxel | None
+) -> tuple[Grid, ...]:
+    """Group the checkpoints by the pixel size that their sections are brought to."""
+    by_target: dict[float | None, dict[str, tuple[Checkpoint, list[str], int]]] = {}
+    for choice in choices:
+        for checkpoint in choice.checkpoints:
+            members = by_target.setdefault(_target(voxel_size, checkpoint), {})
+            mode = request.halo or choice.recipe.halo
+            halo = checkpoint.header.halo_exact if mode == "exact" else checkpoint.header.halo_fast
+            _, objects, known = members.setdefault(checkpoint.sha256, (checkpoint, [], halo))
+            objects.append(choice.object)
+            members[checkpoint.sha256] = (checkpoint, objects, max(halo, known))
+    return tuple(_grid(facts, target, list(m.values()), voxel_size) for target, m in by_target.items())
+
+
+def _target(voxel_size: Voxel | None, checkpoint: Checkpoint) -> float | None:
+    """Return the pixel size to resample to, or None to use sections as they are."""
+    wanted = checkpoint.header.pixel_size_nm
+    if voxel_size is None or wanted is None:
+        return None
+    ratios = [v / wanted for v in voxel_size[1:]]
+    if all(1 - RESCALE_TOLERANCE <= r <= 1 + RESCALE_TOLERANCE for r in ratios):
+        return None
+    if not all(1 / MAX_RESCALE <= r <= MAX_RESCALE for r in ratios):
+        raise UsageError(
+            f"the voxel size {voxel_size} nm is more than {MAX_RESCALE:g} times off the {wanted:g} nm pixels that "
+            f"{checkpoint.header.name} was trained on: correct --voxel-size (z, y, x in nanometres)"
+        )
+    return wanted
+
+
+def _grid(
+    facts: StackFacts,
+    target: float | None,
+    members: list[tuple[Checkpoint, list[str], int]],
+    voxel_size: Voxel | None,
+) -> Grid:
+    _, height, width = facts.shape_zyx
+    size = (height, width)
+    if target is not None and voxel_size is not None:
+        size = max(1, round(height * voxel_size[1] / target)), max(1, round(width * voxel_size[2] / target))
+    alignment = lcm(*(c.header.alignment for c, _, _ in members))
+    halo = -(-max(h for _, _, h in members) // alignment) * alignment
+    return Grid(
+        size_yx=size,
+        pixel_size_nm=target if target is not None else (voxel_size[1] if voxel_size else None),
+        is_resampled=target is not None,
+        halo=halo,
+        alignment=alignment,
+        members=tuple(_member(c, objects) for c, objects, _ in members),
+    )
+
+
+def _member(checkpoint: Checkpoint, objects: list[str]) -> Member:
+    return Member(
+        name=checkpoint.header.name,
+        path=str(Path(checkpoint.path).resolve()),
+        sha256=checkpoint.sha256,
+        sections=checkpoint.header.sections,
+        objects=tuple(objects),
+    )
+
+
+def _thickness_warnings(voxel_size: Voxel | None, choices: Sequence[Choice]) -> list[str]:
+    if voxel_size is None or voxel_size[0] <= 0:
+        return []
+    warnings = []
+    for header in {c.header.name: c.header for choice in choices for c in choice.checkpoints}.values():
+        low, high = header.z_range_nm
+        if header.sections > 1 and not low <= voxel_size[0] <= high:
+            warnings.append(
+                f"sections are {voxel_size[0]:g} nm apart and {header.name} was trained on {low:g} to {high:g} nm: "
+                "check some results by eye"
+            )
+    return warnings

@@ -1,0 +1,60 @@
+"""What a header may claim, and how a decoder's failure is told: the two guards that readers put round their library.
+
+A header is a promise of a stranger: 30 bytes can claim 10^6 x 10^6 pixels. Sizes are therefore compared with fixed
+limits and with the bytes that are really there, before any array is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from emstream.errors import DamagedFile, EmstreamError, TooLarge
+
+SECTION_PIXELS = 2**32  # a section of 65536 x 65536; the largest real ones are near 10^9
+SECTIONS = 1_000_000
+DEFLATE_RATIO = 1100  # deflate, and JPEG of one colour, cannot shrink further than about 1030 to 1
+ANY_RATIO = 100_000  # no ratio is known for other codecs (zstd reaches about 20 000 on a constant stack)
+
+
+def check_claim(name: str, width: int, height: int, claimed_bytes: int, stored_bytes: int, ratio: int) -> None:
+    """Raise TooLarge if a section is beyond the limit, or more bytes than its codec can make of those stored.
+
+    Raises DamagedFile for a section without pixels.
+    """
+    if width < 1 or height < 1:
+        raise DamagedFile(f"{name} claims sections of {width} x {height} pixels. Export it again.")
+    if width * height > SECTION_PIXELS:
+        raise TooLarge(
+            f"{name} claims sections of {width} x {height} pixels; at most {SECTION_PIXELS} pixels are read. "
+            "Cut the sections into parts."
+        )
+    if claimed_bytes > ratio * max(stored_bytes, 1):
+        raise TooLarge(
+            f"{name} claims {width} x {height} pixels but holds only {stored_bytes} bytes for them: "
+            "no codec shrinks this far. The file is damaged or made to exhaust memory; export it again."
+        )
+
+
+@contextmanager
+def decoding(what: str) -> Iterator[None]:
+    """Turn whatever a decoder raises inside the block into DamagedFile naming `what`; our own errors pass.
+
+    Every exception is caught, because on damaged bytes the format libraries raise SyntaxError, struct.error,
+    IndexError, RuntimeError and more, and document none of it. Lack of memory is not damage and passes.
+    """
+    try:
+        yield
+    except (EmstreamError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DamagedFile(
+            f"{what} cannot be decoded ({reason[:200]}). The file is truncated or damaged: copy or export it again."
+        ) from error
+
+
+def check_depth(name: str, sections: int) -> None:
+    """Raise TooLarge if a stack claims more sections than are kept account of."""
+    if sections > SECTIONS:
+        raise TooLarge(f"{name} claims {sections} sections; at most {SECTIONS} are read. Cut the stack into parts.")

@@ -1,0 +1,101 @@
+"""A slab of the stack: read, cleaned to uint8, and written with its halo, pyramid and resampled copies.
+
+Two passes over one file, so that no more than a section or a row of chunks is ever held: first the reader's blocks as
+they come, then section by section the reductions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from emstream.errors import InputUnreadable
+from emstream.geometry import HALO_SECTIONS, Slab
+from emstream.job import HALO, RAW, Plan
+from emstream.volume import Planes, Pyramid, created, opened, publishing, resample
+from services.preprocess.clean import IntensityRange, check_finite, to_uint8
+from services.preprocess.reader import Rows, StackReader
+
+
+def write_slab(reader: StackReader, plan: Plan, slab: Slab, final: Path, above: Path | None) -> None:
+    """Publish the slab's file at `final`.
+
+    above: the file of the slab before, if it is there: its last sections are taken from it, not decoded again.
+    Raises InputUnreadable for damaged sections or an input of another shape than was planned, and DiskFull.
+    """
+    if reader.facts.shape_zyx != plan.shape_zyx:
+        raise InputUnreadable(
+            f"the input has changed since the job was planned (it had {plan.shape_zyx}, now {reader.facts.shape_zyx} "
+            "voxels): put it back, or make a new job (`emstream predict --restart`)"
+        )
+    intensity = IntensityRange(plan.grey_low, plan.grey_high, np.dtype(plan.dtype))
+    with publishing(final) as part, created(part) as file:
+        depth, (height, width) = slab.z_stop - slab.z_start, plan.shape_zyx[1:]
+        pyramid = Pyramid.create(file, "raw", (depth, height, width))
+        raw = pyramid.levels[0]
+        halo = Planes.create(file, HALO, (2 * HALO_SECTIONS, height, width))
+        for rows in reader.blocks(slab.z_start, slab.z_stop):
+            _write_rows(raw, rows, slab.z_start, intensity)
+        _write_halo(halo, reader, raw, slab, intensity, above)
+        _write_reductions(file, pyramid, halo, plan)
+
+
+def _write_rows(raw: Planes, rows: Rows, z_start: int, intensity: IntensityRange) -> None:
+    check_finite(rows.values, f"section {rows.z}")
+    depth, height, _ = rows.values.shape
+    z = rows.z - z_start
+    raw.dataset[z : z + depth, rows.y : rows.y + height] = to_uint8(rows.values, intensity)
+
+
+def _write_halo(
+    halo: Planes, reader: StackReader, raw: Planes, slab: Slab, intensity: IntensityRange, above: Path | None
+) -> None:
+    """Write both sides' halo sections; what must be decoded is read in one go, so deep chunks are decoded once."""
+    for first, sections in ((0, slab.halo_above()), (HALO_SECTIONS, slab.halo_below())):
+        is_inside = slab.z_start <= sections[0] < slab.z_stop
+        if is_inside:
+            planes = {z: raw.read(z - slab.z_start) for z in set(sections)}
+        else:
+            planes = _last_sections(above, slab, sections) if first == 0 else {}
+        if not planes:
+            for rows in reader.blocks(sections[0], sections[-1] + 1):
+                _write_rows(halo, rows, sections[0] - first, intensity)
+            planes = {z: halo.read(first + z - sections[0]) for z in set(sections)}
+        for position, z in enumerate(sections):
+            halo.write(first + position, planes[z])
+
+
+def _last_sections(above: Path | None, slab: Slab, sections: list[int]) -> dict[int, NDArray[np.uint8]]:
+    """Return the sections from the file of the slab before, or nothing if it is not there or too thin."""
+    if above is None or not above.exists():
+        return {}
+    with opened(above) as file:
+        before = Planes.open(file, RAW)
+        if slab.z_start - sections[0] > before.shape[0]:
+            return {}
+        return {z: before.read(z - slab.z_start + before.shape[0]) for z in set(sections)}
+
+
+def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Plan) -> None:
+    raw = pyramid.levels[0]
+    depth = raw.shape[0]
+    copies = [
+        (
+            Planes.create(file, sections, (depth, *grid.size_yx)),
+            Planes.create(file, beyond, (2 * HALO_SECTIONS, *grid.size_yx)),
+            grid.size_yx,
+        )
+        for grid, (sections, beyond) in zip(plan.grids, plan.grid_datasets, strict=True)
+        if grid.is_resampled
+    ]
+    for z in range(depth):
+        section = raw.read(z)
+        pyramid.reduce(z, section)
+        for sections, _, size in copies:
+            sections.write(z, resample(section, size))
+    for _, beyond, size in copies:
+        for position in range(2 * HALO_SECTIONS):
+            beyond.write(position, resample(halo.read(position), size))

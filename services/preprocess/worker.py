@@ -1,0 +1,73 @@
+"""The preprocess worker: plans jobs and reads their slabs. `python -m services.preprocess.worker`"""
+
+from __future__ import annotations
+
+from emstream.errors import EmptyInput
+from emstream.job import JobFolder, JobRecord
+from emstream.messages import Stage
+from emstream.queues import Pool, run_worker
+from emstream.recipes import MODELS, choose
+from emstream.settings import Settings
+from emstream.work import Made, Unit, begin_work, told
+from services.preprocess.plan import make_plan
+from services.preprocess.reader import StackReader
+from services.preprocess.readers.opening import open_request
+from services.preprocess.slabs import write_slab
+
+
+class Preprocess:
+    """Makes plans and slabs. One stack stays open: a folder's headers are many, and slabs follow each other."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: tuple[str, StackReader] | None = None
+
+    def make(self, unit: Unit) -> Made:
+        """Make one unit. Raises what reading and planning raise."""
+        return self._plan(unit) if unit.hint.stage is Stage.PLAN else self._slab(unit)
+
+    def _plan(self, unit: Unit) -> Made:
+        record = unit.record
+        if record.plan is None:
+            request, models = record.request, self._settings.models or MODELS
+            choices = choose(request.objects, request.quality, [], models)
+            plan = make_plan(self._reader(unit.folder, record), request, choices)
+            warnings = tuple(told(warning, unit.folder, record) for warning in plan.warnings)
+            plan = plan.model_copy(update={"warnings": warnings, "source": told(plan.source, unit.folder, record)})
+            record = record.model_copy(update={"plan": plan})
+            unit.folder.write(record)
+        assert record.plan is not None
+        return Made(record.plan.job_shape)
+
+    def _slab(self, unit: Unit) -> Made:
+        plan, index = unit.record.plan, unit.hint.unit
+        assert plan is not None
+        final = unit.folder.stack(index)
+        if not final.exists():
+            above = unit.folder.stack(index - 1) if index else None
+            write_slab(self._reader(unit.folder, unit.record), plan, plan.slabs[index], final, above)
+        return Made()
+
+    def _reader(self, folder: JobFolder, record: JobRecord) -> StackReader:
+        if self._open is None or self._open[0] != record.id:
+            if self._open is not None:
+                self._open[1].close()
+                self._open = None
+            path = folder.path / record.request.input  # an absolute path stays what it is
+            if not path.exists():
+                raise EmptyInput("the input is no longer there: upload it again, or put it back and retry the job")
+            names = {file.stored.rpartition("/")[2]: file.name for file in record.files}
+            self._open = record.id, open_request(path, record.request, self._settings.max_voxels, names)
+        return self._open[1]
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    settings, _, work = begin_work()
+    stage = Preprocess(settings)
+    pool = Pool("prefork", settings.preprocess_workers)
+    run_worker("preprocess", pool, settings, lambda message: work.do(message, stage.make), work.is_draining.set)
+
+
+if __name__ == "__main__":
+    main()
