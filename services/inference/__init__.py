@@ -1,0 +1,1 @@
+"""Inference: packages through networks, probabilities out."""

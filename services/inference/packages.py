@@ -1,0 +1,152 @@
+"""A package: read with its halo, cut into windows, predicted, its core written.
+
+Largest arrays held: the package's read box with its halo sections, and its probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from emstream.geometry import HALO_SECTIONS, Box, Package
+from emstream.job import Grid
+from emstream.volume import Planes, created, opened, publishing
+from services.inference.batcher import Batcher, Prediction
+from services.inference.predictor import Predictor
+
+UINT8 = NDArray[np.uint8]
+Orders = list[tuple[Future[Prediction] | None, NDArray[np.bool_] | None]]
+"""Per section the window's prediction to come (None: not needed), and its flat pixels, if any."""
+
+
+def read_package(stack: Path, names: tuple[str, str], package: Package) -> UINT8:
+    """Return (HALO_SECTIONS + z + HALO_SECTIONS, y, x) uint8: the read box, zeros where it leaves the section.
+
+    names: the data sets of the package's grid in the slab's file (sections, halo sections).
+    """
+    with opened(stack) as file:
+        sections, halo = (Planes.open(file, name) for name in names)
+        depth, height, width = sections.shape
+        _, read_y, read_x = package.read_box.shape
+        _, y, x = package.read_box.start
+        bottom, right = min(y + read_y, height), min(x + read_x, width)
+        voxels = np.zeros((depth + 2 * HALO_SECTIONS, read_y, read_x), np.uint8)
+        inside = voxels[:, : bottom - y, : right - x]
+        inside[HALO_SECTIONS:-HALO_SECTIONS] = sections.read_box(Box((0, y, x), (depth, bottom, right)))
+        beyond = halo.read_box(Box((0, y, x), (2 * HALO_SECTIONS, bottom, right)))
+    inside[:HALO_SECTIONS], inside[-HALO_SECTIONS:] = beyond[:HALO_SECTIONS], beyond[HALO_SECTIONS:]
+    return voxels
+
+
+def flat_core(window: UINT8, halo: int, cell: int) -> NDArray[np.bool_]:
+    """Return, per cell of the window (y / cell, x / cell), whether it and all within the halo are of one grey value.
+
+    window: (sections, y, x) uint8, the part inside the section; one value in all sections. Cells lie on the section's
+    own lattice, so whether one is flat does not depend on how the section was cut: there the probability is 0 without
+    the network, in tiled and untiled runs alike. Beyond the window's edge the outermost cells count as repeated, which
+    matters at the section's border only.
+    """
+    _, rows, columns = window.shape
+    window = np.pad(window, [(0, 0), (0, -rows % cell), (0, -columns % cell)], mode="edge")
+    sections, height, width = window.shape
+    cells = window.reshape(sections, height // cell, cell, width // cell, cell)
+    low, high = cells.min(axis=(0, 2, 4)), cells.max(axis=(0, 2, 4))
+    if not (low == high).any():
+        return np.zeros(low.shape, bool)
+    reach = -(-halo // cell)
+    return np.asarray(_around(low, reach, np.min) == _around(high, reach, np.max))
+
+
+def _around(values: UINT8, reach: int, pick: Callable[..., UINT8]) -> UINT8:
+    """Return the least or greatest value within `reach` cells of each, along both axes."""
+    for axis in (0, 1):
+        padding = [(reach, reach) if a == axis else (0, 0) for a in (0, 1)]
+        padded = np.pad(values, padding, mode="edge")
+        values = pick(sliding_window_view(padded, 2 * reach + 1, axis), axis=-1)
+    return values
+
+
+def predict_package(
+    stack: Path,
+    grid: Grid,
+    names: tuple[str, str],
+    package: Package,
+    predictor: Predictor,
+    batcher: Batcher,
+    final: Path,
+    check: Callable[[], None] = lambda: None,
+) -> int:
+    """Predict a package and publish its probabilities at `final`; return how many windows the network saw.
+
+    check: called before each section; what it raises ends the package, and its windows that wait are dropped.
+
+    Data sets: `<object>/probability` and, if the predictor gives it, `<object>/spread`, each (z, y, x) of the core.
+    """
+    voxels = read_package(stack, names, package)
+    orders = _submit_windows(voxels, grid, package, predictor, batcher)
+    objects = grid_objects(grid)
+    _, core_y, core_x = package.core_box.within(package.read_box).slices
+    shape = package.core_box.shape
+    with publishing(final) as part, created(part) as file, _dropped_if_unfinished(orders):
+        planes: dict[str, Planes] = {}
+        for z, (future, flat) in enumerate(orders):
+            check()
+            mean, spread = _empty(objects, shape) if future is None else _cut(future.result(), core_y, core_x)
+            if flat is not None:
+                mean[:, flat[core_y, core_x]] = 0
+            layers = {"probability": mean} if spread is None else {"probability": mean, "spread": spread}
+            for layer, values in layers.items():
+                for name, plane in zip(objects, values, strict=True):
+                    key = f"{name}/{layer}"
+                    if key not in planes:
+                        planes[key] = Planes.create(file, key, shape, "zstd")
+                    planes[key].write(z, plane)
+    return sum(future is not None for future, _ in orders)
+
+
+@contextmanager
+def _dropped_if_unfinished(orders: Orders) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for future, _ in orders:
+            if future is not None:
+                future.cancel()
+
+
+def grid_objects(grid: Grid) -> list[str]:
+    """Return the objects that a grid's checkpoints find, in a fixed order."""
+    return list(dict.fromkeys(name for member in grid.members for name in member.objects))
+
+
+def _submit_windows(voxels: UINT8, grid: Grid, package: Package, predictor: Predictor, batcher: Batcher) -> Orders:
+    """Queue a window per section; None where the whole core is flat. With it the flat pixels of the window, if any."""
+    _, core_y, core_x = package.core_box.within(package.read_box).slices
+    half = predictor.sections // 2
+    rows, columns = (size - start for size, start in zip(grid.size_yx, package.read_box.start[1:], strict=True))
+    orders: Orders = []
+    for z in range(HALO_SECTIONS, voxels.shape[0] - HALO_SECTIONS):
+        window = voxels[z - half : z + half + 1]
+        flat = flat_core(window[:, :rows, :columns], grid.halo, grid.alignment)
+        pixels = np.kron(flat, np.ones((grid.alignment, grid.alignment), bool)) if flat.any() else None
+        if pixels is not None and pixels[core_y, core_x].all():
+            orders.append((None, None))
+        else:
+            orders.append((batcher.submit(predictor, window), pixels))
+    return orders
+
+
+def _cut(prediction: Prediction, core_y: slice, core_x: slice) -> Prediction:
+    mean, spread = prediction
+    return mean[:, core_y, core_x].copy(), None if spread is None else spread[:, core_y, core_x]
+
+
+def _empty(objects: list[str], shape: tuple[int, int, int]) -> Prediction:
+    zeros = np.zeros((len(objects), *shape[1:]), np.uint8)
+    return zeros, zeros

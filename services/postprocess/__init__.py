@@ -1,0 +1,1 @@
+"""Postprocess: stitch packages, threshold, export."""

@@ -1,0 +1,110 @@
+"""The postprocess worker: stitches slabs and writes what the user downloads. `python -m services.postprocess.worker`"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from emstream.errors import JobFailed
+from emstream.exports import FORMATS, UNITS, export_path
+from emstream.job import JobFolder, JobRecord, Plan
+from emstream.ledger import Ledger
+from emstream.messages import Stage
+from emstream.queues import Pool, run_worker
+from emstream.timeline import Timeline
+from emstream.volume import write_bytes
+from emstream.work import Made, Unit, begin_work
+from services.postprocess.finish import Wanted, make_report, write_outputs
+from services.postprocess.outputs import write_tiff_masks, write_zipped_masks
+from services.postprocess.stitch import drop_packages, write_result
+
+
+class Postprocess:
+    """Makes results and exports."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def make(self, unit: Unit) -> Made:
+        """Make one unit. Raises what stitching and writing raise."""
+        plan = unit.record.plan
+        assert plan is not None
+        if unit.hint.stage is Stage.POSTPROCESS:
+            stitch(unit, plan)
+        elif unit.hint.unit == 0:
+            self._finish(unit, plan)
+        else:
+            form = next(form for form, number in UNITS.items() if number == unit.hint.unit)
+            write_export(unit.folder, plan, form)
+        return Made()
+
+    def _finish(self, unit: Unit, plan: Plan) -> None:
+        folder, record = unit.folder, with_fingerprint(unit.folder, unit.record)
+        errors = self._errors(record)
+        if not folder.done_units("result"):
+            raise JobFailed(str(errors[0]["sentence"]) if errors else "no slab could be stitched: retry the job")
+        for slab in plan.slabs:
+            if folder.result(slab.index).exists():
+                drop_packages(folder, plan, slab)  # a worker that came back late may have left some
+        write_outputs(folder, record, Wanted(), folder.exports)
+        for form in FORMATS[1:]:
+            if form in record.formats:
+                write_export(folder, plan, form)
+        unit.check()
+        for leftover in folder.leftovers():
+            if leftover.parent != folder.exports:  # there another unit may be writing
+                leftover.unlink(missing_ok=True)
+        request = record.request.model_copy(update={"input": record.name or "INPUT"})
+        shown = record.model_copy(update={"request": request})
+        report = make_report(folder, shown, Wanted(), Path("OUT"), timings(folder)) | {"errors": errors}
+        write_bytes(folder.report_path, (json.dumps(report, indent=2) + "\n").encode())
+
+    def _errors(self, record: JobRecord) -> list[dict[str, object]]:
+        status = self._ledger.status(record.id)
+        failed = status.failed if status else {}
+        return [{"stage": stage, "unit": unit, "sentence": reason} for (stage, unit), reason in sorted(failed.items())]
+
+
+def stitch(unit: Unit, plan: Plan) -> None:
+    """Publish a slab's result, then delete its packages."""
+    slab = plan.slabs[unit.hint.unit]
+    if not unit.folder.result(slab.index).exists():
+        write_result(unit.folder, plan, slab, unit.record.request.spread)
+    drop_packages(unit.folder, plan, slab)
+
+
+def write_export(folder: JobFolder, plan: Plan, form: str) -> None:
+    """Write every object's masks in one format."""
+    write = {"tiff": write_tiff_masks, "png": write_zipped_masks}[form]
+    for name in plan.objects:
+        write(folder, plan, name, export_path(folder, form, name))
+
+
+def with_fingerprint(folder: JobFolder, record: JobRecord) -> JobRecord:
+    """Return the record with what predicted for the job."""
+    if not folder.fingerprint_path.exists():
+        return record
+    return record.model_copy(update={"fingerprint": json.loads(folder.fingerprint_path.read_bytes())})
+
+
+def timings(folder: JobFolder) -> dict[str, object]:
+    """Return the seconds that each stage worked on the job, and from its first unit's start to its last one's end."""
+    units = Timeline(folder.timeline_path).read()
+    stages: dict[str, float] = {}
+    for unit in units:
+        stage = str(unit["stage"])
+        stages[stage] = round(stages.get(stage, 0.0) + float(str(unit["stop"])) - float(str(unit["start"])), 3)
+    times = [float(str(unit[edge])) for unit in units for edge in ("start", "stop")]
+    return {"total_s": round(max(times) - min(times), 3) if times else 0.0, "stages_s": stages}
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    settings, ledger, work = begin_work()
+    stage = Postprocess(ledger)
+    pool = Pool("prefork", settings.postprocess_workers)
+    run_worker("postprocess", pool, settings, lambda message: work.do(message, stage.make), work.is_draining.set)
+
+
+if __name__ == "__main__":
+    main()
