@@ -1,0 +1,59 @@
+"""The gateway's wiring: routes, what every request passes, and the life of the janitor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+from emstream import __version__
+from emstream.ledger import Ledger
+from emstream.settings import Settings
+from services.gateway import events, health, page, results, routes, timelines, upload_routes
+from services.gateway.answers import describe_api
+from services.gateway.guard import Guard
+from services.gateway.limits import Room
+from services.gateway.parts import Janitor, Keys, Parts, Sender
+from services.gateway.problems import add_problem_handlers
+from services.gateway.shelf import Shelf
+from services.gateway.uploads import Uploads
+
+logger = logging.getLogger(__name__)
+
+
+def make_app(
+    settings: Settings,
+    ledger: Ledger,
+    sender: Sender,
+    keys: Keys | None,
+    token: str,
+    janitor: Janitor | None = None,
+) -> FastAPI:
+    """Return the app. token: of this start, for the owner "local"; empty if only keys count.
+
+    The janitor runs while the app does. `app.state.parts.stopping` ends streams before the server waits for them.
+    """
+    shelf = Shelf(settings.data)
+    parts = Parts(settings, ledger, sender, keys, token, shelf, Uploads(shelf), Room(shelf, settings), janitor)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(shelf.clear_leftovers)
+        if janitor is not None:
+            janitor.start()
+        yield
+        parts.stopping.set()
+        if janitor is not None:
+            await anyio.to_thread.run_sync(janitor.stop)
+
+    app = FastAPI(title="emstream", version=__version__, lifespan=life, docs_url=None, redoc_url=None)
+    app.state.parts = parts
+    for router in (r.router for r in (upload_routes, routes, events, results, timelines, health, page)):
+        app.include_router(router)
+    app.add_middleware(Guard, settings=settings)
+    add_problem_handlers(app)
+    app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app

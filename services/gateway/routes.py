@@ -1,0 +1,148 @@
+"""Routes by which jobs are seen and steered. Plain functions: they run in threads, off the event loop."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from emstream.job import JobFolder
+from emstream.recipes import Quality, Recipe
+from services.gateway.access import Reader, WriterOf
+from services.gateway.answers import as_json, gives, problems
+from services.gateway.parts import Parts, PartsOf
+from services.gateway.problems import NotReady
+from services.gateway.records import describe
+from services.gateway.schemas import OVER, Job, Jobs, Recipes, RecipeState
+from services.gateway.verbs import cancel, delete, retry, start_upload
+
+router = APIRouter(prefix="/v1", tags=["jobs"])
+JOBS_AT_ONCE = 100
+
+
+@router.get(
+    "/jobs",
+    response_class=Response,
+    summary="The jobs of this key, newest first",
+    responses={**gives(Jobs, "Jobs"), **problems(404, 422)},
+)
+def list_jobs(
+    caller: Reader,
+    parts: PartsOf,
+    limit: int = Query(20, ge=1, le=JOBS_AT_ONCE),
+    after: str | None = Query(None, max_length=40, description="Id of the last job of the page before."),
+) -> Response:
+    """List jobs."""
+    ids = [entry.id for entry in parts.shelf.entries(caller.owner)]
+    if after is not None:
+        parts.shelf.owned(after, caller.owner)
+        ids = ids[ids.index(after) + 1 :]
+    return as_json(Jobs(jobs=[describe(parts, parts.shelf.folder(job)) for job in ids[:limit]]))
+
+
+@router.get(
+    "/jobs/{job}",
+    response_class=Response,
+    summary="A job as it stands",
+    responses={**gives(Job, "The job; Retry-After until it is over", 200, ("Retry-After",)), **problems(404, 422)},
+)
+def get_job(caller: Reader, parts: PartsOf, job: str) -> Response:
+    """Show a job."""
+    found = describe(parts, parts.shelf.owned(job, caller.owner))
+    return as_json(found, headers={} if found.state in OVER else {"Retry-After": "1"})
+
+
+def _accepted(parts: Parts, folder: JobFolder) -> Response:
+    job = describe(parts, folder)
+    return as_json(job, 202, {"Location": f"/v1/jobs/{job.id}", "Retry-After": "1"})
+
+
+_ACCEPTED = gives(Job, "The job as it stands now", 202, ("Location", "Retry-After"))
+
+
+@router.post(
+    "/jobs/{job}/start",
+    status_code=202,
+    response_class=Response,
+    summary="Start a job whose files have arrived",
+    responses={**_ACCEPTED, **problems(404, 409, 422, 507)},
+)
+def start_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+    """Start a job; one that is started stays as it is."""
+    folder = parts.shelf.owned(job, caller.owner)
+    if folder.cancelled_path.exists():
+        raise NotReady("the job is cancelled: retry it, or make a new one")
+    start_upload(parts, folder)
+    return _accepted(parts, folder)
+
+
+@router.post(
+    "/jobs/{job}/cancel",
+    status_code=202,
+    response_class=Response,
+    summary="Stop a job",
+    responses={**_ACCEPTED, **problems(404, 422, 503, 507)},
+)
+def cancel_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+    """Stop a job; one that is over stays as it is."""
+    folder = parts.shelf.owned(job, caller.owner)
+    cancel(parts, folder)
+    return _accepted(parts, folder)
+
+
+@router.post(
+    "/jobs/{job}/retry",
+    status_code=202,
+    response_class=Response,
+    summary="Do again what failed or was cancelled",
+    responses={**_ACCEPTED, **problems(404, 409, 422, 429, 503)},
+)
+def retry_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+    """Do again what failed or was cancelled; what is done is kept."""
+    folder = parts.shelf.owned(job, caller.owner)
+    parts.room.check_jobs(caller.owner)
+    retry(parts, folder, caller.owner)
+    return _accepted(parts, folder)
+
+
+@router.delete(
+    "/jobs/{job}",
+    status_code=204,
+    response_class=Response,
+    summary="Remove a job and all its files",
+    responses={204: {"description": "Removed"}, **problems(404, 422, 503, 507)},
+)
+def delete_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+    """Remove a job."""
+    delete(parts, parts.shelf.owned(job, caller.owner))
+    return Response(status_code=204)
+
+
+@router.get(
+    "/models",
+    response_class=Response,
+    tags=["models"],
+    summary="What can be found, and how well",
+    responses={**gives(Recipes, "Recipes by object and quality"), **problems(422)},
+)
+def list_models(caller: Reader, parts: PartsOf) -> Response:
+    """List the recipes."""
+    models = [
+        _recipe_state(name, quality, getattr(book, quality))
+        for name, book in parts.books().items()
+        for quality in get_args(Quality)
+    ]
+    return as_json(Recipes(models=models))
+
+
+def _recipe_state(name: str, quality: Quality, recipe: Recipe) -> RecipeState:
+    return RecipeState(
+        object=name,
+        quality=quality,
+        checkpoints=list(recipe.checkpoints),
+        variants=recipe.variants,
+        halo=recipe.halo,
+        threshold=recipe.threshold,
+        measured=recipe.measured,
+    )

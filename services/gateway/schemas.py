@@ -1,0 +1,180 @@
+"""What the API takes and gives, as pydantic models; also the source of the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from emstream.job import Request, Voxel
+from emstream.recipes import HaloMode, Quality
+
+Format = Literal["h5", "tiff", "png"]
+State = Literal["uploading", "queued", "running", "completed", "completed_with_errors", "failed", "cancelled"]
+OVER: frozenset[State] = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
+SAMPLE_ID = "6f1c0d5a3b9e4f8e9a7b1c2d3e4f5a6b"
+
+Edge = Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)]
+Coordinate = Annotated[int, Field(ge=0, lt=2**31)]
+Corner = tuple[Coordinate, Coordinate, Coordinate]
+ObjectName = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Given(BaseModel):
+    """Base of what callers send: unknown fields are refused, as they would be silently without effect."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class JobSettings(Given):
+    """How a job is done; every field has a default."""
+
+    dataset: str | None = Field(None, max_length=1000, description="Data set inside an HDF5 file.")
+    region: tuple[Corner, Corner] | None = Field(
+        None, description="Only the box from the first to the second corner, each (z, y, x), the second excluded."
+    )
+    objects: tuple[ObjectName, ...] = Field((), max_length=32, description="What to find; empty = the first there is.")
+    quality: Quality = Field("balanced", description="fast: 1 variant, balanced: 4, accurate: 16.")
+    voxel_size_nm: tuple[Edge, Edge, Edge] | None = Field(None, description="(z, y, x), over the input's own.")
+    halo: HaloMode | None = Field(None, description="exact: tiled equals untiled. Default: the recipe's.")
+    variants: Literal[1, 4, 16] | None = Field(None, description="Views averaged. Default: the quality's.")
+    threshold: float | None = Field(None, ge=0.004, le=0.996, description="On the probability. Default: the recipe's.")
+    contrast_stretch: bool = Field(False, description="Stretch 8-bit grey values, too: one range for the whole stack.")
+    spread: bool = Field(False, description="Also keep how far the variants disagree.")
+    formats: tuple[Format, ...] = Field(("h5",), max_length=3, description="Files made with the job; others on demand.")
+
+    @model_validator(mode="after")
+    def _names_each_object_once(self) -> JobSettings:
+        if len(set(self.objects)) != len(self.objects):
+            raise ValueError("name each object once")
+        return self
+
+    def request(self, source: str, slab_sections: int, core_side: int) -> Request:
+        """Return the job's request. source: the input, a path on the server, or relative to the job's folder."""
+        fields = self.model_dump(exclude={"formats"})
+        return Request(input=source, slab_sections=slab_sections, core_side=core_side, **fields)
+
+
+def settings_of(request: Request, formats: tuple[str, ...]) -> JobSettings:
+    """Return a job's settings as the API shows them."""
+    names = set(JobSettings.model_fields) - {"formats"}
+    return JobSettings.model_validate({**request.model_dump(include=names), "formats": formats})
+
+
+class Announced(Given):
+    """A file that will be uploaded."""
+
+    name: str = Field(min_length=1, max_length=4096)
+    size: int | None = Field(None, ge=0, le=2**53)
+
+
+class NewJob(Given):
+    """A job to be made; its files follow by PUT, unless `input` names a path on the server."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "cortex 12",
+                    "settings": {"objects": ["mitochondria"], "quality": "fast", "voxel_size_nm": [40, 8, 8]},
+                    "files": [{"name": "s001.png", "size": 1048576}],
+                }
+            ]
+        }
+    )
+
+    name: str = Field("", max_length=200)
+    settings: JobSettings = JobSettings()
+    files: tuple[Announced, ...] = ()
+    input: str | None = Field(None, min_length=1, max_length=4096, description="Path under EMSTREAM_INPUT_ROOTS.")
+
+
+class FileState(BaseModel):
+    """An uploaded file. sha256: of what has arrived, once it is whole."""
+
+    name: str
+    size: int | None
+    received: int
+    sha256: str | None = None
+
+
+class StageCount(BaseModel):
+    """Units of a stage; total 0 while it is not known."""
+
+    done: int
+    total: int
+
+
+class UnitError(BaseModel):
+    """A unit that failed for good."""
+
+    stage: str
+    unit: int
+    sentence: str
+
+
+class Job(BaseModel):
+    """A job as it stands."""
+
+    id: str = Field(examples=[SAMPLE_ID])
+    name: str
+    state: State
+    created: float = Field(description="Seconds since the epoch.")
+    owner: str
+    settings: JobSettings
+    files: list[FileState]
+    stages: dict[str, StageCount]
+    progress: float = Field(ge=0, le=1)
+    eta_s: float | None = Field(description="Seconds still needed, once there is a rate.")
+    warnings: list[str]
+    errors: list[UnitError]
+    shape_zyx: tuple[int, int, int] | None
+    voxel_size_nm: Voxel | None
+    objects: list[str]
+    links: dict[str, str]
+
+
+class Jobs(BaseModel):
+    """Several jobs."""
+
+    jobs: list[Job]
+
+
+class Span(BaseModel):
+    """When a worker worked on a unit of a job: seconds since the epoch."""
+
+    job: str
+    unit: int
+    start: float
+    stop: float
+
+
+class Timeline(BaseModel):
+    """The three lanes: which kind of worker worked on which sample, when."""
+
+    lanes: dict[str, list[Span]]
+
+
+class RecipeState(BaseModel):
+    """How an object is found at one quality."""
+
+    object: str
+    quality: Quality
+    checkpoints: list[str]
+    variants: int
+    halo: HaloMode
+    threshold: float
+    measured: str
+
+
+class Recipes(BaseModel):
+    """What can be found."""
+
+    models: list[RecipeState]
+
+
+class Health(BaseModel):
+    """Whether the parts work; failing: the names of those that do not."""
+
+    status: Literal["ok", "failing"]
+    failing: dict[str, str] = {}

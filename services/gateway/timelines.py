@@ -1,0 +1,63 @@
+"""The three lanes: which kind of worker worked on which sample, when."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from emstream.job import JobFolder
+from emstream.messages import QUEUES, Stage
+from services.gateway.access import Reader
+from services.gateway.answers import as_json, gives, problems
+from services.gateway.estimate import units
+from services.gateway.parts import Parts, PartsOf
+from services.gateway.schemas import Span, Timeline
+
+router = APIRouter(prefix="/v1", tags=["timeline"])
+LANES = ("preprocess", "inference", "postprocess")
+JOBS_AT_MOST = 100
+
+
+@router.get(
+    "/jobs/{job}/timeline",
+    response_class=Response,
+    summary="When a job's units were worked on",
+    responses={**gives(Timeline, "The three lanes"), **problems(404, 422)},
+)
+def job_timeline(caller: Reader, parts: PartsOf, job: str) -> Response:
+    """Show one job's lanes."""
+    return as_json(lanes([parts.shelf.owned(job, caller.owner)], 0.0))
+
+
+@router.get(
+    "/timeline",
+    response_class=Response,
+    summary="When the units of several jobs were worked on",
+    responses={**gives(Timeline, "The three lanes"), **problems(404, 422)},
+)
+def timeline(
+    caller: Reader,
+    parts: PartsOf,
+    jobs: str = Query("", max_length=40 * JOBS_AT_MOST, description="Ids, comma-separated. Default: the latest."),
+    since: float = Query(0.0, ge=0, le=1e12, allow_inf_nan=False, description="Seconds since the epoch."),
+) -> Response:
+    """Show the lanes of several jobs."""
+    named = [name for name in jobs.split(",") if name]
+    folders = [parts.shelf.owned(name, caller.owner) for name in named] if named else _latest(parts, caller.owner)
+    return as_json(lanes(folders, since))
+
+
+def _latest(parts: Parts, owner: str) -> list[JobFolder]:
+    return [parts.shelf.folder(entry.id) for entry in parts.shelf.entries(owner)[:JOBS_AT_MOST]]
+
+
+def lanes(folders: list[JobFolder], since: float) -> Timeline:
+    """Return the units that ended after `since`, by kind of worker, each lane in order of its starts."""
+    found: dict[str, list[Span]] = {lane: [] for lane in LANES}
+    for folder in folders:
+        lines = folder.timeline_path.read_bytes().splitlines() if folder.timeline_path.exists() else []
+        for line in units(lines):
+            span = Span.model_validate({"job": folder.path.name, **line})
+            if span.stop >= since:
+                found[QUEUES[Stage(str(line["stage"]))]].append(span)
+    return Timeline(lanes={lane: sorted(spans, key=lambda span: span.start) for lane, spans in found.items()})

@@ -1,0 +1,168 @@
+"""What can be done to a job: start, cancel, retry, delete. Each is safe to repeat, and leaves the disk right first.
+
+Only job.json is synced to the disk: a killed process loses nothing either way, and each sync holds up others' writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from pathlib import Path
+
+from emstream.errors import UploadRefused
+from emstream.job import InputFile, JobFolder, JobRecord, input_identity
+from emstream.natural import natural_key
+from services.gateway.names import check_one_folder, is_clutter
+from services.gateway.parts import Parts
+from services.gateway.problems import NotReady
+from services.gateway.records import state_of
+from services.gateway.shelf import UploadHeader
+from services.gateway.uploads import Arrival, Upload
+
+logger = logging.getLogger(__name__)
+INPUT = "input"
+"""Where a job's files lie within its folder, and what its request names as input."""
+
+
+def prepare(parts: Parts, upload: Upload) -> JobRecord:
+    """Bring the uploaded files into their order under input/; return the record, which is not written yet.
+
+    Raises NotReady if a file is not whole, UploadRefused if there is nothing to segment.
+    """
+    arrivals = upload.close()
+    wanted = sorted((a for a in arrivals if not is_clutter(a.name)), key=lambda a: natural_key(a.name))
+    if not wanted:
+        upload.reopen()
+        raise UploadRefused("the job has hidden files only: PUT at least one section or stack, then start")
+    try:
+        check_one_folder(a.name for a in wanted)
+    except UploadRefused:
+        upload.reopen()
+        raise
+    (upload.path / INPUT).mkdir(exist_ok=True)
+    files = [_place(upload.path, number, arrival) for number, arrival in enumerate(wanted)]
+    identity = hashlib.sha256("\n".join(f"{f.name}\0{f.sha256}" for f in files).encode()).hexdigest()
+    return _record(parts, upload.header, INPUT, tuple(files), identity)
+
+
+def _place(folder: Path, number: int, arrival: Arrival) -> InputFile:
+    stored = Path(INPUT) / f"{number:05d}{arrival.path.suffix}"
+    source = folder / "incoming" / arrival.path.name
+    if source.exists():  # else a start that was killed has moved it
+        source.rename(folder / stored)
+    assert arrival.sha256 is not None
+    return InputFile(name=arrival.name, stored=str(stored), size=arrival.received, sha256=arrival.sha256)
+
+
+def _record(parts: Parts, header: UploadHeader, source: str, files: tuple[InputFile, ...], identity: str) -> JobRecord:
+    settings = parts.settings
+    return JobRecord(
+        id=header.id,
+        owner=header.owner,
+        name=header.name,
+        created=header.created,
+        request=header.settings.request(source, settings.slab_sections, settings.core_side),
+        files=files,
+        input_identity=identity,
+        formats=header.settings.formats,
+    )
+
+
+def start_upload(parts: Parts, folder: JobFolder) -> None:
+    """Start a job whose files have arrived. One that is started stays as it is."""
+    if folder.record_path.exists():
+        return
+    upload = parts.uploads.get(folder)
+    with upload.starting:
+        if folder.record_path.exists():
+            return
+        folder.write(prepare(parts, upload))
+    parts.uploads.drop(folder.path.name)
+    _drop_clutter(folder.path)
+    enter(parts, upload.header)
+
+
+def start_whole(parts: Parts, uploads: list[Upload]) -> list[JobFolder]:
+    """Start the jobs of a multipart upload: all are prepared before the first one is seen by anybody."""
+    records = [prepare(parts, upload) for upload in uploads]
+    folders = []
+    for upload, record in zip(uploads, records, strict=True):
+        parts.shelf.write_header(upload.path, upload.header)
+        JobFolder(upload.path).write(record)
+        _drop_clutter(upload.path)
+        folder = parts.shelf.folder(record.id)
+        upload.path.rename(folder.path)
+        upload.moved(folder.path)
+        folders.append(folder)
+    for upload in uploads:
+        enter(parts, upload.header)
+    return folders
+
+
+def start_server_input(parts: Parts, header: UploadHeader, source: Path) -> JobFolder:
+    """Start a job on files that are on the server already."""
+    folder = parts.shelf.folder(header.id)
+    parts.shelf.write_header(folder.path, header)
+    folder.write(_record(parts, header, str(source), (), input_identity(source)))
+    enter(parts, header)
+    return folder
+
+
+def enter(parts: Parts, header: UploadHeader) -> None:
+    """Enter a job into the ledger; while the broker is away `records` does, once it is back."""
+    if parts.try_broker(lambda: parts.ledger.enter(header.id, header.owner)):
+        parts.nudge()
+    logger.info("job started", extra={"job": header.id, "owner": header.owner})
+
+
+def server_input(parts: Parts, path: str) -> Path:
+    """Return a path under EMSTREAM_INPUT_ROOTS. Raises UploadRefused, the same whether or not other paths exist."""
+    roots = [Path(root).resolve() for root in parts.settings.input_roots.split(":") if root]
+    if not roots:
+        raise UploadRefused("this server takes no paths as input (EMSTREAM_INPUT_ROOTS is empty): upload the files")
+    if not path.isprintable() or not re.match("/", path):
+        raise UploadRefused("the input is no absolute path on the server: give one under EMSTREAM_INPUT_ROOTS")
+    source = Path(path).resolve()
+    if not any(source.is_relative_to(root) for root in roots) or not source.exists():
+        raise UploadRefused(f"there is no {path!r} under this server's EMSTREAM_INPUT_ROOTS: give a path that is")
+    return source
+
+
+def cancel(parts: Parts, folder: JobFolder) -> None:
+    """Stop a job; one that is over stays as it is. Raises what the ledger raises while the broker is away."""
+    if state_of(parts, folder) in ("completed", "completed_with_errors", "failed"):
+        return
+    folder.cancelled_path.touch()
+    parts.ledger.cancel(folder.path.name)
+
+
+def retry(parts: Parts, folder: JobFolder, owner: str) -> None:
+    """Do again what failed or was cancelled; what is done is kept.
+
+    The ledger forgets the job before the marks go: until then nobody enters it from the disk.
+    """
+    state = state_of(parts, folder)
+    if state not in ("failed", "cancelled", "completed_with_errors"):
+        raise NotReady(f"the job is {state}: only one that failed, was cancelled or has errors can be done again")
+    parts.ledger.forget(folder.path.name)
+    for mark in (folder.failure_path, folder.report_path, folder.cancelled_path):
+        mark.unlink(missing_ok=True)
+    if folder.record_path.exists():
+        parts.ledger.enter(folder.path.name, owner, folder.found())
+        parts.nudge()
+
+
+def delete(parts: Parts, folder: JobFolder) -> None:
+    """Remove a job and its files. The mark keeps it from being entered again before it is gone."""
+    folder.cancelled_path.touch()
+    parts.ledger.forget(folder.path.name)
+    parts.uploads.drop(folder.path.name)
+    parts.shelf.remove(folder.path.name)
+
+
+def _drop_clutter(folder: Path) -> None:
+    for path in (folder / "incoming").iterdir():
+        path.unlink()
+    (folder / "incoming").rmdir()
+    (folder / "arrivals.jsonl").unlink(missing_ok=True)
