@@ -1,0 +1,195 @@
+"""Prints how the service does beside its parts: `python -m tests.benchmarks.stream [rate samples latency fair cancel]`.
+
+Each figure is a ratio within one run, or seconds on the machine at hand. Uses the shipped checkpoint, the real broker,
+gateway and workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from emstream.client import Client
+from emstream.job import JobFolder, Plan
+from emstream.keys import KeyFile
+from emstream.messages import Stage
+from emstream.replies import Job
+from emstream.settings import Settings
+from emstream.timeline import Timeline
+from services.inference.engines import make_engine
+from services.inference.loading import load_predictor
+from tests.benchmarks.scaling import write_noise
+from tests.integration.service import Service, running
+
+FAST = {"quality": "fast", "voxel_size_nm": [50, 5.5, 5.5]}
+
+
+def submit(service: Service, shape: tuple[int, int, int], folder: Path, name: str, client: Client | None = None) -> Job:
+    """Write a stack of noise and submit it."""
+    path = folder / f"{name}.tif"
+    write_noise(path, shape)
+    return (client or service.client).submit(path, FAST)[0]
+
+
+def units(service: Service, job: Job) -> list[dict[str, object]]:
+    """Return a job's finished units."""
+    return Timeline(JobFolder(service.data / "jobs" / job.id).timeline_path).read()
+
+
+def plan_of(service: Service, job: Job) -> Plan:
+    """Return a job's plan."""
+    record = JobFolder(service.data / "jobs" / job.id).read()
+    assert record is not None
+    assert record.plan is not None
+    return record.plan
+
+
+def span(found: list[dict[str, object]], stage: str | None = None) -> float:
+    """Return seconds from the first start to the last stop."""
+    chosen = [u for u in found if stage in (None, u["stage"])]
+    return max(float(str(u["stop"])) for u in chosen) - min(float(str(u["start"])) for u in chosen)
+
+
+def idle_share(found: list[dict[str, object]]) -> float:
+    """Return the share of the time between first and last package in which the engine did nothing."""
+    inference = sorted((u for u in found if u["stage"] == Stage.INFERENCE), key=lambda u: float(str(u["start"])))
+    engine: list[list[float]] = [list(map(float, u["engine_s"])) for u in inference]  # type: ignore[call-overload]
+    busy = max(stop for _, stop in engine) - min(start for start, _ in engine)
+    return 1 - busy / span(inference)
+
+
+def bare_rate(plan: Plan, windows: int) -> float:
+    """Return the engine's windows per second, nothing else running in this process."""
+    predictor = load_predictor(make_engine(Settings()), plan.grids[0], plan.variants, with_spread=False)
+    shape = (2, predictor.sections, *plan.tilings[0].read_yx)
+    batch = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    predictor.predict(batch)
+    began = time.perf_counter()
+    for _ in range(windows // 2):
+        predictor.predict(batch)
+    return windows / (time.perf_counter() - began)
+
+
+def rate(folder: Path) -> None:
+    """The service's windows per second, from start to masks, over the bare engine's."""
+    with running(folder / "data") as service:
+        job = submit(service, (8, 8192, 8192), folder, "large")
+        began = time.monotonic()
+        service.client.wait(job.id)
+        seconds = time.monotonic() - began
+        found, plan = units(service, job), plan_of(service, job)
+    windows = sum(int(str(u.get("windows", 0))) for u in found)
+    bare = bare_rate(plan, 40)
+    packages = sum(u["stage"] == Stage.INFERENCE for u in found)
+    print(f"{packages} packages, {windows} windows in {seconds:.1f} s: {windows / seconds:.2f} per s; ", end="")
+    print(f"bare engine {bare:.2f} per s; ratio {windows / seconds / bare:.3f}; engine idle {idle_share(found):.4f}")
+    print("stages, s:", {s.value: round(span(found, s), 1) for s in Stage})
+
+
+def samples(folder: Path) -> None:
+    """Six samples of three slabs, default settings."""
+    with running(folder / "data") as service:
+        began = time.monotonic()
+        jobs = [submit(service, (96, 1024, 1024), folder, f"sample{k}") for k in range(6)]
+        for job in jobs:
+            service.client.wait(job.id)
+        makespan = time.monotonic() - began
+        found = [u | {"job": k} for k, job in enumerate(jobs) for u in units(service, job)]
+    sums = {s: sum(float(str(u["stop"])) - float(str(u["start"])) for u in found if u["stage"] == s) for s in Stage}
+    engine = idle_share(found)
+    busy = span(found, Stage.INFERENCE) * (1 - engine)
+    moments = overlaps(found)
+    print(
+        f"makespan {makespan:.1f} s; engine busy {busy:.1f} s; stages in sum",
+        {s.value: round(v, 1) for s, v in sums.items()},
+    )
+    print(f"makespan over slowest stage alone {makespan / busy:.3f}; engine idle {engine:.4f}; ", end="")
+    print(f"moments with samples k, k+1, k+2 in the three stages: {moments}")
+
+
+def overlaps(found: list[dict[str, object]]) -> int:
+    """Count triples of units of samples k < k+1 < k+2 in postprocess, inference, preprocess that share a moment."""
+    of = {s: [u for u in found if u["stage"] == s] for s in (Stage.PREPROCESS, Stage.INFERENCE, Stage.POSTPROCESS)}
+    return sum(
+        max(float(str(u["start"])) for u in triple) < min(float(str(u["stop"])) for u in triple)
+        for a in of[Stage.POSTPROCESS]
+        for b in of[Stage.INFERENCE]
+        for c in of[Stage.PREPROCESS]
+        for triple in [(a, b, c)]
+        if int(str(a["job"])) + 1 == int(str(b["job"])) == int(str(c["job"])) - 1
+    )
+
+
+def latency(folder: Path) -> None:
+    """One section of 1024 x 1024: from the last byte to the mask, less the network's own time; the first compiles."""
+    with running(folder / "data") as service:
+        for attempt in ("first", "second", "third"):
+            job = submit(service, (1, 1024, 1024), folder, attempt)
+            began = time.monotonic()
+            while not service.client.job(job.id).is_over:
+                time.sleep(0.005)
+            seconds = time.monotonic() - began
+            found = units(service, job)
+            network = span(found, Stage.INFERENCE)
+            stages = {s.value: round(span(found, s), 3) for s in Stage}
+            print(
+                f"{attempt}: {seconds:.2f} s, of these the network {network:.2f} s; the rest {seconds - network:.2f} s",
+                stages,
+            )
+
+
+def fair(folder: Path) -> None:
+    """A job of 20 packages behind one of 400 packages of another owner, over its time alone."""
+    with running(folder / "data", EMSTREAM_SLAB_SECTIONS="1", EMSTREAM_CORE_SIDE="256") as service:
+        keys = KeyFile(service.data / "keys.json")
+        with Client(service.client.url, keys.add("anna")) as anna, Client(service.client.url, keys.add("ben")) as ben:
+            times = []
+            for name in ("warm", "alone", "behind"):
+                if name == "behind":
+                    big = submit(service, (16, 1280, 1280), folder, "big", anna)
+                    while anna.job(big.id).progress < 0.1:
+                        time.sleep(0.1)
+                began = time.monotonic()
+                ben.wait(submit(service, (5, 512, 512), folder, name, ben).id)
+                times.append(time.monotonic() - began)
+            big_left = 1 - anna.job(big.id).progress
+            anna.cancel(big.id)
+    print(f"20 packages alone {times[1]:.1f} s, behind 400 of another owner {times[2]:.1f} s: ", end="")
+    print(f"{times[2] / times[1]:.2f} times (the large one had {100 * big_left:.0f} % to go)")
+
+
+def cancel(folder: Path) -> None:
+    """Cancel a job of 20 000 packages."""
+    with running(folder / "data", EMSTREAM_SLAB_SECTIONS="1", EMSTREAM_CORE_SIDE="64") as service:
+        job = submit(service, (20, 2048, 2048), folder, "many")
+        while service.client.job(job.id).stages["inference"].done < 10:
+            time.sleep(0.05)
+        total = service.client.job(job.id).stages["inference"].total
+        began = time.monotonic()
+        service.client.cancel(job.id)
+        answered = time.monotonic() - began
+        while any(service.leased(stage) for stage in Stage):
+            time.sleep(0.01)
+        print(f"cancelled {total} packages: answered after {answered:.3f} s, ", end="")
+        print(f"nothing runs after {time.monotonic() - began:.2f} s")
+
+
+BENCHMARKS = {f.__name__: f for f in (rate, samples, latency, fair, cancel)}
+
+
+def main() -> None:
+    """Run those named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("which", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    for name in parser.parse_args().which or BENCHMARKS:
+        with tempfile.TemporaryDirectory() as scratch:
+            print(f"-- {name}", flush=True)
+            BENCHMARKS[name](Path(scratch))
+
+
+if __name__ == "__main__":
+    main()

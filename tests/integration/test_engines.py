@@ -1,0 +1,86 @@
+"""Engines see the same weights and agree within the stated limits, on real sections with the shipped checkpoint."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from emstream.checkpoint import read_checkpoint
+from emstream.metrics import Confusion
+from emstream.recipes import MODELS, shipped_books
+from services.inference.engines import Engine, OpenVinoEngine, TorchEngine
+from tests.integration.conftest import noise_stack
+
+UINT8 = NDArray[np.uint8]
+SHIPPED = MODELS / "mitochondria-multiresunet-3fm.onnx"
+
+
+def read_sections(folder: Path) -> UINT8:
+    return np.stack([np.asarray(Image.open(path).convert("L")) for path in sorted(folder.iterdir())])
+
+
+@cache
+def predictions(folder: Path | None) -> dict[str, UINT8]:
+    """Return each engine's probabilities of the windows whose middle sections have both neighbours."""
+    stack = noise_stack((3, 256, 256)) if folder is None else read_sections(folder)
+    windows = np.stack([stack[z - 1 : z + 2] for z in range(1, len(stack) - 1)])
+    engines: dict[str, Engine] = {"torch f32": TorchEngine("cpu", "f32"), "openvino f32": OpenVinoEngine("f32")}
+    found = {}
+    if "BF16" in OpenVinoEngine("f32").fingerprint()["capabilities"]:
+        engines["openvino bf16"] = OpenVinoEngine("bf16")
+    for name, engine in engines.items():
+        engine.load(read_checkpoint(SHIPPED))
+        one_by_one = [engine.to_host(engine.forward(0, engine.to_device(w[None]))) for w in windows]
+        found[name] = np.concatenate(one_by_one)[:, 0]
+    return found
+
+
+def test_float32_engines_agree_anywhere() -> None:
+    found = predictions(None)
+    assert np.abs(found["torch f32"].astype(int) - found["openvino f32"]).max() <= 1
+
+
+@pytest.mark.real
+def test_engines_agree_on_real_sections(real_mitochondria: Path) -> None:
+    found = predictions(real_mitochondria / "val" / "images")
+    reference = found["torch f32"].astype(int)
+    assert np.abs(reference - found["openvino f32"]).max() <= 1
+
+
+@pytest.mark.real
+@pytest.mark.xfail(strict=True, reason="measured 2026-11-23: p99.9 is 9/255, the limit 4/255; so auto never takes bf16")
+def test_bf16_on_a_cpu_stays_within_its_limits(real_mitochondria: Path) -> None:
+    found = predictions(real_mitochondria / "val" / "images")
+    if "openvino bf16" not in found:
+        pytest.skip("this processor has no bf16")
+    reference, half = found["torch f32"].astype(int), found["openvino bf16"]
+    threshold = np.ceil(shipped_books()["mitochondria"].balanced.threshold * 255)
+    truth = read_sections(real_mitochondria / "val" / "labels")[1:-1] > 0
+    assert np.percentile(np.abs(reference - half), 99.9) <= 4
+    assert np.mean((reference >= threshold) != (half >= threshold)) <= 1e-3
+    scores = [Confusion.of(p >= threshold, truth).f1 for p in (reference, half)]
+    assert abs(scores[0] - scores[1]) <= 0.002
+
+
+def test_openvino_is_byte_equal_over_batch_sizes() -> None:
+    engine = OpenVinoEngine("f32")
+    engine.load(read_checkpoint(SHIPPED))
+    windows = np.stack([noise_stack((3, 256, 256), seed) for seed in range(4)])
+    together = engine.forward(0, windows)
+    alone = np.concatenate([engine.forward(0, window[None]) for window in windows])
+    assert (together == alone).all()
+
+
+def test_openvino_is_byte_equal_over_thread_counts() -> None:
+    window = noise_stack((3, 256, 256))[None]
+    found = []
+    for threads in (1, 2):
+        engine = OpenVinoEngine("f32", threads)
+        engine.load(read_checkpoint(SHIPPED))
+        found.append(engine.forward(0, window))
+    assert (found[0] == found[1]).all()
