@@ -100,6 +100,7 @@ def make_house(data: Path, **settings: object) -> Iterator[House]:
         headers = {"Authorization": "Bearer ems_ann"}
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+                client.get("/healthz")  # answered once the start is over, left-overs cleared and all
                 yield House(data, app, client, port, ledger, sender)
         finally:
             server.stop()
