@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SALT_PEPPER_SHARE = 0.15  # of the patches; up to 12 % of their pixels
+SALT_PEPPER_SHARE = 0.25  # of the patches; up to 12 % of their pixels
 NOISE_SHARE = 0.5
 BLUR_SHARE = 0.2
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from emstream.errors import TrainingDataUnusable
+from services.training.decoys import add_decoys
 
 UINT8 = NDArray[np.uint8]
 IGNORE = 255  # in label patches: no loss here
@@ -28,6 +29,7 @@ class Source:
     kind: "full" = every pixel labelled; "negative" = non-zero labels are surely *not* the object, the rest is unknown.
     first, last: section positions (after sorting) that may be used, last inclusive; None = all.
     z_steps: neighbours are taken this many sections apart, at random (isotropic data imitate thicker sections).
+    decoys: share of the patches into which dark things that are no object are drawn (`decoys`).
     """
 
     images: Path
@@ -39,6 +41,7 @@ class Source:
     last: int | None = None
     z_steps: tuple[int, ...] = (1,)
     is_stack: bool = True
+    decoys: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in ("full", "negative"):
@@ -152,6 +155,8 @@ class PatchSampler:
         planes = [min(max(p, 0), len(stack.images) - 1) for p in planes]
         image = np.stack([_crop(stack.images[p], y, x, side, self.patch, Image.Resampling.BILINEAR, 0) for p in planes])
         label = _crop(stack.labels[z], y, x, side, self.patch, Image.Resampling.NEAREST, IGNORE)
+        if random.random() < stack.source.decoys:
+            image, label = add_decoys(image, label, random)
         return _turn(image, label, int(random.integers(8)))
 
     def _corner(self, stack: LabelledStack, z: int, side: int, random: np.random.Generator) -> tuple[int, int]:

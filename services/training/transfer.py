@@ -1,0 +1,49 @@
+"""Weights of one network as the start of another: over more or fewer sections, or of another object."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+
+def fitting_weights(known: Mapping[str, NDArray[np.generic]], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return `wanted` with every value that `known` has for it.
+
+    known: arrays by state_dict name, as a checkpoint holds them. A convolution over another number of sections is
+    centred: missing neighbours start at zero, and neighbours that are not wanted any more are added to the middle. What
+    fits in no way stays as it is, and is logged (counters of batches are in no checkpoint).
+    """
+    found, kept = {}, []
+    for name, own in wanted.items():
+        given = known.get(name)
+        fitted = None if given is None else _fit(np.asarray(given), tuple(own.shape))
+        if fitted is None and not name.endswith("num_batches_tracked"):
+            kept.append(name)
+        found[name] = own if fitted is None else torch.from_numpy(fitted.copy())
+    if kept:
+        logger.warning("weights that start anew", extra={"names": kept})
+    return found
+
+
+def _fit(given: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[np.generic] | None:
+    if given.shape == shape:
+        return given
+    counts = given.shape[1:2] + shape[1:2]
+    is_other_only_in_sections = len(shape) == 4 and given.shape[:1] + given.shape[2:] == shape[:1] + shape[2:]
+    if not is_other_only_in_sections or any(count not in (1, 3, 5) for count in counts):
+        return None
+    many, wanted = counts
+    if wanted > many:
+        missing = (wanted - many) // 2
+        return np.pad(given, [(0, 0), (missing, missing), (0, 0), (0, 0)])
+    surplus = (many - wanted) // 2
+    middle = given[:, surplus : surplus + wanted].copy()
+    middle[:, wanted // 2] = given.sum(axis=1) - middle.sum(axis=1) + middle[:, wanted // 2]
+    return middle
