@@ -126,11 +126,35 @@ def score_sections(
         regions.append(region_errors(section.mask, true, counted) if has_regions else None)
     known = [curve for curve in curves if curve is not None]
     whole = sum(known, Histograms.empty()) if known else None
-    total = _score(sum(counts, Confusion()), whole, mean_errors(regions))
+    total = score_of(sum(counts, Confusion()), whole, mean_errors(regions))
     if whole is not None:
         best = whole.best_level()
         total |= {"best_threshold": round(best / 255, 4), "best_f1": round(whole.confusion(best).f1, 6)}
-    return {"total": total, "sections": [_score(*row) for row in zip(counts, curves, regions, strict=True)]}
+    return {"total": total, "sections": [score_of(*row) for row in zip(counts, curves, regions, strict=True)]}
+
+
+def score_of(confusion: Confusion, curve: Histograms | None, regions: RegionErrors | None = None) -> Score:
+    """Return counts and what follows from them, rounded to six digits; `curve` is of the same voxels."""
+    score: Score = {
+        "f1": round(confusion.f1, 6),
+        "precision": round(confusion.precision, 6),
+        "recall": round(confusion.recall, 6),
+        "iou": round(confusion.iou, 6),
+        "true_positives": confusion.hits,
+        "false_positives": confusion.false_alarms,
+        "false_negatives": confusion.misses,
+        "true_negatives": confusion.rejections,
+    }
+    if curve is not None and curve.average_precision is not None:
+        score["average_precision"] = round(curve.average_precision, 6)
+        score["recall_at_precision_0.80"] = round(curve.recall_at_precision(WANTED_PRECISION) or 0.0, 6)
+        score["precision_at_recall_0.95"] = round(curve.precision_at_recall(WANTED_RECALL) or 0.0, 6)
+    if regions is not None:
+        score["adapted_rand_error"] = round(regions.adapted_rand, 6)
+        score["adapted_rand_error_thinned"] = round(regions.adapted_rand_thinned, 6)
+        score["variation_of_information"] = round(regions.variation_of_information, 6)
+        score["split"], score["merge"] = round(regions.split, 6), round(regions.merge, 6)
+    return score
 
 
 def file_sections(mask_file: Path, name: str) -> Iterator[Section]:
@@ -229,26 +253,3 @@ def _as_probability(values: NDArray[np.generic], z: int) -> UINT8:
         f"section {z} of the masks is {values.dtype} with values {low:g} to {high:g}: give masks (0 and one other "
         "value) or probabilities (uint8, p = v / 255, or floats from 0 to 1). Save numbered objects as `labels > 0`"
     )
-
-
-def _score(confusion: Confusion, curve: Histograms | None, regions: RegionErrors | None) -> Score:
-    score: Score = {
-        "f1": round(confusion.f1, 6),
-        "precision": round(confusion.precision, 6),
-        "recall": round(confusion.recall, 6),
-        "iou": round(confusion.iou, 6),
-        "true_positives": confusion.hits,
-        "false_positives": confusion.false_alarms,
-        "false_negatives": confusion.misses,
-        "true_negatives": confusion.rejections,
-    }
-    if curve is not None and curve.average_precision is not None:
-        score["average_precision"] = round(curve.average_precision, 6)
-        score["recall_at_precision_0.80"] = round(curve.recall_at_precision(WANTED_PRECISION) or 0.0, 6)
-        score["precision_at_recall_0.95"] = round(curve.precision_at_recall(WANTED_RECALL) or 0.0, 6)
-    if regions is not None:
-        score["adapted_rand_error"] = round(regions.adapted_rand, 6)
-        score["adapted_rand_error_thinned"] = round(regions.adapted_rand_thinned, 6)
-        score["variation_of_information"] = round(regions.variation_of_information, 6)
-        score["split"], score["merge"] = round(regions.split, 6), round(regions.merge, 6)
-    return score

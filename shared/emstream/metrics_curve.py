@@ -64,6 +64,15 @@ class Histograms:
         hits, false_alarms = int(self.positives[level:].sum()), int(self.negatives[level:].sum())
         return Confusion(hits, false_alarms, int(self.positives[:level].sum()), int(self.negatives[:level].sum()))
 
+    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return precision and recall, (256,) float64 each, of the masks `probability >= level`, level = 0..255.
+
+        Precision is 1 where nothing is marked. Needs some structure.
+        """
+        hits, marked = self._marked()
+        precision = np.divide(hits, marked, out=np.ones(LEVELS), where=marked > 0)
+        return precision, hits / hits[0]
+
     @property
     def average_precision(self) -> float | None:
         """Return the sum of (R_n - R_(n-1)) * P_n over falling thresholds n; None without any structure.
@@ -73,7 +82,7 @@ class Histograms:
         """
         if not self.positives.any():
             return None
-        precision, recall = self._curve()
+        precision, recall = self.curve()
         gained = np.diff(recall[::-1], prepend=0.0)
         return float(gained @ precision[::-1])
 
@@ -81,14 +90,14 @@ class Histograms:
         """Return the greatest recall of all thresholds with at least this precision, 0 if none has; None as above."""
         if not self.positives.any():
             return None
-        precision, recall = self._curve()
+        precision, recall = self.curve()
         return float(recall[precision >= wanted].max(initial=0.0))
 
     def precision_at_recall(self, wanted: float) -> float | None:
         """Return the greatest precision of all thresholds with at least this recall; None as above."""
         if not self.positives.any():
             return None
-        precision, recall = self._curve()
+        precision, recall = self.curve()
         return float(precision[recall >= wanted].max(initial=0.0))
 
     def best_level(self) -> int:
@@ -103,8 +112,3 @@ class Histograms:
         """Return hits and marked voxels of the masks `probability >= level`, level = 0..255."""
         hits = np.cumsum(self.positives[::-1])[::-1]
         return hits, hits + np.cumsum(self.negatives[::-1])[::-1]
-
-    def _curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        hits, marked = self._marked()
-        precision = np.divide(hits, marked, out=np.ones(LEVELS), where=marked > 0)
-        return precision, hits / hits[0]
