@@ -35,7 +35,7 @@ class Engine(Protocol):
         """Return what decides the bytes of a prediction: engine, version, precision, instruction set or GPU."""
 
     def load(self, checkpoint: Checkpoint) -> int:
-        """Make a checkpoint ready and return its number for `forward`. Raises CheckpointDamaged."""
+        """Make a checkpoint ready, once, and return its number for `forward`. Raises CheckpointDamaged."""
 
     def prepare(self, network: int, shape: tuple[int, int, int]) -> None:
         """Compile for windows (sections, y, x), so that the first batch need not wait. Raises CheckpointDamaged."""
@@ -93,8 +93,11 @@ class OpenVinoEngine:
 
     def load(self, checkpoint: Checkpoint) -> int:
         """See Engine. Compiling waits for the first window, whose shape decides."""
+        known = [loaded.sha256 for loaded in self._checkpoints]
+        if checkpoint.sha256 in known:
+            return known.index(checkpoint.sha256)
         self._checkpoints.append(checkpoint)
-        return len(self._checkpoints) - 1
+        return len(known)
 
     def prepare(self, network: int, shape: tuple[int, int, int]) -> None:
         """See Engine."""
@@ -165,6 +168,7 @@ class TorchEngine:
         default: Precision = "bf16" if device == "cuda" else "f32"
         self.precision: Precision = default if precision == "auto" else precision
         self._networks: list[Any] = []
+        self._hashes: list[str] = []
 
     def fingerprint(self) -> dict[str, str]:
         """See Engine."""
@@ -184,9 +188,12 @@ class TorchEngine:
         """See Engine."""
         from services.inference.torch_network import build
 
+        if checkpoint.sha256 in self._hashes:
+            return self._hashes.index(checkpoint.sha256)
         network: Any = build(checkpoint)
         network = network.to(self._device, memory_format=self._torch.channels_last)
         self._networks.append(network)
+        self._hashes.append(checkpoint.sha256)
         return len(self._networks) - 1
 
     def prepare(self, network: int, shape: tuple[int, int, int]) -> None:

@@ -84,3 +84,10 @@ def test_openvino_is_byte_equal_over_thread_counts() -> None:
         engine.load(read_checkpoint(SHIPPED))
         found.append(engine.forward(0, window))
     assert (found[0] == found[1]).all()
+
+
+def test_a_checkpoint_is_loaded_once(checkpoint_1fm: Path, checkpoint_3fm: Path) -> None:
+    one, three = read_checkpoint(checkpoint_1fm), read_checkpoint(checkpoint_3fm)
+    engines: list[Engine] = [TorchEngine("cpu", "f32"), OpenVinoEngine("f32")]
+    for engine in engines:
+        assert [engine.load(checkpoint) for checkpoint in (one, three, one)] == [0, 1, 0]
