@@ -64,13 +64,13 @@ def test_celery_and_fastapi_stay_where_they_belong() -> None:
 
 
 CPU_MODULES = ["services.standalone", "emstream.cli", "services.training.evaluate", "services.gateway.app"]
-CPU_MODULES += ["services.demo", "services.serve"]
+CPU_MODULES += ["services.demo", "services.serve", "emstream.cli.report"]
 CPU_MODULES += [f"services.{stage}.worker" for stage in ("preprocess", "inference", "postprocess")]
 
 
 @pytest.mark.parametrize("module", CPU_MODULES)
-def test_predicting_on_a_cpu_loads_no_torch(module: str) -> None:
-    program = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+def test_predicting_on_a_cpu_loads_neither_torch_nor_matplotlib(module: str) -> None:
+    program = f"import sys, {module}; sys.exit(bool({{'torch', 'matplotlib'}} & sys.modules.keys()))"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 

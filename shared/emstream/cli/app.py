@@ -71,6 +71,7 @@ def main() -> NoReturn:
         models,
         phantom,
         predict,
+        report,
         serve,
         status,
         submit,
