@@ -12,10 +12,10 @@ from typing import Annotated, Protocol
 import redis
 from fastapi import Depends, Request
 
-from emstream.errors import BrokerUnavailable, UnknownObject
+from emstream.errors import BrokerUnavailable
 from emstream.ledger import Ledger
 from emstream.messages import Hint, Stage
-from emstream.recipes import MODELS, RecipeBook, shipped_books
+from emstream.recipes import MODELS, RecipeBook, asked_for, shipped_books
 from emstream.settings import Settings
 from services.gateway.limits import Room
 from services.gateway.schemas import JobSettings
@@ -87,12 +87,7 @@ class Parts:
 
     def check_objects(self, settings: JobSettings) -> None:
         """Raise UnknownObject, naming those that exist, if a recipe for one asked for is missing."""
-        books = self.books()
-        for name in settings.objects:
-            if name not in books:
-                raise UnknownObject(
-                    f"no recipe finds {name!r}; there are: {', '.join(books) or 'none'}. Name one of these"
-                )
+        asked_for(settings.objects, self.books())
 
     def nudge(self) -> None:
         """Have what is ready handed out at once rather than at the janitor's next round."""

@@ -9,6 +9,7 @@ from emstream.errors import JobNotFound
 from emstream.job import JobFolder, JobRecord, Plan
 from emstream.ledger import JobStatus, totals
 from emstream.messages import Stage
+from emstream.recipes import asked_for
 from services.gateway.estimate import seconds_left
 from services.gateway.parts import BROKER_AWAY, Parts
 from services.gateway.schemas import FileState, Job, StageCount, State, UnitError, settings_of
@@ -95,7 +96,7 @@ def _started(parts: Parts, folder: JobFolder, record: JobRecord) -> Job:
         errors=_errors(folder, plan, status),
         shape_zyx=plan.shape_zyx if plan else None,
         voxel_size_nm=plan.voxel_size_nm if plan else record.request.voxel_size_nm,
-        objects=plan.objects if plan else list(record.request.objects or list(parts.books())[:1]),
+        objects=plan.objects if plan else list(record.request.objects) or asked_for((), parts.books()),
         links=_links(record.id, state),
     )
 

@@ -33,7 +33,9 @@ class JobSettings(Given):
     region: tuple[Corner, Corner] | None = Field(
         None, description="Only the box from the first to the second corner, each (z, y, x), the second excluded."
     )
-    objects: tuple[ObjectName, ...] = Field((), max_length=32, description="What to find; empty = the first there is.")
+    objects: tuple[ObjectName, ...] = Field(
+        (), max_length=32, description="What to find; empty = mitochondria, all = everything that /v1/models lists."
+    )
     quality: Quality = Field("balanced", description="fast: 1 variant, balanced: 4, accurate: 16.")
     voxel_size_nm: tuple[Edge, Edge, Edge] | None = Field(None, description="(z, y, x), over the input's own.")
     halo: HaloMode | None = Field(None, description="exact: tiled equals untiled. Default: the recipe's.")

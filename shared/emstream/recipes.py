@@ -6,7 +6,7 @@ names come from these files and from checkpoints' headers, never from a list in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,8 @@ from emstream.errors import CheckpointDamaged, UnknownObject
 MODELS = Path(__file__).parent / "models"
 Quality = Literal["fast", "balanced", "accurate"]
 HaloMode = Literal["fast", "exact"]
+ALL = "all"
+"""Asked for as an object: every one there is."""
 VARIANTS: dict[Quality, Literal[1, 4, 16]] = {"fast": 1, "balanced": 4, "accurate": 16}
 
 
@@ -35,11 +37,12 @@ class Recipe(BaseModel):
 
 
 class RecipeBook(BaseModel):
-    """One object's recipes, as stored."""
+    """One object's recipes, as stored. is_default: what is found when no object is named."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     object: str
+    is_default: bool = False
     fast: Recipe
     balanced: Recipe
     accurate: Recipe
@@ -66,22 +69,34 @@ def shipped_books(folder: Path = MODELS) -> dict[str, RecipeBook]:
     return books
 
 
+def asked_for(objects: Sequence[str], books: Mapping[str, RecipeBook]) -> list[str]:
+    """Return the names of the objects to find: the default if none is named, every one for `all`.
+
+    Raises UnknownObject naming those that exist.
+    """
+    if ALL in objects:
+        return list(books)
+    for name in objects:
+        if name not in books:
+            raise UnknownObject(
+                f"no recipe finds {name!r}; there are: {', '.join(books) or 'none'}. "
+                f"Name some of these, or {ALL!r}, or give a checkpoint that finds it"
+            )
+    defaults = [name for name, book in books.items() if book.is_default] or list(books)
+    return list(objects) or defaults[:1]
+
+
 def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), folder: Path = MODELS) -> list[Choice]:
     """Return a choice per object: from the user's `own` checkpoints if given, else from the shipped recipes.
 
-    No object named means every object of the own checkpoints, else the first shipped one.
+    No object named means every object of the own checkpoints, else the default one; `all` means all.
     Raises UnknownObject naming those that exist.
     """
     if own:
         return _from_own(objects, quality, [read_checkpoint(path) for path in own])
     books = shipped_books(folder)
     choices = []
-    for name in objects or list(books)[:1]:
-        if name not in books:
-            raise UnknownObject(
-                f"no recipe finds {name!r}; there are: {', '.join(books) or 'none'}. "
-                "Name one of these, or give --checkpoint"
-            )
+    for name in asked_for(objects, books):
         recipe: Recipe = getattr(books[name], quality)
         checkpoints = tuple(read_checkpoint(folder / f"{c}.onnx") for c in recipe.checkpoints)
         choices.append(Choice(name, recipe, checkpoints))
@@ -91,7 +106,7 @@ def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), f
 def _from_own(objects: Sequence[str], quality: Quality, checkpoints: list[Checkpoint]) -> list[Choice]:
     known = list(dict.fromkeys(name for c in checkpoints for name in c.header.objects))
     choices = []
-    for name in objects or known:
+    for name in known if ALL in objects else objects or known:
         members = tuple(c for c in checkpoints if name in c.header.objects)
         if not members:
             raise UnknownObject(f"none of the checkpoints given finds {name!r}; they find: {', '.join(known)}")

@@ -26,7 +26,7 @@ class HaloName(StrEnum):
 
 
 OBJECT = typer.Option(
-    None, "--object", help="What to find; may be repeated. Default: the first shipped (see `models`)."
+    None, "--object", help="What to find; may be repeated; all: everything `models` lists. Default: mitochondria."
 )
 QUALITY = typer.Option(QualityName.BALANCED, help="fast: 1 variant, balanced: 4, accurate: 16.")
 CHECKPOINT = typer.Option(None, "--checkpoint", help="Your own checkpoint; may be repeated to average several.")
