@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 from math import lcm
 from pathlib import Path
 
-import numpy as np
-
 from emstream.checkpoint import Checkpoint
 from emstream.errors import BinaryInput, UsageError
+from emstream.intensity import Grey, check_finite, choose_range, is_binary, sampled_sections, thinned
 from emstream.job import Grid, Member, Plan, Request, Voxel
 from emstream.recipes import Choice
-from services.preprocess.clean import check_finite, choose_range, is_binary
-from services.preprocess.reader import Grey, StackFacts, StackReader
+from services.preprocess.reader import StackFacts, StackReader
 
-MAX_SAMPLED_SECTIONS = 64
 RESCALE_TOLERANCE = 0.2
 """Pixel sizes this close to a checkpoint's own are used as they are."""
 MAX_SLAB_SECTIONS = 128
@@ -80,18 +77,10 @@ def slab_sections_for(wanted: int, section_depth: int) -> int:
 
 
 def _sample(reader: StackReader) -> Iterator[Grey]:
-    depth = reader.facts.shape_zyx[0]
-    count = min(depth, MAX_SAMPLED_SECTIONS)
-    for z in np.unique(np.linspace(0, depth - 1, count).round().astype(int)):
+    for z in sampled_sections(reader.facts.shape_zyx[0]):
         values = reader.sample(int(z))
         check_finite(values, f"section {z}")
         yield thinned(values)
-
-
-def thinned(values: Grey, most: int = 2**18) -> Grey:
-    """Return at most about `most` evenly spread voxels of (y, x), copied."""
-    step = max(1, int(np.ceil(np.sqrt(values.size / most))))
-    return values[::step, ::step].copy() if min(values.shape) >= step else values.copy()
 
 
 def _voxel_size(request: Request, facts: StackFacts) -> tuple[Voxel | None, str]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from emstream.errors import InputUnreadable
 from emstream.geometry import HALO_SECTIONS, Slab
+from emstream.intensity import IntensityRange, check_finite, to_uint8
 from emstream.job import HALO, RAW, Plan
 from emstream.volume import Planes, Pyramid, created, opened, publishing, resample
-from services.preprocess.clean import IntensityRange, check_finite, to_uint8
 from services.preprocess.reader import Rows, StackReader
 
 

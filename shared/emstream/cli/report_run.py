@@ -19,6 +19,7 @@ from emstream import __version__
 from emstream.checkpoint import Checkpoint
 from emstream.cli.app import warn
 from emstream.cli.predict import WORK, run
+from emstream.intensity import IntensityRange, check_finite, to_uint8
 from emstream.job import JobFolder, Plan, Request
 from emstream.recipes import Choice
 from emstream.settings import Settings
@@ -63,7 +64,6 @@ def make_report(given: Given, order: Order, training: Sequence[Curve], settings:
 
 def _open(given: Given, settings: Settings, files: ExitStack) -> tuple[Sections, Plan]:
     """Return the sections as the networks get them, (y, x) uint8, with their truth, and the plan of the run."""
-    from services.preprocess.clean import IntensityRange, check_finite, to_uint8
     from services.preprocess.plan import make_plan
     from services.preprocess.readers.opening import open_request, open_stack
     from services.training.evaluate import check_labels, check_shapes, read_section

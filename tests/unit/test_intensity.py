@@ -1,4 +1,4 @@
-"""Cleaning: one range for the stack, uint8 out, and checks on values."""
+"""Grey values: one range for the stack, uint8 out, and checks on values."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emstream.errors import NotFinite
-from services.preprocess import clean
-from services.preprocess.clean import IntensityRange, check_finite, choose_range, is_binary, to_uint8
+from emstream.intensity import IntensityRange, check_finite, choose_range, is_binary, to_uint8
 
 RNG = np.random.default_rng(5)
 
@@ -77,7 +76,7 @@ def test_conversion_in_pieces_equals_conversion_at_once(monkeypatch: pytest.Monk
     section = RNG.integers(0, 65535, (3, 37, 41)).astype(np.uint16)
     intensity = IntensityRange(100, 60000, section.dtype)
     at_once = to_uint8(section, intensity)
-    monkeypatch.setattr(clean, "STRIP_VOXELS", 100)
+    monkeypatch.setattr("emstream.intensity.STRIP_VOXELS", 100)
     assert np.array_equal(to_uint8(section, intensity), at_once)
 
 

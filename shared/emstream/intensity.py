@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import NotFinite
-from services.preprocess.reader import Grey
+
+Grey = NDArray[np.generic]
+"""Grey values of any shape and type, as stored."""
 
 RANGE_PERCENTILES = (0.1, 99.9)
 STRETCH_PERCENTILES = (0.35, 99.65)
+MAX_SAMPLED_SECTIONS = 64
 VALUES_PER_SAMPLE = 2**16
 BINARY_VOXELS = 4096
 """Fewer voxels than this with two values are chance, not a mask."""
@@ -41,6 +44,18 @@ class IntensityRange:
     def is_identity(self) -> bool:
         """Whether values are used as they are."""
         return self.dtype == np.uint8 and self.low == 0 and self.high == 255
+
+
+def sampled_sections(depth: int) -> NDArray[np.intp]:
+    """Return which sections of a stack are looked at: all, or at most 64, evenly spaced, first and last included."""
+    count = min(depth, MAX_SAMPLED_SECTIONS)
+    return np.unique(np.linspace(0, depth - 1, count).round().astype(np.intp))
+
+
+def thinned(values: Grey, most: int = 2**18) -> Grey:
+    """Return at most about `most` evenly spread voxels of (y, x), copied."""
+    step = max(1, int(np.ceil(np.sqrt(values.size / most))))
+    return values[::step, ::step].copy() if min(values.shape) >= step else values.copy()
 
 
 def choose_range(
