@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from emstream.checkpoint import Header
-from emstream.errors import TrainingDataUnusable
 from emstream.networks.architectures import architecture
 from emstream.networks.serving import Probability, ServedNetwork
-from services.training.dataset import LabelledStack, Source, load_stack, read_sources
 from services.training.export import export_checkpoint
 from services.training.halo import fast_halo
+from services.training.labelled_files import LabelledStack, load_stack, neighbours
+from services.training.layers import OpenStack
+from services.training.sources import TrainingFile, read_training_file
 from services.training.train import TrainingSettings, train
 
 logger = logging.getLogger(__name__)
@@ -34,17 +35,19 @@ class Order:
     settings: TrainingSettings
 
 
-def train_checkpoint(order: Order) -> Path:
-    """Train (or go on), then write and return `<output>/<name>.onnx`. Raises TrainingDataUnusable."""
-    sources = read_sources(order.data, "sources")
-    held_out = read_sources(order.data, "validation")
-    if len(held_out) != 1:
-        raise TrainingDataUnusable(f"{order.data} must name one stack under 'validation', got {len(held_out)}")
-    best = train(sources, held_out[0], order.settings, order.output)
-    return finish_checkpoint(order, best, load_stack(held_out[0]))
+def train_checkpoint(order: Order, open_stack: OpenStack) -> Path:
+    """Train (or go on), then write and return `<output>/<name>.onnx`.
+
+    Raises TrainingDataUnusable, and InputUnreadable for files that cannot be decoded.
+    """
+    described = read_training_file(order.data)
+    held_out = [load_stack(source, open_stack) for source in described.validation]
+    stacks = [load_stack(source, open_stack) for source in described.sources]
+    best = train(stacks, held_out, order.settings, order.output)
+    return finish_checkpoint(order, described, best, held_out)
 
 
-def finish_checkpoint(order: Order, best: Path, held_out: LabelledStack) -> Path:
+def finish_checkpoint(order: Order, described: TrainingFile, best: Path, held_out: Sequence[LabelledStack]) -> Path:
     """Measure the halo of the best weights and write the checkpoint."""
     settings = order.settings
     saved = torch.load(best, weights_only=True)
@@ -56,8 +59,8 @@ def finish_checkpoint(order: Order, best: Path, held_out: LabelledStack) -> Path
     alignment, exact = made.aligned(settings.reduction), made.exact_halo(settings.reduction)
     threshold = float(summary["validation"]["threshold"])
     module = Probability(network).eval()
-    fast = fast_halo(module, list(_windows(held_out, settings.sections, alignment)), alignment, exact, threshold)
-    description = json.loads(order.data.read_text())
+    windows = [window for stack in held_out for window in _windows(stack, settings.sections, alignment)]
+    fast = fast_halo(module, windows, alignment, exact, threshold)
     header = Header(
         name=order.name,
         network=made.name,
@@ -67,14 +70,14 @@ def finish_checkpoint(order: Order, best: Path, held_out: LabelledStack) -> Path
         objects=(settings.object_name,),
         normalisation="(grey - 128) / 64, inside the network",
         alignment=alignment,
-        pixel_size_nm=description.get("pixel_size_nm"),
-        z_range_nm=tuple(description.get("z_range_nm", (1, 1000))),
+        pixel_size_nm=described.pixel_size_nm,
+        z_range_nm=described.z_range_nm,
         halo_exact=exact,
         halo_fast=fast,
         threshold=threshold,
         metrics={"held_out": summary["validation"]},
-        training={**asdict(settings), "sources": [_public(s) for s in read_sources(order.data, "sources")]},
-        data_licence=description.get("data_licence", ""),
+        training={**asdict(settings), "sources": [source.told() for source in described.sources]},
+        data_licence=described.data_licence,
     )
     path = order.output / f"{order.name}.onnx"
     export_checkpoint(network, header, path)
@@ -89,17 +92,9 @@ def _round_as_stored(network: ServedNetwork) -> None:
             parameter.data = parameter.data.half().float()
 
 
-def _windows(stack: LabelledStack, sections: int, alignment: int) -> Iterable[NDArray[np.uint8]]:
-    half, last = sections // 2, len(stack.images) - 1
+def _windows(stack: LabelledStack, sections: int, alignment: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield whole sections with their neighbours, cut to the alignment; smaller ones are padded with zeros."""
     for z, image in enumerate(stack.images):
-        height, width = (side // alignment * alignment for side in image.shape)
-        planes = [stack.images[min(max(z + k, 0), last)][:height, :width] for k in range(-half, half + 1)]
-        yield np.stack(planes)
-
-
-def _public(source: Source) -> dict[str, object]:
-    """A source as told in a header: the last folders of its path, not where they lay."""
-    facts = asdict(source)
-    for key in ("images", "labels"):
-        facts[key] = "/".join(Path(facts[key]).parts[-3:])
-    return facts
+        height, width = (max(side // alignment, 1) * alignment for side in image.shape)
+        planes = np.stack(neighbours(stack, z, sections))[:, :height, :width]
+        yield np.pad(planes, [(0, 0), (0, height - planes.shape[1]), (0, width - planes.shape[2])])

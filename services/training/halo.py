@@ -19,8 +19,10 @@ def fast_halo(
     """Return the smallest multiple of the alignment whose masks differ from the whole in < 1e-4 of the pixels.
 
     network: windows (1, sections, y, x) uint8 -> probabilities (1, 1, y, x). windows: whole sections with their
-    neighbours, sides multiples of the alignment and above 512.
+    neighbours, sides multiples of the alignment. Where none is above 512 there is no seam to measure at: exact.
     """
+    if all(max(w.shape[1:]) <= CORE for w in windows):
+        return exact
     wholes = [_mask(network, w, threshold) for w in windows]
     for halo in range(alignment, exact, alignment):
         pairs = zip(windows, wholes, strict=True)

@@ -11,8 +11,9 @@ import csv
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emstream.checkpoint import read_weights
-from emstream.errors import TrainingDataUnusable
 from emstream.metrics import Confusion
 from emstream.networks.architectures import architecture
 from emstream.networks.serving import ServedNetwork
 from services.training.augment import augment
-from services.training.dataset import IGNORE, LabelledStack, PatchSampler, Source, load_stack
+from services.training.labelled_files import LabelledStack, neighbours
 from services.training.losses import segmentation_loss
+from services.training.marks import IGNORE
+from services.training.patches import PatchSampler
 from services.training.transfer import fitting_weights
 
 logger = logging.getLogger(__name__)
@@ -78,19 +80,16 @@ class TrainingState:
     best_threshold: float = 0.5
 
 
-def train(sources: list[Source], validation: Source, settings: TrainingSettings, folder: Path) -> Path:
+def train(
+    stacks: Sequence[LabelledStack], held_out: Sequence[LabelledStack], settings: TrainingSettings, folder: Path
+) -> Path:
     """Train, writing `state.pt`, `best.pt`, and `curve.csv` into `folder`; return the path of the best weights.
 
-    Goes on from `folder/state.pt` if it is there. Raises TrainingDataUnusable for data that do not fit together.
+    held_out: fully labelled; F1 is that of all of them together. Goes on from `folder/state.pt` if it is there.
     """
     torch.set_num_threads(settings.threads)
     folder.mkdir(parents=True, exist_ok=True)
-    sampler = PatchSampler(
-        [load_stack(s) for s in sources], settings.sections, settings.patch, settings.scale, settings.seed
-    )
-    held_out = load_stack(validation)
-    if validation.kind != "full":
-        raise TrainingDataUnusable("validation needs sections with every pixel labelled, got hard negatives")
+    sampler = PatchSampler(stacks, settings.sections, settings.patch, settings.scale, settings.seed)
     state = _start(settings, folder)
     forward: Callable[[Tensor], Tensor] = torch.compile(state.network) if settings.use_compile else state.network
     began, clock_step, recent = 0.0, state.step + WARM_UP_STEPS, []
@@ -185,11 +184,11 @@ def _follow(state: TrainingState) -> None:
 
 
 def _validate(
-    state: TrainingState, held_out: LabelledStack, settings: TrainingSettings, folder: Path, loss: float
+    state: TrainingState, held_out: Sequence[LabelledStack], settings: TrainingSettings, folder: Path, loss: float
 ) -> None:
     thresholds = np.arange(64, 232, 8)
     totals = [Confusion() for _ in thresholds]
-    for probabilities, label in predict_stack(state.average, held_out, settings):
+    for probabilities, label in chain.from_iterable(predict_stack(state.average, s, settings) for s in held_out):
         for index, level in enumerate(thresholds):
             totals[index] += Confusion.of(probabilities >= level, label == 1)
     best = int(np.argmax([total.f1 for total in totals]))
@@ -230,11 +229,9 @@ def predict_stack(
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     """Yield, per section, the probability (h, w) uint8 and the label; sections padded with zeros to the alignment."""
     network.eval()
-    half = settings.sections // 2
     alignment = architecture(settings.network).aligned(settings.reduction)
-    last = len(stack.images) - 1
     for z, label in enumerate(stack.labels):
-        planes = np.stack([stack.images[min(max(z + k, 0), last)] for k in range(-half, half + 1)])
+        planes = np.stack(neighbours(stack, z, settings.sections))
         _, height, width = planes.shape
         padding = [(0, 0), (0, -height % alignment), (0, -width % alignment)]
         x = torch.from_numpy(np.pad(planes, padding))[None].float()

@@ -37,6 +37,7 @@ def train(
         from services.training.command import Order, train_checkpoint
     except ImportError as error:
         raise EngineUnavailable(f"training is not installed ({error}): pip install 'emstream[train]'") from error
+    from services.preprocess.readers.opening import open_stack
     from services.training.train import TrainingSettings
 
     settings = TrainingSettings(
@@ -55,5 +56,5 @@ def train(
         use_compile=compiled,
     )
     default = f"{object_name}-{network.lower()}-{sections}fm"
-    path = train_checkpoint(Order(data, output, name or default, settings))
+    path = train_checkpoint(Order(data, output, name or default, settings), open_stack)
     say(f"checkpoint: {path}")
