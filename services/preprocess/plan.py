@@ -6,18 +6,14 @@ from collections.abc import Iterator, Sequence
 from math import lcm
 from pathlib import Path
 
-from emstream.checkpoint import Checkpoint
+from emstream.checkpoint import MAX_RESCALE, RESCALE_TOLERANCE, Checkpoint
 from emstream.errors import BinaryInput, UsageError
 from emstream.intensity import Grey, check_finite, choose_range, is_binary, sampled_sections, thinned
 from emstream.job import Grid, Member, Plan, Request, Voxel
 from emstream.recipes import Choice
 from services.preprocess.reader import StackFacts, StackReader
 
-RESCALE_TOLERANCE = 0.2
-"""Pixel sizes this close to a checkpoint's own are used as they are."""
 MAX_SLAB_SECTIONS = 128
-MAX_RESCALE = 8.0
-"""A pixel size further from the checkpoint's than this is taken for a mistake."""
 
 
 def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) -> Plan:

@@ -41,8 +41,10 @@ def train_checkpoint(order: Order, open_stack: OpenStack) -> Path:
     Raises TrainingDataUnusable, and InputUnreadable for files that cannot be decoded.
     """
     described = read_training_file(order.data)
-    held_out = [load_stack(source, open_stack) for source in described.validation]
-    stacks = [load_stack(source, open_stack) for source in described.sources]
+    held_out, stacks = (
+        [load_stack(source, open_stack, described.pixel_size_nm) for source in listed]
+        for listed in (described.validation, described.sources)
+    )
     best = train(stacks, held_out, order.settings, order.output)
     return finish_checkpoint(order, described, best, held_out)
 

@@ -14,6 +14,7 @@ from emstream.errors import TrainingDataUnusable
 from emstream.intensity import Grey, choose_range, is_binary, sampled_sections, thinned, to_uint8
 from services.training.layers import UINT8, Convert, Layer, Opening, OpenStack, Stack
 from services.training.marks import IGNORE, Marks
+from services.training.pixel_size import rescaled_image, rescaled_label, scale_of
 from services.training.sources import Source
 
 
@@ -33,12 +34,14 @@ def neighbours(stack: LabelledStack, z: int, sections: int) -> list[UINT8]:
     return [stack.images[min(max(z + step * k, 0), last)] for k in range(-half, half + 1)]
 
 
-def load_stack(source: Source, open_stack: OpenStack) -> LabelledStack:
+def load_stack(source: Source, open_stack: OpenStack, pixel_size_nm: float | None = None) -> LabelledStack:
     """Read a source's sections and labels.
 
-    Sections become uint8 by one range for the whole stack, as for prediction. Raises TrainingDataUnusable if they do
-    not fit together, if sections are masks or labels are none, and InputUnreadable for what cannot be decoded.
+    Sections become uint8 by one range for the whole stack, as for prediction. pixel_size_nm: what the network is
+    trained at; sections of a pixel size more than 20 % off are resampled, once, here. Raises TrainingDataUnusable if
+    layers do not fit together, sections are masks or labels are none, InputUnreadable for what cannot be decoded.
     """
+    scale = scale_of(source, pixel_size_nm)
     with ExitStack() as files:
         opening = Opening(open_stack, source.is_stack, files)
         images = opening.layer("images", source.images, source.images_dataset)
@@ -60,6 +63,9 @@ def load_stack(source: Source, open_stack: OpenStack) -> LabelledStack:
         raise TrainingDataUnusable(
             f"{source.labels} labels nothing, every pixel used is unknown: label some, or leave this source out"
         )
+    if scale is not None:
+        sections = [rescaled_image(image, scale) for image in sections]
+        labels = [rescaled_label(label, scale) for label in labels]
     return LabelledStack(source, tuple(sections), tuple(labels))
 
 

@@ -19,6 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from emstream.errors import CheckpointDamaged, UnknownCheckpoint
 
 METADATA_KEY = "emstream"
+RESCALE_TOLERANCE = 0.2
+"""Pixel sizes this close to a checkpoint's own are used as they are, in prediction and in training."""
+MAX_RESCALE = 8.0
+"""A pixel size further from the checkpoint's than this many times is taken for a mistake."""
 NetworkName = Literal["MultiResUNet", "DeepEM3D"]
 
 
