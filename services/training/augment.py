@@ -1,7 +1,7 @@
 """Random changes of grey values that microscopes and microscopists make: on torch batches, a function of the seed.
 
-The eight symmetries and the scale are drawn with the patch (`dataset`); here are contrast, brightness, gamma, blur,
-Gaussian and salt-and-pepper noise.
+Shapes change with the patch (`patches`); here are contrast, brightness, gamma, blur, Gaussian and salt-and-pepper
+noise.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SALT_PEPPER_SHARE = 0.25  # of the patches; up to 12 % of their pixels
-NOISE_SHARE = 0.5
-BLUR_SHARE = 0.2
+SALT_PEPPER_SHARE = 0.25  # of the patches; up to 12 % of their pixels, a little more than the paper's tests have
+NOISE_SHARE = 0.5  # of the patches; fast scans are noisy, slow ones hardly
+BLUR_SHARE = 0.2  # of the patches; few sections are out of focus
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:

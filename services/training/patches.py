@@ -1,4 +1,8 @@
-"""Random patches from labelled stacks."""
+"""Random patches from labelled stacks.
+
+Drawn with a patch are its place, scale, decoys, deformation, symmetry, and faults between sections; grey values are
+changed afterwards (`augment`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ import numpy as np
 from PIL import Image
 
 from services.training.decoys import add_decoys
+from services.training.elastic import ELASTIC_SHARE, deform
+from services.training.faults import spoil_neighbours
 from services.training.labelled_files import LabelledStack
 from services.training.layers import UINT8
 from services.training.marks import IGNORE
@@ -45,7 +51,10 @@ class PatchSampler:
         label = _crop(stack.labels[z], y, x, side, self.patch, Image.Resampling.NEAREST, IGNORE)
         if random.random() < stack.source.decoys:
             image, label = add_decoys(image, label, random)
-        return _turn(image, label, int(random.integers(8)))
+        if random.random() < ELASTIC_SHARE:
+            image, label = deform(image, label, random)
+        image, label = _turn(image, label, int(random.integers(8)))
+        return spoil_neighbours(image, random), label
 
     def _corner(self, stack: LabelledStack, z: int, side: int, random: np.random.Generator) -> tuple[int, int]:
         """Return a corner; of three draws the one with labelled structure, if any has it."""
