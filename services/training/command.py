@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,10 @@ from services.training.export import export_checkpoint
 from services.training.halo import fast_halo
 from services.training.labelled_files import LabelledStack, load_stack, neighbours
 from services.training.layers import OpenStack
+from services.training.settings import TrainingSettings
 from services.training.sources import TrainingFile, read_training_file
-from services.training.train import TrainingSettings, train
+from services.training.state import made_network
+from services.training.train import WRITTEN, train
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class Order:
     output: Path
     name: str
     settings: TrainingSettings
+    restart: bool = False
 
 
 def train_checkpoint(order: Order, open_stack: OpenStack) -> Path:
@@ -45,6 +48,9 @@ def train_checkpoint(order: Order, open_stack: OpenStack) -> Path:
         [load_stack(source, open_stack, described.pixel_size_nm) for source in listed]
         for listed in (described.validation, described.sources)
     )
+    if order.restart:
+        for name in WRITTEN:
+            (order.output / name).unlink(missing_ok=True)
     best = train(stacks, held_out, order.settings, order.output)
     return finish_checkpoint(order, described, best, held_out)
 
@@ -54,7 +60,7 @@ def finish_checkpoint(order: Order, described: TrainingFile, best: Path, held_ou
     settings = order.settings
     saved = torch.load(best, weights_only=True)
     made = architecture(settings.network)
-    network = ServedNetwork(settings.sections, 1, settings.width, settings.reduction, settings.network)
+    network = made_network(settings)
     network.load_state_dict(saved["weights"])
     _round_as_stored(network)
     summary = json.loads(saved["summary"])
@@ -78,7 +84,7 @@ def finish_checkpoint(order: Order, described: TrainingFile, best: Path, held_ou
         halo_fast=fast,
         threshold=threshold,
         metrics={"held_out": summary["validation"]},
-        training={**asdict(settings), "sources": [source.told() for source in described.sources]},
+        training={**settings.told(), "sources": [source.told() for source in described.sources]},
         data_licence=described.data_licence,
     )
     path = order.output / f"{order.name}.onnx"

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from emstream.checkpoint import HALF_SUFFIX, METADATA_KEY, Header
 from emstream.networks.serving import Probability, ServedNetwork
+from emstream.volume import write_bytes
 
 OPSET = 20
 
@@ -18,7 +19,8 @@ OPSET = 20
 def export_checkpoint(network: ServedNetwork, header: Header, path: Path) -> None:
     """Write `network` with `header` to `path`, weights of convolutions as float16.
 
-    The ONNX graph maps windows (n, sections, h, w) uint8 to probabilities (n, objects, h, w) float32.
+    The file appears as a whole, over an older one. Its graph maps windows (n, sections, h, w) uint8 to probabilities
+    (n, objects, h, w) float32.
     """
     module = Probability(network).eval()
     side = 4 * header.alignment
@@ -48,7 +50,7 @@ def export_checkpoint(network: ServedNetwork, header: Header, path: Path) -> Non
     _strip_debug_text(model)
     helper.set_model_props(model, {METADATA_KEY: header.model_dump_json()})
     onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+    write_bytes(path, model.SerializeToString())
 
 
 def _drop_prefix(model: onnx.ModelProto, prefix: str) -> None:

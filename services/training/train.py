@@ -1,4 +1,4 @@
-"""The trainer: labelled stacks in, a checkpoint out.
+"""The trainer: labelled stacks in, weights out.
 
 A time budget is turned into a number of steps after a warm-up; what a step draws depends on the seed and the step only,
 so an interrupted training goes on from its state file. The network's averaged weights (exponential, decay 0.995)
@@ -7,133 +7,104 @@ are validated and shipped.
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import chain
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emstream.checkpoint import read_weights
-from emstream.metrics import Confusion
-from emstream.networks.architectures import architecture
-from emstream.networks.serving import ServedNetwork
 from services.training.augment import augment
-from services.training.labelled_files import LabelledStack, neighbours
+from services.training.curve import Curve, Row
+from services.training.labelled_files import LabelledStack
 from services.training.losses import segmentation_loss
 from services.training.marks import IGNORE
 from services.training.patches import PatchSampler
-from services.training.transfer import fitting_weights
+from services.training.settings import TrainingSettings
+from services.training.state import StateFile, TrainingState, fresh_state, save_tensors
+from services.training.validation import validated
 
 logger = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 10
 AVERAGE_DECAY = 0.995
-
-
-def has_fast_bf16() -> bool:
-    """Tell whether this CPU multiplies bfloat16 itself; elsewhere it is slower than float32 (2.3 times on AVX2)."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+WRITTEN = ("state.pt", "best.pt", "curve.csv")
+"""What a training keeps in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """What decides a training, stored whole in the checkpoint's header."""
+class Progress:
+    """How far a training is. steps: 0 while the time budget is not yet turned into steps; row: if just validated."""
 
-    object_name: str
-    network: str = "MultiResUNet"
-    sections: int = 3
-    width: float = 1.0
-    reduction: int = 1
-    patch: int = 512
-    batch: int = 4
-    scale: float = 1.4
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    minutes: float = 60.0
-    steps: int | None = None
-    seed: int = 1
-    validate_every: int = 200
-    use_compile: bool = False
-    use_bf16: bool = field(default_factory=has_fast_bf16)
-    start_from: str | None = None
-    threads: int = field(default_factory=torch.get_num_threads)
+    step: int
+    steps: int
+    loss: float
+    best_f1: float
+    row: Row | None = None
 
 
-@dataclass
-class TrainingState:
-    """What a training is made of while it runs."""
-
-    network: nn.Module
-    average: nn.Module
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    steps: int = 0
-    best_f1: float = -1.0
-    best_threshold: float = 0.5
+Show = Callable[[Progress], None]
 
 
 def train(
-    stacks: Sequence[LabelledStack], held_out: Sequence[LabelledStack], settings: TrainingSettings, folder: Path
+    stacks: Sequence[LabelledStack],
+    held_out: Sequence[LabelledStack],
+    settings: TrainingSettings,
+    folder: Path,
+    show: Show = lambda progress: None,
 ) -> Path:
     """Train, writing `state.pt`, `best.pt`, and `curve.csv` into `folder`; return the path of the best weights.
 
-    held_out: fully labelled; F1 is that of all of them together. Goes on from `folder/state.pt` if it is there.
+    held_out: fully labelled; F1 is that of all of them together. Goes on from `folder/state.pt` if it is there; raises
+    OutputInUse if that is another training's. `show` is called after each step.
     """
     torch.set_num_threads(settings.threads)
     folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob(".*.part"):
+        left_over.unlink()
+    file = StateFile.of(folder, settings, stacks, held_out)
+    state = fresh_state(settings)
+    file.restore(state)
+    curve = Curve(folder, state.step)
     sampler = PatchSampler(stacks, settings.sections, settings.patch, settings.scale, settings.seed)
-    state = _start(settings, folder)
     forward: Callable[[Tensor], Tensor] = torch.compile(state.network) if settings.use_compile else state.network
-    began, clock_step, recent = 0.0, state.step + WARM_UP_STEPS, []
+    clock = _Clock(settings.minutes, state.step)
     while state.steps == 0 or state.step < state.steps:
-        recent.append(_step(state, forward, sampler, settings))
+        state.losses.append(_step(state, forward, sampler, settings))
         state.step += 1
-        if state.steps == 0 and state.step == clock_step:
-            began = time.monotonic()
-        if state.steps == 0 and state.step == clock_step + WARM_UP_STEPS:
-            seconds = (time.monotonic() - began) / WARM_UP_STEPS
-            state.steps = settings.steps or int(settings.minutes * 60 / seconds)
-            logger.info("steps planned", extra={"steps": state.steps, "seconds_per_step": round(seconds, 2)})
+        state.steps = state.steps or clock.steps_at(state.step)
+        row = None
         if state.steps and (state.step % settings.validate_every == 0 or state.step == state.steps):
-            _validate(state, held_out, settings, folder, float(np.mean(recent)))
-            recent = []
+            row = _validate(state, held_out, settings, folder)
+            curve.add(row)
+        if row or state.step % settings.save_every == 0:
+            file.save(state)
+        show(Progress(state.step, state.steps, row.loss if row else state.losses[-1], state.best_f1, row))
     return folder / "best.pt"
 
 
-def _network(settings: TrainingSettings) -> ServedNetwork:
-    return ServedNetwork(settings.sections, 1, settings.width, settings.reduction, settings.network)
+class _Clock:
+    """Turns a time budget into a number of steps: after a warm-up, a few steps are timed."""
 
+    def __init__(self, minutes: float, first_step: int) -> None:
+        self._seconds = minutes * 60
+        self._warm = first_step + WARM_UP_STEPS
+        self._began = 0.0
 
-def _start(settings: TrainingSettings, folder: Path) -> TrainingState:
-    torch.manual_seed(settings.seed)
-    network = _network(settings)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
-    if settings.start_from is not None:
-        known = read_weights(Path(settings.start_from))
-        network.load_state_dict(fitting_weights(known, network.state_dict()))
-    average = _network(settings)
-    average.load_state_dict(network.state_dict())
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
-    state = TrainingState(network, average, optimizer, steps=settings.steps or 0)
-    path = folder / "state.pt"
-    if path.exists():
-        saved = torch.load(path, weights_only=True)
-        network.load_state_dict(saved["network"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        state.step, state.steps = saved["step"], saved["steps"]
-        state.best_f1, state.best_threshold = saved["best_f1"], saved["best_threshold"]
-        logger.info("training resumed", extra={"step": state.step, "steps": state.steps})
-    return state
+    def steps_at(self, step: int) -> int:
+        """Return the number of steps once it is known, 0 before."""
+        if step == self._warm:
+            self._began = time.monotonic()
+        if step < self._warm + WARM_UP_STEPS:
+            return 0
+        seconds = (time.monotonic() - self._began) / WARM_UP_STEPS
+        steps = max(step + 1, int(self._seconds / seconds))
+        logger.info("steps planned", extra={"steps": steps, "seconds_per_step": round(seconds, 2)})
+        return steps
 
 
 def _learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
@@ -183,69 +154,16 @@ def _follow(state: TrainingState) -> None:
             kept.copy_(new)
 
 
-def _validate(
-    state: TrainingState, held_out: Sequence[LabelledStack], settings: TrainingSettings, folder: Path, loss: float
-) -> None:
-    thresholds = np.arange(64, 232, 8)
-    totals = [Confusion() for _ in thresholds]
-    for probabilities, label in chain.from_iterable(predict_stack(state.average, s, settings) for s in held_out):
-        for index, level in enumerate(thresholds):
-            totals[index] += Confusion.of(probabilities >= level, label == 1)
-    best = int(np.argmax([total.f1 for total in totals]))
-    total, threshold = totals[best], float(thresholds[best]) / 255
-    row = {
-        "step": state.step,
-        "loss": round(loss, 4),
-        "f1": round(total.f1, 4),
-        "precision": round(total.precision, 4),
-        "recall": round(total.recall, 4),
-        "threshold": round(threshold, 3),
-        "time": time.strftime("%H:%M:%S"),
-    }
-    _append(folder / "curve.csv", row)
-    logger.info("validated", extra=row)
+def _validate(state: TrainingState, held_out: Sequence[LabelledStack], settings: TrainingSettings, folder: Path) -> Row:
+    """Measure the averaged weights, and keep them if they are the best so far."""
+    total, threshold = validated(state.average, held_out, settings)
+    loss = float(np.mean(state.losses))
+    state.losses = []
+    measured = [round(value, 4) for value in (loss, total.f1, total.precision, total.recall, threshold)]
+    row = Row(state.step, *measured)
+    logger.info("validated", extra=asdict(row))
     if total.f1 > state.best_f1:
-        state.best_f1, state.best_threshold = total.f1, threshold
-        summary = {"settings": asdict(settings), "validation": row}
-        torch.save({"weights": state.average.state_dict(), "summary": json.dumps(summary)}, folder / "best.pt")
-    torch.save(
-        {
-            "network": state.network.state_dict(),
-            "average": state.average.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "step": state.step,
-            "steps": state.steps,
-            "best_f1": state.best_f1,
-            "best_threshold": state.best_threshold,
-        },
-        folder / "state.part",
-    )
-    (folder / "state.part").replace(folder / "state.pt")
-
-
-@torch.no_grad()
-def predict_stack(
-    network: nn.Module, stack: LabelledStack, settings: TrainingSettings
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Yield, per section, the probability (h, w) uint8 and the label; sections padded with zeros to the alignment."""
-    network.eval()
-    alignment = architecture(settings.network).aligned(settings.reduction)
-    for z, label in enumerate(stack.labels):
-        planes = np.stack(neighbours(stack, z, settings.sections))
-        _, height, width = planes.shape
-        padding = [(0, 0), (0, -height % alignment), (0, -width % alignment)]
-        x = torch.from_numpy(np.pad(planes, padding))[None].float()
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.use_bf16):
-            logits = network(x.contiguous(memory_format=torch.channels_last)).float()
-        if settings.reduction > 1:
-            logits = nn.functional.interpolate(logits, scale_factor=settings.reduction, mode="bilinear")
-        yield (torch.sigmoid(logits) * 255).round().to(torch.uint8).numpy()[0, 0, :height, :width], label
-
-
-def _append(path: Path, row: dict[str, object]) -> None:
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
+        state.best_f1 = total.f1
+        summary = json.dumps({"settings": settings.told(), "validation": asdict(row)})
+        save_tensors(folder / "best.pt", {"weights": state.average.state_dict(), "summary": summary})
+    return row

@@ -30,15 +30,19 @@ def train(
     learning_rate: float = typer.Option(2e-3, min=1e-6, max=1, help="Largest learning rate; a tenth for fine-tuning."),
     compiled: bool = typer.Option(False, "--compile", help="Use torch.compile: slower start, faster steps."),
     seed: int = typer.Option(1, help="Decides what each step draws."),
+    validate_every: int = typer.Option(200, min=1, help="Steps between two validations."),
+    save_every: int = typer.Option(50, min=1, help="Steps between two states on disk, from which it can go on."),
+    restart: bool = typer.Option(False, help="Begin anew, over what another training left in the output folder."),
 ) -> None:
     """Train a network and write a checkpoint. Run again, it goes on where it was."""
-    limit_instructions(start(True).amx)
+    environment = start(True)
+    limit_instructions(environment.amx)
     try:
         from services.training.command import Order, train_checkpoint
     except ImportError as error:
         raise EngineUnavailable(f"training is not installed ({error}): pip install 'emstream[train]'") from error
     from services.preprocess.readers.opening import open_stack
-    from services.training.train import TrainingSettings
+    from services.training.settings import TrainingSettings, has_fast_bf16
 
     settings = TrainingSettings(
         object_name=object_name,
@@ -53,8 +57,11 @@ def train(
         seed=seed,
         learning_rate=learning_rate,
         start_from=None if start_from is None else str(start_from),
+        validate_every=validate_every,
+        save_every=save_every,
         use_compile=compiled,
+        use_bf16=environment.precision == "bf16" or (environment.precision == "auto" and has_fast_bf16()),
     )
     default = f"{object_name}-{network.lower()}-{sections}fm"
-    path = train_checkpoint(Order(data, output, name or default, settings), open_stack)
+    path = train_checkpoint(Order(data, output, name or default, settings, restart), open_stack)
     say(f"checkpoint: {path}")

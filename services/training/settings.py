@@ -1,0 +1,53 @@
+"""What decides a training, and what only decides where and how it runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+RUNNING = frozenset({"threads", "use_bf16", "use_compile", "save_every"})
+"""Settings that may differ when a training goes on: they say where it runs, not what it learns."""
+
+
+def has_fast_bf16() -> bool:
+    """Tell whether this CPU multiplies bfloat16 itself; elsewhere it is slower than float32 (2.3 times on AVX2)."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """What decides a training, stored whole in the checkpoint's header.
+
+    patch: side in pixels. scale: patches are scaled by up to this much, both ways. minutes: time budget, turned into
+    steps after a warm-up, unless `steps` is given. validate_every, save_every: steps.
+    """
+
+    object_name: str
+    network: str = "MultiResUNet"
+    sections: int = 3
+    width: float = 1.0
+    reduction: int = 1
+    patch: int = 512
+    batch: int = 4
+    scale: float = 1.4
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    minutes: float = 60.0
+    steps: int | None = None
+    seed: int = 1
+    validate_every: int = 200
+    save_every: int = 50
+    use_compile: bool = False
+    use_bf16: bool = field(default_factory=has_fast_bf16)
+    start_from: str | None = None
+    threads: int = field(default_factory=torch.get_num_threads)
+
+    def told(self) -> dict[str, object]:
+        """Return them as a header may tell them: of the checkpoint that was started from its name, not its place."""
+        return asdict(self) | {"start_from": self.start_from and Path(self.start_from).name}
+
+    def deciding(self) -> dict[str, object]:
+        """Return those that must be the same when a training goes on."""
+        return {name: value for name, value in self.told().items() if name not in RUNNING}

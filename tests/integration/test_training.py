@@ -1,0 +1,92 @@
+"""`emstream train` as a user runs it: killed and gone on with, and stopped by a sentence where data do not fit."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emstream.checkpoint import read_checkpoint, read_weights
+from tests.integration.conftest import Invoke
+from tests.unit.training.stacks import grey_stack, truth_of, write_sections
+
+TINY = ["--object", "spots", "--width", "0.125", "--patch", "64", "--batch", "1"]
+STEPS = 40
+
+
+@pytest.fixture(scope="module")
+def training_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    images = grey_stack((5, 100, 120))
+    write_sections(folder / "images", images)
+    write_sections(folder / "labels", truth_of(images) * 255)
+    stack = {"images": "images", "labels": "labels"}
+    path = folder / "data.json"
+    held_out = [{**stack, "first": 4}, {**stack, "first": 0, "last": 0}]
+    path.write_text(json.dumps({"sources": [{**stack, "first": 1, "last": 3}], "validation": held_out}))
+    return path
+
+
+def begin(training_file: Path, output: Path) -> subprocess.Popen[bytes]:
+    every = ["--steps", str(STEPS), "--validate-every", "20", "--save-every", "5"]
+    command = [sys.executable, "-m", "emstream", "train", str(training_file), "-o", str(output), *TINY, *every]
+    environment = {**os.environ, "EMSTREAM_PRECISION": "f32", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def kill_after_next_state(training_file: Path, output: Path) -> None:
+    """Run the training, and kill it as soon as it has saved a state."""
+    state = output / "state.pt"
+    before = state.stat().st_ino if state.exists() else None
+    process = begin(training_file, output)
+    while not state.exists() or state.stat().st_ino == before:
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_killed_twice_it_ends_with_the_same_checkpoint(tmp_path: Path, training_file: Path) -> None:
+    undisturbed = begin(training_file, tmp_path / "whole")
+    for _ in range(2):
+        kill_after_next_state(training_file, tmp_path / "killed")
+    assert not list((tmp_path / "killed").glob("*.onnx"))
+    assert begin(training_file, tmp_path / "killed").wait() == 0
+    assert undisturbed.wait() == 0
+    whole, killed = (tmp_path / name / "spots-multiresunet-3fm.onnx" for name in ("whole", "killed"))
+    weights, same = read_weights(whole), read_weights(killed)
+    assert weights.keys() == same.keys()
+    assert all(np.array_equal(weights[name], same[name]) for name in weights)
+    assert read_checkpoint(whole).header == read_checkpoint(killed).header
+    curve = (tmp_path / "killed" / "curve.csv").read_text()
+    assert [row["step"] for row in csv.DictReader(curve.splitlines())] == ["20", "40"]
+    assert curve == (tmp_path / "whole" / "curve.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "phrase"),
+    [
+        ({"sources": [{"images": "images", "labels": "images"}]}, "and more beside 0"),
+        ({"sources": [{"images": "labels", "labels": "labels"}]}, "exactly two grey values"),
+        ({"sources": [{"images": "nowhere", "labels": "labels"}]}, "there is no"),
+        ({"source": []}, "'source' is not known here"),
+    ],
+)
+def test_data_that_do_not_fit_get_their_sentence(
+    tmp_path: Path, emstream: Invoke, training_file: Path, change: dict[str, object], phrase: str
+) -> None:
+    changed = training_file.with_name(f"{tmp_path.name}.json")
+    changed.write_text(json.dumps(json.loads(training_file.read_text()) | change))
+    code, out, err = emstream("train", changed, "-o", tmp_path / "out", *TINY)
+    assert (code, out) == (2, "")
+    assert phrase in err
+    assert err.strip().splitlines()[-1].startswith("emstream: ")
+    assert not (tmp_path / "out").exists()
