@@ -22,7 +22,7 @@ from services.training.layers import OpenStack
 from services.training.settings import TrainingSettings
 from services.training.sources import TrainingFile, read_training_file
 from services.training.state import made_network
-from services.training.train import WRITTEN, train
+from services.training.train import WRITTEN, Show, train
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +38,10 @@ class Order:
     restart: bool = False
 
 
-def train_checkpoint(order: Order, open_stack: OpenStack) -> Path:
-    """Train (or go on), then write and return `<output>/<name>.onnx`.
+def train_checkpoint(order: Order, open_stack: OpenStack, show: Show) -> Path:
+    """Train (or go on), then write and return `<output>/<name>.onnx`. `show` is called after each step.
 
-    Raises TrainingDataUnusable, and InputUnreadable for files that cannot be decoded.
+    Raises TrainingDataUnusable, InputUnreadable for files that cannot be decoded, OutputInUse and OutOfMemory.
     """
     described = read_training_file(order.data)
     held_out, stacks = (
@@ -51,14 +51,14 @@ def train_checkpoint(order: Order, open_stack: OpenStack) -> Path:
     if order.restart:
         for name in WRITTEN:
             (order.output / name).unlink(missing_ok=True)
-    best = train(stacks, held_out, order.settings, order.output)
+    best = train(stacks, held_out, order.settings, order.output, show)
     return finish_checkpoint(order, described, best, held_out)
 
 
 def finish_checkpoint(order: Order, described: TrainingFile, best: Path, held_out: Sequence[LabelledStack]) -> Path:
     """Measure the halo of the best weights and write the checkpoint."""
     settings = order.settings
-    saved = torch.load(best, weights_only=True)
+    saved = torch.load(best, weights_only=True, map_location="cpu")
     made = architecture(settings.network)
     network = made_network(settings)
     network.load_state_dict(saved["weights"])

@@ -1,4 +1,4 @@
-"""The learning curve: a row for each validation, in `curve.csv`."""
+"""The learning curve: a row for each validation, in `curve.csv`, drawn in `curve.png`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from emstream.volume import write_bytes
+from services.training.curve_picture import draw_curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +24,22 @@ class Row:
 
 
 class Curve:
-    """The rows so far; the file is replaced as a whole, so that it never holds half a row."""
+    """The rows so far; the files are replaced as a whole, so that they never hold half a row."""
 
     def __init__(self, folder: Path, step: int) -> None:
         """Read the rows up to `step`, where the training goes on; what was written beyond it is dropped."""
-        self._path = folder / "curve.csv"
+        self._path, self._picture = folder / "curve.csv", folder / "curve.png"
         self.rows = [row for row in _read(self._path) if row.step <= step]
 
     def add(self, row: Row) -> None:
-        """Add a row and write the file."""
+        """Add a row and write the files."""
         self.rows.append(row)
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, [field.name for field in fields(Row)])
         writer.writeheader()
         writer.writerows(asdict(row) for row in self.rows)
         write_bytes(self._path, text.getvalue().encode())
+        write_bytes(self._picture, draw_curve(self.rows))
 
 
 def _read(path: Path) -> list[Row]:

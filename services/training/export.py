@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 
@@ -30,8 +31,9 @@ def export_checkpoint(network: ServedNetwork, header: Header, path: Path) -> Non
         2: header.alignment * torch.export.Dim("rows", min=1),
         3: header.alignment * torch.export.Dim("columns", min=1),
     }
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # the exporter warns of its own parts
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own parts
+        warnings.simplefilter("ignore")
         program = torch.onnx.export(
             module,
             (example,),

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import torch
 
-RUNNING = frozenset({"threads", "use_bf16", "use_compile", "save_every"})
+from emstream.errors import SettingsError
+from emstream.networks.architectures import architecture
+
+RUNNING = frozenset({"device", "threads", "use_bf16", "use_compile", "save_every"})
 """Settings that may differ when a training goes on: they say where it runs, not what it learns."""
-
-
-def has_fast_bf16() -> bool:
-    """Tell whether this CPU multiplies bfloat16 itself; elsewhere it is slower than float32 (2.3 times on AVX2)."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,8 @@ class TrainingSettings:
     """What decides a training, stored whole in the checkpoint's header.
 
     patch: side in pixels. scale: patches are scaled by up to this much, both ways. minutes: time budget, turned into
-    steps after a warm-up, unless `steps` is given. validate_every, save_every: steps.
+    steps after a warm-up, unless `steps` is given. validate_every, save_every: steps. device: "cpu" or "cuda".
+    Raises SettingsError for what no network can be made or trained with.
     """
 
     object_name: str
@@ -40,9 +39,19 @@ class TrainingSettings:
     validate_every: int = 200
     save_every: int = 50
     use_compile: bool = False
-    use_bf16: bool = field(default_factory=has_fast_bf16)
+    use_bf16: bool = False
+    device: str = "cpu"
     start_from: str | None = None
     threads: int = field(default_factory=torch.get_num_threads)
+
+    def __post_init__(self) -> None:
+        alignment = architecture(self.network).aligned(self.reduction)
+        if self.sections not in (1, 3, 5):
+            raise SettingsError(f"sections must be 1, 3 or 5, got {self.sections}")
+        if self.reduction not in (1, 2, 4):
+            raise SettingsError(f"reduction must be 1, 2 or 4, got {self.reduction}")
+        if self.patch % alignment:
+            raise SettingsError(f"patch must be a multiple of {alignment} for this network, got {self.patch}")
 
     def told(self) -> dict[str, object]:
         """Return them as a header may tell them: of the checkpoint that was started from its name, not its place."""

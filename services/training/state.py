@@ -78,7 +78,7 @@ class StateFile:
         """Replace the saved state in one step. Raises DiskFull."""
         save_tensors(self.path, {"identity": self.identity, **state.saved()})
 
-    def restore(self, state: TrainingState) -> None:
+    def restore(self, state: TrainingState, device: str) -> None:
         """Bring a fresh state to the saved one, if there is one.
 
         Raises OutputInUse if it is that of another training, naming the first setting that differs.
@@ -86,7 +86,7 @@ class StateFile:
         if not self.path.exists():
             return
         try:
-            saved = torch.load(self.path, weights_only=True)
+            saved = torch.load(self.path, weights_only=True, map_location=device)
             identity = json.loads(saved["identity"])
         except (RuntimeError, OSError, EOFError, KeyError, pickle.UnpicklingError) as error:
             raise OutputInUse(f"{self.path} is no state of this version ({error}): {WAY_OUT}") from error
@@ -121,12 +121,15 @@ def fresh_state(settings: TrainingSettings) -> TrainingState:
     """Return a state before the first step: random weights by the seed, or those of the checkpoint to start from."""
     torch.manual_seed(settings.seed)
     network = made_network(settings)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     if settings.start_from is not None:
         known = read_weights(Path(settings.start_from))
         network.load_state_dict(fitting_weights(known, network.state_dict()))
     average = made_network(settings)
     average.load_state_dict(network.state_dict())
+    network, average = (
+        n.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        for n in (network, average)
+    )
     parameters = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
     return TrainingState(network, average, optimizer, steps=settings.steps or 0)

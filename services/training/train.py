@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from services.training.augment import augment
+from services.training.batches import Batch, batches
 from services.training.curve import Curve, Row
+from services.training.device import autocast, memory_told, set_up
 from services.training.labelled_files import LabelledStack
 from services.training.losses import segmentation_loss
-from services.training.marks import IGNORE
 from services.training.patches import PatchSampler
 from services.training.settings import TrainingSettings
 from services.training.state import StateFile, TrainingState, fresh_state, save_tensors
@@ -32,7 +33,8 @@ logger = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 10
 AVERAGE_DECAY = 0.995
-WRITTEN = ("state.pt", "best.pt", "curve.csv")
+DIGITS = 4  # of the curve
+WRITTEN = ("state.pt", "best.pt", "curve.csv", "curve.png")
 """What a training keeps in its folder."""
 
 
@@ -46,6 +48,11 @@ class Progress:
     best_f1: float
     row: Row | None = None
 
+    @property
+    def is_best(self) -> bool:
+        """Whether what was just validated is the best so far; rows are rounded."""
+        return self.row is not None and self.row.f1 >= round(self.best_f1, DIGITS)
+
 
 Show = Callable[[Progress], None]
 
@@ -57,33 +64,34 @@ def train(
     folder: Path,
     show: Show = lambda progress: None,
 ) -> Path:
-    """Train, writing `state.pt`, `best.pt`, and `curve.csv` into `folder`; return the path of the best weights.
+    """Train, writing `state.pt`, `best.pt` and the curve into `folder`; return the path of the best weights.
 
     held_out: fully labelled; F1 is that of all of them together. Goes on from `folder/state.pt` if it is there; raises
-    OutputInUse if that is another training's. `show` is called after each step.
+    OutputInUse if that is another training's, and OutOfMemory. `show` is called after each step.
     """
-    torch.set_num_threads(settings.threads)
+    set_up(settings)
     folder.mkdir(parents=True, exist_ok=True)
     for left_over in folder.glob(".*.part"):
         left_over.unlink()
     file = StateFile.of(folder, settings, stacks, held_out)
     state = fresh_state(settings)
-    file.restore(state)
+    file.restore(state, settings.device)
     curve = Curve(folder, state.step)
     sampler = PatchSampler(stacks, settings.sections, settings.patch, settings.scale, settings.seed)
     forward: Callable[[Tensor], Tensor] = torch.compile(state.network) if settings.use_compile else state.network
     clock = _Clock(settings.minutes, state.step)
-    while state.steps == 0 or state.step < state.steps:
-        state.losses.append(_step(state, forward, sampler, settings))
-        state.step += 1
-        state.steps = state.steps or clock.steps_at(state.step)
-        row = None
-        if state.steps and (state.step % settings.validate_every == 0 or state.step == state.steps):
-            row = _validate(state, held_out, settings, folder)
-            curve.add(row)
-        if row or state.step % settings.save_every == 0:
-            file.save(state)
-        show(Progress(state.step, state.steps, row.loss if row else state.losses[-1], state.best_f1, row))
+    with memory_told(), closing(batches(sampler, settings, state.step)) as source:
+        while state.steps == 0 or state.step < state.steps:
+            state.losses.append(_step(state, forward, next(source), settings))
+            state.step += 1
+            state.steps = state.steps or clock.steps_at(state.step)
+            row = None
+            if state.steps and (state.step % settings.validate_every == 0 or state.step == state.steps):
+                row = _validate(state, held_out, settings, folder)
+                curve.add(row)
+            if row or state.step % settings.save_every == 0:
+                file.save(state)
+            show(Progress(state.step, state.steps, row.loss if row else state.losses[-1], state.best_f1, row))
     return folder / "best.pt"
 
 
@@ -114,34 +122,19 @@ def _learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
     return float(settings.learning_rate * warm * 0.5 * (1 + np.cos(np.pi * share)))
 
 
-def _step(
-    state: TrainingState, forward: Callable[[Tensor], Tensor], sampler: PatchSampler, settings: TrainingSettings
-) -> float:
-    images, labels = sampler.batch(state.step, settings.batch)
-    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + state.step)
-    x = augment(torch.from_numpy(images).float(), generator).contiguous(memory_format=torch.channels_last)
-    target, known = _targets(torch.from_numpy(labels)[:, None], settings.reduction)
+def _step(state: TrainingState, forward: Callable[[Tensor], Tensor], batch: Batch, settings: TrainingSettings) -> float:
     for group in state.optimizer.param_groups:
         group["lr"] = _learning_rate(settings, state.step, state.steps)
     state.network.train()
-    with torch.autocast("cpu", torch.bfloat16, enabled=settings.use_bf16):
-        logits = forward(x)
-    loss = segmentation_loss(logits.float(), target, known)
+    with autocast(settings):
+        logits = forward(batch.images)
+    loss = segmentation_loss(logits.float(), batch.target, batch.known)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch's stub
     nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
     state.optimizer.step()
     _follow(state)
     return float(loss.detach())
-
-
-def _targets(labels: Tensor, reduction: int) -> tuple[Tensor, Tensor]:
-    known = (labels != IGNORE).float()
-    target = (labels == 1).float()
-    if reduction == 1:
-        return target, known
-    pool = nn.functional.avg_pool2d
-    return pool(target, reduction), (pool(known, reduction) == 1).float()
 
 
 @torch.no_grad()
@@ -159,7 +152,7 @@ def _validate(state: TrainingState, held_out: Sequence[LabelledStack], settings:
     total, threshold = validated(state.average, held_out, settings)
     loss = float(np.mean(state.losses))
     state.losses = []
-    measured = [round(value, 4) for value in (loss, total.f1, total.precision, total.recall, threshold)]
+    measured = [round(value, DIGITS) for value in (loss, total.f1, total.precision, total.recall, threshold)]
     row = Row(state.step, *measured)
     logger.info("validated", extra=asdict(row))
     if total.f1 > state.best_f1:

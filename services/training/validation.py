@@ -12,6 +12,7 @@ from torch import nn
 
 from emstream.metrics import Confusion
 from emstream.networks.architectures import architecture
+from services.training.device import autocast
 from services.training.labelled_files import LabelledStack, neighbours
 from services.training.settings import TrainingSettings
 
@@ -47,9 +48,9 @@ def predict_stack(
         planes = np.stack(neighbours(stack, z, settings.sections))
         _, height, width = planes.shape
         padding = [(0, 0), (0, -height % alignment), (0, -width % alignment)]
-        x = torch.from_numpy(np.pad(planes, padding))[None].float()
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.use_bf16):
+        x = torch.from_numpy(np.pad(planes, padding))[None].to(settings.device).float()
+        with autocast(settings):
             logits = network(x.contiguous(memory_format=torch.channels_last)).float()
         if settings.reduction > 1:
             logits = nn.functional.interpolate(logits, scale_factor=settings.reduction, mode="bilinear")
-        yield (torch.sigmoid(logits) * 255).round().to(torch.uint8).numpy()[0, 0, :height, :width], label
+        yield (torch.sigmoid(logits) * 255).round().to(torch.uint8).cpu().numpy()[0, 0, :height, :width], label

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 import typer
 
 from emstream.checkpoint import NetworkName
 from emstream.cli.app import app, say, start
+from emstream.cli.options import VERBOSE
+from emstream.cli.training_progress import TrainingProgress
 from emstream.errors import EngineUnavailable
 from emstream.processor import limit_instructions
+
+
+class DeviceName(StrEnum):
+    """Where a training can run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 @app.command()
@@ -33,17 +44,21 @@ def train(
     validate_every: int = typer.Option(200, min=1, help="Steps between two validations."),
     save_every: int = typer.Option(50, min=1, help="Steps between two states on disk, from which it can go on."),
     restart: bool = typer.Option(False, help="Begin anew, over what another training left in the output folder."),
+    device: DeviceName = typer.Option(DeviceName.AUTO, help="auto: CUDA if there, else the CPU."),
+    verbose: bool = VERBOSE,
 ) -> None:
     """Train a network and write a checkpoint. Run again, it goes on where it was."""
-    environment = start(True)
+    environment = start(verbose)
     limit_instructions(environment.amx)
     try:
         from services.training.command import Order, train_checkpoint
+        from services.training.device import choose_device, has_fast_bf16
     except ImportError as error:
         raise EngineUnavailable(f"training is not installed ({error}): pip install 'emstream[train]'") from error
     from services.preprocess.readers.opening import open_stack
-    from services.training.settings import TrainingSettings, has_fast_bf16
+    from services.training.settings import TrainingSettings
 
+    place = choose_device(device)
     settings = TrainingSettings(
         object_name=object_name,
         network=network,
@@ -60,8 +75,11 @@ def train(
         validate_every=validate_every,
         save_every=save_every,
         use_compile=compiled,
-        use_bf16=environment.precision == "bf16" or (environment.precision == "auto" and has_fast_bf16()),
+        use_bf16=environment.precision == "bf16" or (environment.precision == "auto" and has_fast_bf16(place)),
+        device=place,
     )
     default = f"{object_name}-{network.lower()}-{sections}fm"
-    path = train_checkpoint(Order(data, output, name or default, settings, restart), open_stack)
+    order = Order(data, output, name or default, settings, restart)
+    with TrainingProgress() as show:
+        path = train_checkpoint(order, open_stack, show)
     say(f"checkpoint: {path}")

@@ -23,7 +23,6 @@ SETTINGS = TrainingSettings(
     steps=6,
     validate_every=3,
     save_every=2,
-    use_bf16=False,
     threads=1,
 )
 STACKS = [labelled((4, 80, 90), decoys=0.5), labelled((1, 50, 60), 1, kind="full", is_stack=False)]
@@ -92,7 +91,7 @@ def test_rows_of_the_curve_beyond_the_saved_step_are_written_once(tmp_path: Path
     run(tmp_path)
     rows = list(csv.DictReader((tmp_path / "curve.csv").read_text().splitlines()))
     assert [row["step"] for row in rows] == ["3", "6"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.pt", "curve.csv", "state.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.pt", "curve.csv", "curve.png", "state.pt"]
 
 
 def test_a_finished_training_does_nothing_more(tmp_path: Path, undisturbed: Path) -> None:

@@ -1,0 +1,45 @@
+"""The device: CUDA if there, and a sentence where it is not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from emstream.errors import EngineUnavailable, OutOfMemory, SettingsError
+from services.training.device import choose_device, memory_told
+from services.training.settings import TrainingSettings
+
+
+@pytest.mark.parametrize(
+    ("wanted", "has_cuda", "found"),
+    [("auto", False, "cpu"), ("auto", True, "cuda"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
+)
+def test_auto_is_cuda_if_there(monkeypatch: pytest.MonkeyPatch, wanted: str, has_cuda: bool, found: str) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: has_cuda)
+    assert choose_device(wanted) == found
+
+
+def test_cuda_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(EngineUnavailable, match="--device cpu"):
+        choose_device("cuda")
+
+
+def test_a_full_gpu_is_told() -> None:
+    with pytest.raises(OutOfMemory, match="smaller --batch"), memory_told():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "phrase"),
+    [
+        ({"sections": 2}, "1, 3 or 5, got 2"),
+        ({"reduction": 3}, "1, 2 or 4, got 3"),
+        ({"patch": 100}, "multiple of 16 for this network, got 100"),
+        ({"patch": 80, "reduction": 4}, "multiple of 64"),
+        ({"network": "UNet"}, "MultiResUNet, DeepEM3D"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(wrong: dict[str, object], phrase: str) -> None:
+    with pytest.raises(SettingsError, match=phrase):
+        TrainingSettings(object_name="spots", **wrong)  # type: ignore[arg-type]  # they are wrong on purpose
