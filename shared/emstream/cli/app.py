@@ -71,6 +71,7 @@ def main() -> NoReturn:
         models,
         phantom,
         predict,
+        prepare,
         report,
         serve,
         status,
