@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 
+from emstream.checkpoint import Checkpoint
 from emstream.errors import SettingsError
 from emstream.networks.architectures import architecture
 
+LEARNING_RATE, FINE_TUNING = 2e-3, 0.1  # the largest, and the share of it with which trained weights go on
 RUNNING = frozenset({"device", "threads", "use_bf16", "use_compile", "save_every"})
 """Settings that may differ when a training goes on: they say where it runs, not what it learns."""
 
@@ -31,7 +33,7 @@ class TrainingSettings:
     patch: int = 512
     batch: int = 4
     scale: float = 1.4
-    learning_rate: float = 2e-3
+    learning_rate: float = LEARNING_RATE
     weight_decay: float = 1e-4
     minutes: float = 60.0
     steps: int | None = None
@@ -52,6 +54,25 @@ class TrainingSettings:
             raise SettingsError(f"reduction must be 1, 2 or 4, got {self.reduction}")
         if self.patch % alignment:
             raise SettingsError(f"patch must be a multiple of {alignment} for this network, got {self.patch}")
+
+    @classmethod
+    def starting_from(cls, checkpoint: Checkpoint) -> TrainingSettings:
+        """Return the defaults for fine-tuning a checkpoint: its network and object, and smaller steps."""
+        header = checkpoint.header
+        return cls(
+            object_name=header.objects[0],
+            network=header.network,
+            sections=header.sections,
+            width=header.width,
+            reduction=header.reduction,
+            learning_rate=LEARNING_RATE * FINE_TUNING,
+            start_from=str(checkpoint.path),
+        )
+
+    @property
+    def checkpoint_name(self) -> str:
+        """Return what the checkpoint is called where it is given no name."""
+        return f"{self.object_name}-{self.network.lower()}-{self.sections}fm"
 
     def told(self) -> dict[str, object]:
         """Return them as a header may tell them: of the checkpoint that was started from its name, not its place."""

@@ -71,6 +71,39 @@ def test_killed_twice_it_ends_with_the_same_checkpoint(tmp_path: Path, training_
     assert curve == (tmp_path / "whole" / "curve.csv").read_text()
 
 
+def test_fine_tuning_takes_the_network_from_the_checkpoint(
+    tmp_path: Path, emstream: Invoke, training_file: Path, checkpoint_5fm_reduced: Path
+) -> None:
+    few = ["--steps", 2, "--patch", 64, "--batch", 1]
+    code, out, err = emstream("train", training_file, "-o", tmp_path, "--from", checkpoint_5fm_reduced, *few)
+    assert code == 0, err
+    assert "start anew" not in err
+    path = tmp_path / "spots-multiresunet-5fm.onnx"
+    assert out == f"checkpoint: {path}\n"
+    start, tuned = read_checkpoint(checkpoint_5fm_reduced).header, read_checkpoint(path).header
+    for name in ("network", "width", "sections", "reduction", "objects"):
+        assert getattr(start, name) == getattr(tuned, name)
+    assert tuned.training["learning_rate"] == pytest.approx(2e-4)
+    assert tuned.training["start_from"] == "spots.onnx"
+    before, after = read_weights(checkpoint_5fm_reduced), read_weights(path)
+    moved = [float(np.abs(np.subtract(before[name], after[name])).max()) for name in before if before[name].ndim == 4]
+    assert 0 < max(moved) < 0.01
+
+
+def test_fine_tuning_for_another_object_or_number_of_sections_is_possible(
+    tmp_path: Path, emstream: Invoke, training_file: Path, checkpoint_3fm: Path
+) -> None:
+    other = ["--object", "dots", "--sections", 1, "--name", "mine", "--learning-rate", 0.001]
+    few = ["--steps", 1, "--patch", 64, "--batch", 1]
+    code, _, err = emstream("train", training_file, "-o", tmp_path, "--from", checkpoint_3fm, *other, *few)
+    assert code == 0, err
+    header = read_checkpoint(tmp_path / "mine.onnx").header
+    assert (header.objects, header.sections, header.training["learning_rate"]) == (("dots",), 1, 0.001)
+    code, _, err = emstream("train", training_file, "-o", tmp_path / "other", "--from", tmp_path / "nowhere.onnx", *few)
+    assert code == 2
+    assert "there is no checkpoint" in err
+
+
 @pytest.mark.parametrize(
     ("change", "phrase"),
     [

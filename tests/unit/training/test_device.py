@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from emstream.errors import EngineUnavailable, OutOfMemory, SettingsError
-from services.training.device import choose_device, memory_told
+from services.training.device import choose_device, memory_told, wants_bf16
 from services.training.settings import TrainingSettings
 
 
@@ -23,6 +23,12 @@ def test_cuda_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(EngineUnavailable, match="--device cpu"):
         choose_device("cuda")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_bf16_is_taken_where_it_is_fast_or_asked_for(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
+    monkeypatch.setattr("services.training.device.has_fast_bf16", lambda device: fast)
+    assert [wants_bf16(precision, "cpu") for precision in ("auto", "f32", "bf16")] == [fast, False, True]
 
 
 def test_a_full_gpu_is_told() -> None:
