@@ -95,9 +95,11 @@ def predict_package(
     shape = package.core_box.shape
     with publishing(final) as part, created(part) as file, _dropped_if_unfinished(orders):
         planes: dict[str, Planes] = {}
+        seen = sum(future is not None for future, _ in orders)
         for z, (future, flat) in enumerate(orders):
             check()
             mean, spread = _empty(objects, shape) if future is None else _cut(future.result(), core_y, core_x)
+            orders[z] = (None, None)  # a written window's prediction is not kept until the package ends
             if flat is not None:
                 mean[:, flat[core_y, core_x]] = 0
             layers = {"probability": mean} if spread is None else {"probability": mean, "spread": spread}
@@ -107,7 +109,7 @@ def predict_package(
                     if key not in planes:
                         planes[key] = Planes.create(file, key, shape, "zstd")
                     planes[key].write(z, plane)
-    return sum(future is not None for future, _ in orders)
+    return seen
 
 
 @contextmanager
@@ -144,7 +146,7 @@ def _submit_windows(voxels: UINT8, grid: Grid, package: Package, predictor: Pred
 
 def _cut(prediction: Prediction, core_y: slice, core_x: slice) -> Prediction:
     mean, spread = prediction
-    return mean[:, core_y, core_x].copy(), None if spread is None else spread[:, core_y, core_x]
+    return mean[:, core_y, core_x].copy(), None if spread is None else spread[:, core_y, core_x].copy()
 
 
 def _empty(objects: list[str], shape: tuple[int, int, int]) -> Prediction:
