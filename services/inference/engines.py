@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import threading
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from emstream.checkpoint import Checkpoint
 from emstream.errors import CheckpointDamaged, EngineUnavailable
+from emstream.parallel import cores
 from emstream.processor import limit_instructions
 from emstream.settings import Settings
 
@@ -74,7 +74,7 @@ class OpenVinoEngine:
             raise EngineUnavailable("this processor has no bf16 instructions: use EMSTREAM_PRECISION=f32 or auto")
         # auto is f32: without AMX bf16 is slower (3.2 against 4.1 Mpx/s), and it strays 9/255 from float32 (p99.9)
         self.precision: Precision = "bf16" if precision == "bf16" else "f32"
-        self._threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
+        self._threads = threads or cores()
         self._capabilities = ",".join(sorted(capabilities))
         self._checkpoints: list[Checkpoint] = []
         self._compiled: dict[tuple[int, tuple[int, ...]], Any] = {}

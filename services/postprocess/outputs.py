@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from emstream.job import RAW, JobFolder, Plan
+from emstream.parallel import mapped
 from emstream.volume import Planes, created, disk_full_named, opened, resample
 
 UINT8 = NDArray[np.uint8]
@@ -63,8 +64,9 @@ def write_mask_file(
             for layer in layers:
                 planes = Planes.create(file, f"{name}/{layer}", plan.shape_zyx, "gzip")
                 _describe(planes.dataset, plan, layer, threshold)
-                for z, plane in enumerate(sections_of(folder, plan, f"{name}/{sources[layer]}")):
-                    planes.write(z, plane)
+                sections = sections_of(folder, plan, f"{name}/{sources[layer]}")
+                for z, encoded in enumerate(mapped(planes.encode, sections)):
+                    planes.put(z, encoded)
 
 
 def _describe(dataset: h5py.Dataset, plan: Plan, layer: str, threshold: float) -> None:
@@ -85,17 +87,20 @@ def write_png_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> No
     digits = max(4, len(str(plan.shape_zyx[0] - 1)))
     with _whole(final) as part:
         part.mkdir()
-        for z, mask in enumerate(sections_of(folder, plan, f"{name}/mask")):
-            (part / f"{name}_{z:0{digits}d}.png").write_bytes(imagecodecs.png_encode(mask, level=1))
+        for z, image in enumerate(mapped(_png, sections_of(folder, plan, f"{name}/mask"))):
+            (part / f"{name}_{z:0{digits}d}.png").write_bytes(image)
 
 
 def write_zipped_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> None:
     """Write a ZIP of one PNG (0, 255) per section, named by section number; the same job gives the same bytes."""
     digits = max(4, len(str(plan.shape_zyx[0] - 1)))
     with _whole(final) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed
-        for z, mask in enumerate(sections_of(folder, plan, f"{name}/mask")):
-            entry = zipfile.ZipInfo(f"{name}_{z:0{digits}d}.png")
-            archive.writestr(entry, imagecodecs.png_encode(mask, level=1))
+        for z, image in enumerate(mapped(_png, sections_of(folder, plan, f"{name}/mask"))):
+            archive.writestr(zipfile.ZipInfo(f"{name}_{z:0{digits}d}.png"), image)
+
+
+def _png(mask: UINT8) -> bytes:
+    return bytes(imagecodecs.png_encode(mask, level=1))
 
 
 def write_tiff_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> None:

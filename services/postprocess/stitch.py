@@ -1,12 +1,13 @@
 """Packages of a slab joined: probabilities at the stack's own size, thresholded, with pyramids.
 
-Largest arrays held: one section of float32 per object where several grids are averaged, else one of uint8.
+Largest arrays held: per thread (parallel.mapped) one section, float32 where several grids are averaged, else uint8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 import h5py
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from emstream.geometry import Package, Slab
 from emstream.job import JobFolder, Plan
-from emstream.volume import Planes, Pyramid, created, opened, publishing, resample
+from emstream.parallel import mapped
+from emstream.volume import Encoded, Planes, Pyramid, created, opened, publishing, resample
 
 UINT8 = NDArray[np.uint8]
 
@@ -36,16 +38,26 @@ def write_result(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool) -
         file = stack.enter_context(created(part))
         packages = [(p, stack.enter_context(opened(folder.probability(p.index)))) for p in plan.packages(slab)]
         for name, threshold in plan.thresholds.items():
+            probability = _section_reader(plan, packages, name, "probability")
             pyramid = Pyramid.create(file, f"{name}/probability", shape, "zstd")
             mask = Planes.create(file, f"{name}/mask", shape, "zstd")
             mask.dataset.attrs["threshold"] = threshold
-            for z, probability in enumerate(_sections(plan, packages, name, "probability", depth)):
-                pyramid.write(z, probability)
-                mask.write(z, mask_of(probability, threshold))
+            encode = partial(_encode, probability, threshold, pyramid, mask)
+            for z, (levels, masked) in enumerate(mapped(encode, range(depth))):
+                pyramid.put(z, levels)
+                mask.put(z, masked)
             if with_spread:
                 spread = Planes.create(file, f"{name}/spread", shape, "zstd")
-                for z, values in enumerate(_sections(plan, packages, name, "spread", depth)):
-                    spread.write(z, values)
+                read = _section_reader(plan, packages, name, "spread")
+                for z, encoded in enumerate(mapped(spread.encode, map(read, range(depth)))):
+                    spread.put(z, encoded)
+
+
+def _encode(
+    probability: Callable[[int], UINT8], threshold: float, pyramid: Pyramid, mask: Planes, z: int
+) -> tuple[list[Encoded], Encoded]:
+    section = probability(z)
+    return pyramid.encode(section), mask.encode(mask_of(section, threshold))
 
 
 def drop_packages(folder: JobFolder, plan: Plan, slab: Slab) -> None:
@@ -54,27 +66,29 @@ def drop_packages(folder: JobFolder, plan: Plan, slab: Slab) -> None:
         folder.probability(package.index).unlink(missing_ok=True)
 
 
-def _sections(
-    plan: Plan, packages: list[tuple[Package, h5py.File]], name: str, layer: str, depth: int
-) -> Iterator[UINT8]:
-    """Yield an object's sections at the stack's own size: the mean over grids, weighted by their checkpoints."""
+def _section_reader(
+    plan: Plan, packages: list[tuple[Package, h5py.File]], name: str, layer: str
+) -> Callable[[int], UINT8]:
+    """Return what gives an object's section z at the stack's own size: the mean over grids, weighted by checkpoints."""
     readers = []
     for index, grid in enumerate(plan.grids):
         weight = sum(name in member.objects for member in grid.members)
         if weight:
-            readers.append((weight, _section_reader(grid.size_yx, packages, index, f"{name}/{layer}")))
+            readers.append((weight, _grid_reader(grid.size_yx, packages, index, f"{name}/{layer}")))
     size = plan.shape_zyx[1:]
-    for z in range(depth):
+
+    def read(z: int) -> UINT8:
         if len(readers) == 1:
-            yield resample(readers[0][1](z), size, smooth=True)
-            continue
+            return resample(readers[0][1](z), size, smooth=True)
         total = np.zeros(size, np.float32)
-        for weight, read in readers:
-            total += np.float32(weight) * resample(read(z), size, smooth=True)
-        yield np.rint(total / sum(weight for weight, _ in readers)).astype(np.uint8)
+        for weight, read_grid in readers:
+            total += np.float32(weight) * resample(read_grid(z), size, smooth=True)
+        return np.rint(total / sum(weight for weight, _ in readers)).astype(np.uint8)
+
+    return read
 
 
-def _section_reader(
+def _grid_reader(
     size_yx: tuple[int, int], packages: list[tuple[Package, h5py.File]], grid: int, dataset: str
 ) -> Callable[[int], UINT8]:
     pieces = [(p.core_box, Planes.open(file, dataset)) for p, file in packages if p.grid == grid]

@@ -16,7 +16,8 @@ from emstream.errors import InputUnreadable
 from emstream.geometry import HALO_SECTIONS, Slab
 from emstream.intensity import IntensityRange, check_finite, to_uint8
 from emstream.job import HALO, RAW, Plan
-from emstream.volume import Planes, Pyramid, created, opened, publishing, resample
+from emstream.parallel import mapped
+from emstream.volume import Encoded, Planes, Pyramid, created, opened, publishing, resample
 from services.preprocess.reader import Rows, StackReader
 
 
@@ -91,11 +92,14 @@ def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Pla
         for grid, (sections, beyond) in zip(plan.grids, plan.grid_datasets, strict=True)
         if grid.is_resampled
     ]
-    for z in range(depth):
-        section = raw.read(z)
-        pyramid.reduce(z, section)
-        for sections, _, size in copies:
-            sections.write(z, resample(section, size))
+
+    def reduced(section: NDArray[np.uint8]) -> tuple[list[Encoded], list[NDArray[np.uint8]]]:
+        return pyramid.encode_reductions(section), [resample(section, size) for _, _, size in copies]
+
+    for z, (levels, resampled) in enumerate(mapped(reduced, map(raw.read, range(depth)))):
+        pyramid.put(z, levels)
+        for (sections, _, _), copy in zip(copies, resampled, strict=True):
+            sections.write(z, copy)
     for _, beyond, size in copies:
         for position in range(2 * HALO_SECTIONS):
             beyond.write(position, resample(halo.read(position), size))

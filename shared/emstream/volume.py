@@ -25,6 +25,8 @@ from emstream.errors import DiskFull, ShapeError, VolumeDamaged
 from emstream.geometry import Box, pyramid_levels
 
 UINT8 = NDArray[np.uint8]
+Encoded = UINT8 | list[tuple[int, int, bytes]]
+"""A plane ready to be stored: itself where nothing is compressed, else its chunks with their corners (y, x)."""
 CHUNK = 512
 ZSTD_FILTER = 32015  # registered HDF5 filter number
 ZSTD_LEVEL = 3
@@ -127,6 +129,8 @@ class Planes:
     def __init__(self, dataset: h5py.Dataset, codec: str) -> None:
         self.dataset = dataset
         self.codec = codec
+        self._shape: tuple[int, int, int] = dataset.shape
+        self._chunk_yx: tuple[int, int] = dataset.chunks[1:]
 
     @classmethod
     def create(cls, group: h5py.Group, name: str, shape: tuple[int, int, int], codec: str = "none") -> Planes:
@@ -158,19 +162,32 @@ class Planes:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(z, y, x)."""
-        z, y, x = self.dataset.shape
-        return z, y, x
+        return self._shape
 
     def write(self, z: int, plane: UINT8) -> None:
         """Write plane (y, x) at z."""
-        if plane.shape != self.shape[1:]:
-            raise ShapeError(f"plane {plane.shape} does not fit data set {self.shape}")
+        self.put(z, self.encode(plane))
+
+    def encode(self, plane: UINT8) -> Encoded:
+        """Return plane (y, x) as `put` stores it; may be called from any thread, also while others write."""
+        shape = self._shape
+        if plane.shape != shape[1:]:
+            raise ShapeError(f"plane {plane.shape} does not fit data set {shape}")
         if self.codec == "none":
-            self.dataset[z] = plane
+            return plane
+        encode = _ENCODERS[self.codec]
+        return [
+            (y, x, encode(self._padded(plane[y : y + CHUNK, x : x + CHUNK])))
+            for y, x in self._corners(0, shape[1], 0, shape[2])
+        ]
+
+    def put(self, z: int, encoded: Encoded) -> None:
+        """Store an encoded plane at z."""
+        if isinstance(encoded, np.ndarray):
+            self.dataset[z] = encoded
             return
-        for y, x in self._corners(0, self.shape[1], 0, self.shape[2]):
-            chunk = self._padded(plane[y : y + CHUNK, x : x + CHUNK])
-            self.dataset.id.write_direct_chunk((z, y, x), _ENCODERS[self.codec](chunk))
+        for y, x, chunk in encoded:
+            self.dataset.id.write_direct_chunk((z, y, x), chunk)
 
     def read(self, z: int) -> UINT8:
         """Return plane (y, x) at z."""
@@ -197,7 +214,7 @@ class Planes:
         return itertools.product(rows, range(x0 // CHUNK * CHUNK, x1, CHUNK))
 
     def _padded(self, values: UINT8) -> UINT8:
-        height, width = self.dataset.chunks[1:]
+        height, width = self._chunk_yx
         if values.shape == (height, width):
             return np.ascontiguousarray(values)
         chunk = np.zeros((height, width), np.uint8)
@@ -210,7 +227,7 @@ class Planes:
             decoded = _DECODERS[self.codec](content)
         except (OSError, RuntimeError) as error:  # RuntimeError: h5py's for a chunk that was never written
             raise VolumeDamaged(f"{self.dataset.file.filename} is damaged at {(z, y, x)}: {error}") from error
-        return np.frombuffer(decoded, np.uint8).reshape(self.dataset.chunks[1:])
+        return np.frombuffer(decoded, np.uint8).reshape(self._chunk_yx)
 
 
 _ENCODERS: dict[str, Callable[[UINT8], bytes]] = {
@@ -241,14 +258,24 @@ class Pyramid:
 
     def write(self, z: int, plane: UINT8) -> None:
         """Write a plane and its reductions."""
-        self.levels[0].write(z, plane)
-        self.reduce(z, plane)
+        self.put(z, self.encode(plane))
 
-    def reduce(self, z: int, plane: UINT8) -> None:
-        """Write the reductions of a plane that is there already."""
+    def encode(self, plane: UINT8) -> list[Encoded]:
+        """Return a plane and its reductions as `put` stores them; may be called from any thread."""
+        return [self.levels[0].encode(plane), *self.encode_reductions(plane)]
+
+    def encode_reductions(self, plane: UINT8) -> list[Encoded]:
+        """Return the reductions alone."""
+        encoded = []
         for level in self.levels[1:]:
             plane = halve(plane)
-            level.write(z, plane)
+            encoded.append(level.encode(plane))
+        return encoded
+
+    def put(self, z: int, encoded: list[Encoded]) -> None:
+        """Store at z what `encode` gave, or the reductions of a plane that is there already."""
+        for level, content in zip(self.levels[-len(encoded) :] if encoded else [], encoded, strict=True):
+            level.put(z, content)
 
 
 def halve(plane: UINT8) -> UINT8:

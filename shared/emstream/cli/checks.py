@@ -18,6 +18,7 @@ from emstream import __version__
 from emstream.address import LOOPBACK, read_server_file
 from emstream.errors import EmstreamError, ServiceUnavailable
 from emstream.keys import KeyFile
+from emstream.parallel import cores
 from emstream.settings import Settings
 
 State = Literal["ok", "warning", "missing"]
@@ -93,9 +94,8 @@ def _engine(settings: Settings) -> Check:
 
 
 def _machine(settings: Settings) -> Check:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
-    found = f"{cores} cores, {memory:.0f} GB of memory"
+    found = f"{cores()} cores, {memory:.0f} GB of memory"
     if memory < LEAST_MEMORY_GB:
         return Check("machine", "warning", found, "it is little: set EMSTREAM_CORE_SIDE=512, EMSTREAM_PACKAGE_TASKS=1")
     return Check("machine", "ok", found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
 import tempfile
@@ -21,6 +20,7 @@ from emstream.cli.app import warn
 from emstream.cli.predict import WORK, run
 from emstream.intensity import IntensityRange, check_finite, to_uint8
 from emstream.job import JobFolder, Plan, Request
+from emstream.parallel import cores
 from emstream.recipes import Choice
 from emstream.settings import Settings
 
@@ -124,7 +124,7 @@ def _making(given: Given, order: Order, plan: Plan, settings: Settings) -> Makin
 
     recipe, fingerprint = given.choice.recipe, make_engine(settings).fingerprint()
     size = [f"{v:g}" for v in plan.voxel_size_nm or ()]
-    machine = f"{platform.system()} {platform.machine()}, {fingerprint['device']}, {_cores()} cores"
+    machine = f"{platform.system()} {platform.machine()}, {fingerprint['device']}, {cores()} cores"
     engine = f"{fingerprint['engine']} {fingerprint['version']}, {fingerprint['precision']}"
     command = command_line(given, order)
     return Making(
@@ -173,7 +173,3 @@ def command_line(given: Given, order: Order) -> str:
     parts += ["--sizes", ",".join(map(str, order.sides))] if order.sides else ["--no-run-time"]
     parts += [] if order.with_robustness else ["--no-robustness"]
     return shlex.join([*parts, "--output", str(given.output.absolute())])
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
