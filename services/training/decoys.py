@@ -1,8 +1,9 @@
-"""Dark things that are no object, drawn over training patches: myelin-like ribbons and lysosome-like bodies.
+"""Dark things that are no object, drawn over training patches: myelin-like sheaths and lysosome-like bodies.
 
 A few sections of one block hold few of them, and a network that has seen few marks them as mitochondria. Shapes and
-grey values are drawn at random; the darkness and the fine grain are those of the patch itself, so that only shape and
-surroundings tell a decoy from the object.
+grey values are drawn at random; the darkness and the fine grain are those of the patch itself. A sheath is closed, or
+leaves the patch at both ends, and is as dark as the patch's darkest: a short band of a mitochondrion's grey would look
+like a long mitochondrion, and teach the network to leave those out.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ UINT8 = NDArray[np.uint8]
 FLOAT = NDArray[np.float32]
 
 MARGIN = 32  # pixels drawn beyond the patch, so that shapes can move between sections
-RIBBONS = (0, 1, 1, 2)
-RIBBON_HALF_WIDTH = (5.0, 24.0)
+SHEATHS = (0, 1, 1, 2)
+SHEATH_HALF_WIDTH = (3.0, 16.0)
+SHEATH_RADIUS = (0.04, 0.25)  # of the patch's side
+CLOSED_SHARE = 0.75  # of the sheaths; the others cross the patch
 BODIES = (0, 0, 1, 3, 6)
-BODY_RADIUS = (3.0, 14.0)
-RIM = 3.0  # pixels of pale gap around a ribbon
-SOFTNESS = 1.5  # pixels over which an edge fades
+BODY_RADIUS = (3.0, 18.0)
+RIM = 3.0  # pixels of pale gap around a sheath
+SOFTNESS = (1.5, 5.0)  # pixels over which an edge fades
 GRAIN_SIGMA, LARGEST_GRAIN = 1.0, 20.0  # what is finer than this many pixels is grain; edges are clipped
 
 
@@ -31,12 +34,15 @@ GRAIN_SIGMA, LARGEST_GRAIN = 1.0, 20.0  # what is finer than this many pixels is
 class Shape:
     """distance: float32 (side, side), pixels outside of the shape's edge, negative inside; with the margin.
 
-    grey: its own value; rim: a pale gap of this many pixels lies around it; drift: pixels (y, x) per section.
+    grey: its own value; unevenness: how much that varies within it, in grey values; rim: a pale gap of this many pixels
+    lies around it; softness: pixels over which its edge fades; drift: pixels (y, x) per section.
     """
 
     distance: FLOAT
     grey: float
+    unevenness: float
     rim: float
+    softness: float
     drift: tuple[float, float]
 
 
@@ -49,32 +55,52 @@ def add_decoys(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple
     side = label.shape[0]
     lows = np.percentile(image[image.shape[0] // 2], (1, 3, 25, 70))
     grain = [_grain(plane) for plane in image]
-    shapes = [_ribbon(side, lows, random) for _ in range(random.choice(RIBBONS))]
+    shapes = [_sheath(side, lows, random) for _ in range(random.choice(SHEATHS))]
     shapes += [_body(side, lows, random) for _ in range(random.choice(BODIES))]
     for shape in shapes:
         _draw(image, label, shape, grain, float(lows[3]), random)
     return image, label
 
 
-def _ribbon(side: int, lows: NDArray[np.float64], random: np.random.Generator) -> Shape:
-    """Return a band of nearly constant width along a quadratic curve, sometimes closed around an axon."""
+def _sheath(side: int, lows: NDArray[np.float64], random: np.random.Generator) -> Shape:
+    """Return a band of nearly constant width: closed around an axon, or along a curve that leaves the patch."""
     full = side + 2 * MARGIN
-    if random.random() < 0.3:
-        centre, radii = random.uniform(0, full, 2), random.uniform(0.06, 0.25, 2) * side
-        angles = np.linspace(0, 2 * np.pi, 60) + random.uniform(0, np.pi)
-        points = centre + np.stack([radii[0] * np.cos(angles), radii[1] * np.sin(angles + 0.4)], axis=1)
-    else:
-        ends = random.uniform(-0.1, 1.1, (3, 2)) * full
-        t = np.linspace(0, 1, 60)[:, None]
-        points = (1 - t) ** 2 * ends[0] + 2 * t * (1 - t) * ends[1] + t**2 * ends[2]
+    points = _ring(side, random) if random.random() < CLOSED_SHARE else _crossing(full, random)
     line = Image.new("1", (full, full), 1)
     ImageDraw.Draw(line).line([(float(x), float(y)) for y, x in points], fill=0)
-    half_width = float(np.exp(random.uniform(*np.log(RIBBON_HALF_WIDTH))))
-    widths = half_width * (1 + 0.3 * _smooth_noise(full, 6, random))
-    distance = distance_transform_edt(np.asarray(line)) - widths
-    grey = float(random.uniform(lows[0], lows[2]))
+    half_width = float(np.exp(random.uniform(*np.log(SHEATH_HALF_WIDTH))))
+    widths = half_width * (1 + 0.25 * _smooth_noise(full, 8, random))
+    distance = np.asarray(distance_transform_edt(np.asarray(line)) - widths, np.float32)
+    grey = float(random.uniform(0.7 * lows[0], 0.8 * lows[1] + 0.2 * lows[2]))
     drift = tuple(random.normal(0, 1.5, 2))
-    return Shape(np.asarray(distance, np.float32), grey, RIM * float(random.random()), (drift[0], drift[1]))
+    rim = RIM * float(random.random())
+    return Shape(
+        distance, grey, 8 * float(random.random()), rim, float(random.uniform(*SOFTNESS)), (drift[0], drift[1])
+    )
+
+
+def _ring(side: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Return points (n, 2), (y, x), of a dented ellipse."""
+    centre = random.uniform(0, side + 2 * MARGIN, 2)
+    low, high = np.log(SHEATH_RADIUS)
+    radii = np.exp(random.uniform(low, high, 2)) * side
+    angles = np.linspace(0, 2 * np.pi, 80)
+    waves = [random.normal(0, 0.12 / k) * np.cos(k * angles + random.uniform(0, 7)) for k in (2, 3, 4)]
+    dents = np.sum(waves, axis=0)
+    turn = random.uniform(0, np.pi)
+    y, x = radii[0] * (1 + dents) * np.cos(angles), radii[1] * (1 + dents) * np.sin(angles)
+    turned = np.stack([y * np.cos(turn) - x * np.sin(turn), y * np.sin(turn) + x * np.cos(turn)], axis=1)
+    return np.asarray(centre + turned, np.float64)
+
+
+def _crossing(full: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Return points (n, 2), (y, x), of a quadratic curve that begins and ends outside."""
+    turn = random.uniform(0, 2 * np.pi)
+    middle = random.uniform(0.15, 0.85, 2) * full
+    reach = 1.5 * full * np.array([np.cos(turn), np.sin(turn)])
+    bend = random.uniform(-0.6, 0.6) * np.array([-reach[1], reach[0]])
+    t = np.linspace(-1, 1, 80)[:, None]
+    return np.asarray(middle + t * reach + t**2 * bend, np.float64)
 
 
 def _body(side: int, lows: NDArray[np.float64], random: np.random.Generator) -> Shape:
@@ -84,29 +110,33 @@ def _body(side: int, lows: NDArray[np.float64], random: np.random.Generator) -> 
     low, high = np.log(BODY_RADIUS)
     radii = np.exp(random.uniform(low, high, 2))
     turn = random.uniform(0, np.pi)
-    y, x = np.mgrid[:full, :full].astype(np.float32)
+    distance = np.full((full, full), float(full), np.float32)
+    reach = int(2 * radii.max()) + 2 * int(SOFTNESS[1])
+    top, left = (max(0, int(c) - reach) for c in centre)
+    y, x = np.mgrid[top : min(full, top + 2 * reach), left : min(full, left + 2 * reach)].astype(np.float32)
     along = ((x - centre[1]) * np.cos(turn) + (y - centre[0]) * np.sin(turn)) / radii[0]
     across = ((y - centre[0]) * np.cos(turn) - (x - centre[1]) * np.sin(turn)) / radii[1]
-    uneven = 1 + 0.2 * _smooth_noise(full, 24, random)
-    distance = (np.hypot(along, across) - uneven) * float(radii.min())
+    uneven = 1 + 0.2 * _smooth_noise(2 * reach, 4, random)[: y.shape[0], : y.shape[1]]
+    distance[top : top + 2 * reach, left : left + 2 * reach] = (np.hypot(along, across) - uneven) * float(radii.min())
     grey = float(random.uniform(0.3, 1.0) * lows[0])
     drift = tuple(random.normal(0, 2.5, 2))
-    return Shape(np.asarray(distance, np.float32), grey, 0.0, (drift[0], drift[1]))
+    softness = float(random.uniform(SOFTNESS[0], 0.6 * SOFTNESS[1]))
+    return Shape(distance, grey, 30 * float(random.random()) ** 2, 0.0, softness, (drift[0], drift[1]))
 
 
 def _draw(
     image: UINT8, label: UINT8, shape: Shape, grain: list[FLOAT], pale: float, random: np.random.Generator
 ) -> None:
     side, middle = label.shape[0], image.shape[0] // 2
-    unevenness = 8 * float(random.random()) * _smooth_noise(side, 16, random)
+    unevenness = shape.unevenness * _smooth_noise(side, 48, random)
     for index, plane in enumerate(image):
         top, left = (MARGIN + round(d * (index - middle)) for d in shape.drift)
         top, left = (min(max(start, 0), 2 * MARGIN) for start in (top, left))
         distance = shape.distance[top : top + side, left : left + side]
         # Grain from elsewhere, so that what lies under the shape does not show through it.
         own_grain = np.roll(grain[index], tuple(random.integers(side, size=2)), axis=(0, 1))
-        inside = np.clip(0.5 - distance / SOFTNESS, 0, 1)
-        around = np.clip(0.5 - (distance - shape.rim) / SOFTNESS, 0, 1) if shape.rim > 0.5 else inside
+        inside = np.clip(0.5 - distance / shape.softness, 0, 1)
+        around = np.clip(0.5 - (distance - shape.rim) / shape.softness, 0, 1) if shape.rim > 0.5 else inside
         changed = plane * (1 - around) + (pale + own_grain) * around
         changed = changed * (1 - inside) + (shape.grey + unevenness + own_grain) * inside
         image[index] = np.clip(changed, 0, 255).astype(np.uint8)
