@@ -93,10 +93,11 @@ def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Pla
         if grid.is_resampled
     ]
 
-    def reduced(section: NDArray[np.uint8]) -> tuple[list[Encoded], list[NDArray[np.uint8]]]:
+    def reduced(z: int) -> tuple[list[Encoded], list[NDArray[np.uint8]]]:
+        section = raw.read(z)  # here, so that sections do not wait for a thread
         return pyramid.encode_reductions(section), [resample(section, size) for _, _, size in copies]
 
-    for z, (levels, resampled) in enumerate(mapped(reduced, map(raw.read, range(depth)))):
+    for z, (levels, resampled) in enumerate(mapped(reduced, range(depth))):
         pyramid.put(z, levels)
         for (sections, _, _), copy in zip(copies, resampled, strict=True):
             sections.write(z, copy)
