@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from services.training.batches import Batch, batches
+from services.training.batches import Batch, batches, make_batch
 from services.training.curve import Curve, Row
 from services.training.device import autocast, memory_told, set_up
 from services.training.labelled_files import LabelledStack
@@ -80,6 +80,11 @@ def train(
     sampler = PatchSampler(stacks, settings.sections, settings.patch, settings.scale, settings.seed)
     forward: Callable[[Tensor], Tensor] = torch.compile(state.network) if settings.use_compile else state.network
     clock = _Clock(settings.minutes, state.step)
+    if settings.start_from and state.step == 0 and not curve.rows:
+        start = _validate_start(state, sampler, held_out, settings, folder)
+        file.save(state)
+        curve.add(start)
+        show(Progress(0, state.steps, start.loss, state.best_f1, start))
     with memory_told(), closing(batches(sampler, settings, state.step)) as source:
         while state.steps == 0 or state.step < state.steps:
             state.losses.append(_step(state, forward, next(source), settings))
@@ -145,6 +150,23 @@ def _follow(state: TrainingState) -> None:
             kept.lerp_(new, 1 - decay)
         else:
             kept.copy_(new)
+
+
+@torch.no_grad()
+def _validate_start(
+    state: TrainingState,
+    sampler: PatchSampler,
+    held_out: Sequence[LabelledStack],
+    settings: TrainingSettings,
+    folder: Path,
+) -> Row:
+    """Measure the weights that a fine-tuning starts from: it never ends with worse ones. Loss: of the first batch."""
+    batch = make_batch(sampler, settings, 0).on(settings.device)
+    state.average.eval()
+    with autocast(settings):
+        logits = state.average(batch.images)
+    state.losses = [float(segmentation_loss(logits.float(), batch.target, batch.known))]
+    return _validate(state, held_out, settings, folder)
 
 
 def _validate(state: TrainingState, held_out: Sequence[LabelledStack], settings: TrainingSettings, folder: Path) -> Row:

@@ -87,7 +87,14 @@ def test_fine_tuning_takes_the_network_from_the_checkpoint(
     assert tuned.training["start_from"] == "spots.onnx"
     before, after = read_weights(checkpoint_5fm_reduced), read_weights(path)
     moved = [float(np.abs(np.subtract(before[name], after[name])).max()) for name in before if before[name].ndim == 4]
-    assert 0 < max(moved) < 0.01
+    assert max(moved) < 0.01
+    rows = list(csv.DictReader((tmp_path / "curve.csv").read_text().splitlines()))
+    assert [row["step"] for row in rows] == ["0", "2"]
+    best = max(rows, key=lambda row: float(row["f1"]))  # the first of equals: it never ends with worse than it had
+    held_out = tuned.metrics["held_out"]
+    assert isinstance(held_out, dict)
+    assert held_out["step"] == int(best["step"])
+    assert (max(moved) > 0) == (best["step"] == "2")
 
 
 def test_fine_tuning_for_another_object_or_number_of_sections_is_possible(
