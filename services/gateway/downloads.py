@@ -33,7 +33,7 @@ def send_file(request: Request, path: Path, media_type: str, save_as: str | None
     facts = path.stat()
     etag = etag_of(facts)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if _is_known(request.headers.get("if-none-match"), etag):
+    if is_known(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     if not is_range_usable(request.headers.get("range"), facts.st_size):
         request.scope["headers"] = [(n, v) for n, v in request.scope["headers"] if n != b"range"]
@@ -60,6 +60,7 @@ def is_range_usable(text: str | None, size: int) -> bool:
     return True
 
 
-def _is_known(header: str | None, etag: str) -> bool:
+def is_known(header: str | None, etag: str) -> bool:
+    """Whether an If-None-Match names this ETag."""
     known = [part.strip().removeprefix("W/") for part in (header or "").split(",")]
     return etag in known or known == ["*"]

@@ -20,6 +20,7 @@ from emstream.settings import Settings
 from services.gateway.limits import Room
 from services.gateway.schemas import JobSettings
 from services.gateway.shelf import Shelf
+from services.gateway.slab_files import SlabFiles
 from services.gateway.uploads import Uploads
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Parts:
     uploads: Uploads
     room: Room
     janitor: Janitor | None = None
+    slabs: SlabFiles = field(default_factory=SlabFiles)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def books(self) -> dict[str, RecipeBook]:

@@ -91,6 +91,10 @@ class NotReady(UploadConflict):
     """What is asked for cannot be given in the job's present state."""
 
 
+class SectionNotReady(JobNotFound):
+    """A section, or a layer of it, is not there yet."""
+
+
 class WrongContent(UploadRefused):
     """The body is of a type that is not taken here."""
 
@@ -115,6 +119,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     Unreadable: (400, "unreadable_body"),
     NoKey: (401, "no_key"),
     AccessDenied: (403, "not_allowed"),
+    SectionNotReady: (404, "section_not_ready"),
     JobNotFound: (404, "not_found"),
     TooSlow: (408, "too_slow"),
     NotReady: (409, "wrong_state"),

@@ -171,7 +171,7 @@ def _read(folder: JobFolder, name: str) -> dict[str, object]:
 
 def _links(job: str, state: State) -> dict[str, str]:
     base = f"/v1/jobs/{job}"
-    names = ["events", "timeline"]
+    names = ["events", "timeline", "view"]
     match state:
         case "queued" | "running":
             names += ["cancel"]

@@ -158,6 +158,7 @@ def delete(parts: Parts, folder: JobFolder) -> None:
     folder.cancelled_path.touch()
     parts.ledger.forget(folder.path.name)
     parts.uploads.drop(folder.path.name)
+    parts.slabs.drop(folder.path)
     parts.shelf.remove(folder.path.name)
 
 

@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from emstream.colours import colour_of
 from emstream.job import RAW, JobFolder, Plan
 from emstream.parallel import mapped
 from emstream.volume import Planes, created, disk_full_named, opened, resample
 
 UINT8 = NDArray[np.uint8]
 """(y, x) unless said otherwise."""
-OVERLAY_COLOURS = ((0, 200, 83), (255, 109, 0), (41, 121, 255), (213, 0, 249))
 OVERLAY_OPACITY = 0.45
 OVERLAY_PANEL = 1600
 """Longest side of a panel of the overlay picture in pixels."""
@@ -57,7 +57,7 @@ def write_mask_file(
     (CREMI family); everything that made it as attributes of the file.
     """
     layers = ["mask", "probability", *(["spread"] if with_spread else [])]
-    sources = {"mask": "mask", "probability": "probability/s0", "spread": "spread"}
+    sources = {"mask": "mask", "probability": "probability/s0", "spread": "spread/s0"}
     with _whole(final) as part, created(part) as file:
         file.attrs.update(attributes)
         for name, threshold in plan.thresholds.items():
@@ -151,7 +151,7 @@ def side_by_side(raw: UINT8, masks: list[UINT8]) -> Image.Image:
     colour = np.repeat(grey[:, :, None], 3, axis=2).astype(np.float32)
     for index, mask in enumerate(masks):
         cover = resample(mask, size, smooth=True).astype(np.float32)[:, :, None] / 255 * OVERLAY_OPACITY
-        paint = np.array(OVERLAY_COLOURS[index % len(OVERLAY_COLOURS)], np.float32)
+        paint = np.array(colour_of(index), np.float32)
         colour += cover * (paint - colour)
     gap = np.full((size[0], 8, 3), 255, np.uint8)
     panels = [np.repeat(grey[:, :, None], 3, axis=2), gap, np.rint(colour).astype(np.uint8)]

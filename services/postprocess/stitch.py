@@ -30,7 +30,7 @@ def mask_of(probability: UINT8, threshold: float) -> UINT8:
 
 
 def write_result(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool) -> None:
-    """Publish result/<slab>.h5: per object a probability pyramid, the mask with its threshold, and the spread."""
+    """Publish result/<slab>.h5: per object pyramids of probability and spread, and the mask with its threshold."""
     depth = slab.z_stop - slab.z_start
     shape = (depth, *plan.shape_zyx[1:])
     with ExitStack() as stack:
@@ -47,10 +47,10 @@ def write_result(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool) -
                 pyramid.put(z, levels)
                 mask.put(z, masked)
             if with_spread:
-                spread = Planes.create(file, f"{name}/spread", shape, "zstd")
+                spread = Pyramid.create(file, f"{name}/spread", shape, "zstd")
                 read = _section_reader(plan, packages, name, "spread")
-                for z, encoded in enumerate(mapped(spread.encode, map(read, range(depth)))):
-                    spread.put(z, encoded)
+                for z, levels in enumerate(mapped(spread.encode, map(read, range(depth)))):
+                    spread.put(z, levels)
 
 
 def _encode(

@@ -10,7 +10,8 @@
              timeline.jsonl           one line per finished unit (appended: rewriting job.json grows with the square)
              stack/<slab>.h5          raw sections of a slab, their pyramid, halo sections, resampled copies
              probability/<package>.h5 per object, core only; deleted once its slab is stitched
-             result/<slab>.h5         per object: probability pyramid, mask, optional spread
+             result/<slab>.h5         per object: probability pyramid, mask, optional spread pyramid
+             labels/<slab>.h5         per object: instance labels, once its objects are joined
 
 The disk is the truth at rest: `done_units` reads from the file names what is finished.
 """
@@ -245,7 +246,11 @@ class JobFolder:
         """The slab's stitched probabilities and masks."""
         return self.path / "result" / f"{slab:05d}.h5"
 
-    def done_units(self, kind: Literal["stack", "probability", "result"]) -> set[int]:
+    def labels(self, slab: int) -> Path:
+        """The slab's instance labels."""
+        return self.path / "labels" / f"{slab:05d}.h5"
+
+    def done_units(self, kind: Literal["stack", "probability", "result", "labels"]) -> set[int]:
         """Return the numbers of the published files of one kind: their final names mean done."""
         return {int(path.stem) for path in (self.path / kind).glob("[0-9]*.h5")}
 

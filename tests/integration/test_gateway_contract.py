@@ -46,6 +46,8 @@ OPERATIONS = [
     ("GET", "/v1/jobs/{job}/timeline"),
     ("GET", "/v1/jobs/{job}/files/{name}"),
     ("PUT", "/v1/jobs/{job}/files/{name}"),
+    ("GET", "/v1/jobs/{job}/view"),
+    ("GET", "/v1/jobs/{job}/tiles/{layer}/{z}/{level}/{x}_{y}.{picture}"),
     ("GET", "/v1/timeline"),
     ("GET", "/v1/models"),
     ("GET", "/healthz"),
