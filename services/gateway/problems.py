@@ -173,10 +173,10 @@ def problem_response(
     return Response(body, status, {**HEADERS.get(status, {}), **(headers or {})}, media_type=PROBLEM)
 
 
-def problem_of(request: Request, error: Exception) -> Response:
-    """Return the problem that an error of emstream is."""
+def problem_of(request: Request, error: Exception, **further: object) -> Response:
+    """Return the problem that an error of emstream is. further: members of the problem."""
     status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-    members: dict[str, object] = {}
+    members = dict(further)
     headers: dict[str, str] = {}
     match error:
         case WrongFields():

@@ -8,17 +8,24 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from emstream.job import JobFolder
-from emstream.recipes import Quality, Recipe
+from emstream.recipes import Quality, Recipe, asked_for
 from services.gateway.access import Reader, WriterOf
 from services.gateway.answers import as_json, gives, problems
 from services.gateway.parts import Parts, PartsOf
+from services.gateway.past_jobs import estimate, passes_of
 from services.gateway.problems import NotReady
 from services.gateway.records import describe
-from services.gateway.schemas import OVER, Job, Jobs, Recipes, RecipeState
+from services.gateway.schemas import OVER, Estimate, Job, Jobs, Recipes, RecipeState
 from services.gateway.verbs import cancel, delete, retry, start_upload
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 JOBS_AT_ONCE = 100
+_THREE_LENGTHS = r"^[0-9]{1,6}(\.[0-9]{1,6})?(,[0-9]{1,6}(\.[0-9]{1,6})?){2}$"
+WORDS: dict[Quality, str] = {
+    "fast": "One look at every place: the quickest, for previews and for choosing settings.",
+    "balanced": "Four turned and mirrored looks averaged: steadier outlines, four times the work. The usual choice.",
+    "accurate": "Sixteen looks averaged: the steadiest probabilities, sixteen times the work.",
+}
 
 
 @router.get(
@@ -128,15 +135,39 @@ def delete_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
 )
 def list_models(caller: Reader, parts: PartsOf) -> Response:
     """List the recipes."""
+    defaults = asked_for((), parts.books())
     models = [
-        _recipe_state(name, quality, getattr(book, quality))
+        _recipe_state(name, quality, getattr(book, quality), name in defaults)
         for name, book in parts.books().items()
         for quality in get_args(Quality)
     ]
     return as_json(Recipes(models=models))
 
 
-def _recipe_state(name: str, quality: Quality, recipe: Recipe) -> RecipeState:
+@router.get(
+    "/estimate",
+    response_class=Response,
+    tags=["models"],
+    summary="How long a job would take, by what this service has done before",
+    responses={**gives(Estimate, "Seconds, start to end"), **problems(422)},
+)
+def get_estimate(
+    caller: Reader,
+    parts: PartsOf,
+    voxels: int = Query(ge=1, le=2**53, description="Of the input: sections x rows x columns."),
+    quality: Quality = "balanced",
+    objects: str = Query("", max_length=2000, description="Names, comma-separated. Default: as in a job's settings."),
+    voxel_size_nm: str | None = Query(None, pattern=_THREE_LENGTHS, description="Of the input: Z,Y,X."),
+) -> Response:
+    """Estimate."""
+    names = [name for name in objects.split(",") if name]
+    passes = passes_of([getattr(parts.books()[name], quality) for name in asked_for(names, parts.books())])
+    folders = [parts.shelf.folder(entry.id) for entry in parts.shelf.entries()]
+    pixel_size = None if voxel_size_nm is None else float(voxel_size_nm.split(",")[1])
+    return as_json(estimate(parts.shelf.record, folders, voxels * passes, pixel_size))
+
+
+def _recipe_state(name: str, quality: Quality, recipe: Recipe, is_default: bool) -> RecipeState:
     return RecipeState(
         object=name,
         quality=quality,
@@ -145,4 +176,6 @@ def _recipe_state(name: str, quality: Quality, recipe: Recipe) -> RecipeState:
         halo=recipe.halo,
         threshold=recipe.threshold,
         measured=recipe.measured,
+        words=WORDS[quality],
+        is_default=is_default,
     )

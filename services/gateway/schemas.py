@@ -89,6 +89,15 @@ class NewJob(Given):
     settings: JobSettings = JobSettings()
     files: tuple[Announced, ...] = ()
     input: str | None = Field(None, min_length=1, max_length=4096, description="Path under EMSTREAM_INPUT_ROOTS.")
+    input_of: str | None = Field(
+        None, max_length=40, description="Id of a job of this key on whose files the new one works, too: it starts now."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_input(self) -> NewJob:
+        if bool(self.files) + (self.input is not None) + (self.input_of is not None) > 1:
+            raise ValueError("give one of files, input, and input_of")
+        return self
 
 
 class FileState(BaseModel):
@@ -157,6 +166,41 @@ class Timeline(BaseModel):
     lanes: dict[str, list[Span]]
 
 
+class DatasetState(BaseModel):
+    """A data set of an HDF5 file that may be the stack."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+
+
+class Inspected(BaseModel):
+    """What a worker found in a job's files. sections: the names of at most the first 500, in their order."""
+
+    shape_zyx: tuple[int, int, int]
+    dtype: str
+    dataset: str | None
+    datasets: list[DatasetState]
+    voxel_size_nm: Voxel | None
+    voxel_size_source: str
+    sections: list[str]
+    source: str
+    warnings: list[str]
+
+
+class Inspecting(BaseModel):
+    """A worker looks at the files: ask again."""
+
+    state: Literal["working"] = "working"
+
+
+class Estimate(BaseModel):
+    """How long a job would take, start to end. seconds: null as long as nothing like it was done here."""
+
+    seconds: float | None
+    based_on: str
+
+
 class SeenObject(BaseModel):
     """An object as it is drawn. has_spread: the job stored it; else it is 4p(1-p). colour: "#rrggbb"."""
 
@@ -194,6 +238,8 @@ class RecipeState(BaseModel):
     halo: HaloMode
     threshold: float
     measured: str
+    words: str = Field(description="What the quality means, for the user.")
+    is_default: bool = Field(description="Found when a job names no object.")
 
 
 class Recipes(BaseModel):

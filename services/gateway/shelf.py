@@ -2,6 +2,7 @@
 
     <data>/jobs/<id>/          a job: upload.json while it is uploading, job.json once it is started
     <data>/jobs/.upload-<id>/  a multipart upload in flight: becomes <id> when it is whole
+    <data>/jobs/.inspect-<id>/ what a worker found in a job's files before its start: see emstream.inspection
     <data>/jobs/.deleted-<id>/ a deleted job whose files are being removed
 
 The gateway is one process: what it remembers here is what it read or wrote itself, checked against the file's time.
@@ -23,6 +24,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from emstream.errors import JobNotFound
+from emstream.inspection import PREFIX as INSPECTION
+from emstream.inspection import inspection_folder
 from emstream.job import JobFolder, JobRecord
 from services.gateway.schemas import JobSettings
 
@@ -142,10 +145,15 @@ class Shelf:
         """Take a job away at once; its files are deleted in a thread."""
         gone = self.path / f".deleted-{job}"
         (self.path / job).rename(gone)
+        self.remove_inspection(job)
         with self._lock:
             self._entries.pop(job, None)
             self._records.pop(job, None)
         threading.Thread(target=shutil.rmtree, args=(gone, True), name="remove job", daemon=True).start()
+
+    def remove_inspection(self, job: str) -> None:
+        """Delete what was found when a job's files were looked at."""
+        shutil.rmtree(inspection_folder(self.path, job).path, ignore_errors=True)
 
     def clear_leftovers(self) -> None:
         """Delete what a killed gateway left: deleted jobs, uploads cut off, folders that are no job."""
@@ -154,7 +162,7 @@ class Shelf:
                 path.unlink(missing_ok=True)
         for path in self.path.iterdir():
             is_deleted = path.name.startswith(".deleted-")
-            is_no_job = path.name.startswith(".upload-") or self._entry(path.name) is None
+            is_no_job = path.name.startswith((".upload-", INSPECTION)) or self._entry(path.name) is None
             if is_deleted or (is_no_job and time.time() - _touched(path) > STALE_S):
                 logger.info("leftover removed", extra={"folder": path.name})
                 shutil.rmtree(path, ignore_errors=True)

@@ -27,7 +27,7 @@ from services.gateway.records import describe
 from services.gateway.schemas import FileState, Jobs, NewJob
 from services.gateway.shelf import UploadHeader
 from services.gateway.uploads import Upload
-from services.gateway.verbs import server_input, start_server_input, start_whole
+from services.gateway.verbs import server_input, start_copy, start_server_input, start_whole
 
 logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/jobs", tags=["upload"])
@@ -152,7 +152,9 @@ def _start_checked(parts: Parts, owner: str, uploads: list[Upload]) -> list[JobF
 def _make_job(parts: Parts, caller: Key, body: NewJob, idempotency_key: str | None) -> Response:
     parts.check_objects(body.settings)
     source = server_input(parts, body.input) if body.input is not None else None
-    header = parts.shelf.new(caller.owner, body.name or (source.name if source else ""), body.settings)
+    copied = parts.shelf.owned(body.input_of, caller.owner) if body.input_of is not None else None
+    name = source.name if source else describe(parts, copied).name if copied else ""
+    header = parts.shelf.new(caller.owner, body.name or name, body.settings)
     if idempotency_key is None:
         return _make_new_job(parts, caller.owner, body, header, source)
     with parts.shelf.claiming:
@@ -167,6 +169,8 @@ def _make_new_job(parts: Parts, owner: str, body: NewJob, header: UploadHeader, 
     parts.room.check_bytes(owner, sum(f.size or 0 for f in body.files))
     if source is not None:
         return _answer(parts, [start_server_input(parts, header, source)], 202)
+    if body.input_of is not None:
+        return _answer(parts, [start_copy(parts, header, parts.shelf.owned(body.input_of, owner))], 202)
     upload = parts.uploads.make(header)
     try:
         upload.announce([(f.name, f.size) for f in body.files], parts.settings.max_files)

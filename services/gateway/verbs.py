@@ -5,7 +5,6 @@ Only job.json is synced to the disk: a killed process loses nothing either way, 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from pathlib import Path
@@ -18,11 +17,10 @@ from services.gateway.parts import Parts
 from services.gateway.problems import NotReady
 from services.gateway.records import state_of
 from services.gateway.shelf import UploadHeader
+from services.gateway.sources import INPUT, as_input, identity_of, link_files, source_of
 from services.gateway.uploads import Arrival, Upload
 
 logger = logging.getLogger(__name__)
-INPUT = "input"
-"""Where a job's files lie within its folder, and what its request names as input."""
 
 
 def prepare(parts: Parts, upload: Upload) -> JobRecord:
@@ -41,18 +39,16 @@ def prepare(parts: Parts, upload: Upload) -> JobRecord:
         upload.reopen()
         raise
     (upload.path / INPUT).mkdir(exist_ok=True)
-    files = [_place(upload.path, number, arrival) for number, arrival in enumerate(wanted)]
-    identity = hashlib.sha256("\n".join(f"{f.name}\0{f.sha256}" for f in files).encode()).hexdigest()
-    return _record(parts, upload.header, INPUT, tuple(files), identity)
+    files = tuple(_place(upload.path, number, arrival) for number, arrival in enumerate(wanted))
+    return _record(parts, upload.header, INPUT, files, identity_of(files))
 
 
 def _place(folder: Path, number: int, arrival: Arrival) -> InputFile:
-    stored = Path(INPUT) / f"{number:05d}{arrival.path.suffix}"
+    file = as_input(number, arrival)
     source = folder / "incoming" / arrival.path.name
     if source.exists():  # else a start that was killed has moved it
-        source.rename(folder / stored)
-    assert arrival.sha256 is not None
-    return InputFile(name=arrival.name, stored=str(stored), size=arrival.received, sha256=arrival.sha256)
+        source.rename(folder / file.stored)
+    return file
 
 
 def _record(parts: Parts, header: UploadHeader, source: str, files: tuple[InputFile, ...], identity: str) -> JobRecord:
@@ -105,6 +101,21 @@ def start_server_input(parts: Parts, header: UploadHeader, source: Path) -> JobF
     folder = parts.shelf.folder(header.id)
     parts.shelf.write_header(folder.path, header)
     folder.write(_record(parts, header, str(source), (), input_identity(source)))
+    enter(parts, header)
+    return folder
+
+
+def start_copy(parts: Parts, header: UploadHeader, of: JobFolder) -> JobFolder:
+    """Start a job on the files of another one, by hard links. Raises NotReady if they have not all arrived."""
+    source = source_of(parts, of)
+    if source.server_path is not None:
+        return start_server_input(parts, header, server_input(parts, source.server_path))
+    part = JobFolder(parts.shelf.path / f".upload-{header.id}")
+    parts.shelf.write_header(part.path, header)
+    link_files(source, part)
+    part.write(_record(parts, header, INPUT, source.files, identity_of(source.files)))
+    folder = parts.shelf.folder(header.id)
+    part.path.rename(folder.path)
     enter(parts, header)
     return folder
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from emstream.errors import EmptyInput
-from emstream.job import JobFolder, JobRecord
+from emstream.inspection import is_inspection, write_inspection
+from emstream.job import JobFolder, JobRecord, Request
+from emstream.ledger import JobShape
 from emstream.messages import Stage
 from emstream.queues import Pool, run_worker
-from emstream.recipes import MODELS, choose
+from emstream.recipes import MODELS, Choice, choose
 from emstream.settings import Settings
 from emstream.work import Made, Unit, begin_work, told
+from services.preprocess.inspect import inspect
 from services.preprocess.plan import make_plan
 from services.preprocess.reader import StackReader
 from services.preprocess.readers.opening import open_request
@@ -24,14 +29,41 @@ class Preprocess:
 
     def make(self, unit: Unit) -> Made:
         """Make one unit. Raises what reading and planning raise."""
+        if is_inspection(unit.hint.job):
+            return self._inspect(unit)
         return self._plan(unit) if unit.hint.stage is Stage.PLAN else self._slab(unit)
+
+    def _inspect(self, unit: Unit) -> Made:
+        folder, record = unit.folder, unit.record
+
+        def tell(sentence: str) -> str:
+            return told(sentence, folder, record)
+
+        found = inspect(
+            folder.path / record.request.input,
+            lambda: self._reader(folder, record),
+            record.request,
+            self._choices(record.request),
+        )
+        names = {Path(file.stored).name: file.name for file in record.files}
+        shown = {
+            "source": tell(found.source),
+            "warnings": tuple(map(tell, found.warnings)),
+            "problem": found.problem and tell(found.problem),
+            "sections": tuple(names.get(name) or tell(name) for name in found.sections),
+        }
+        write_inspection(folder, found.model_copy(update=shown))
+        self._close()
+        return Made(JobShape(0, 0))
+
+    def _choices(self, request: Request) -> list[Choice]:
+        return choose(request.objects, request.quality, [], self._settings.models or MODELS)
 
     def _plan(self, unit: Unit) -> Made:
         record = unit.record
         if record.plan is None:
-            request, models = record.request, self._settings.models or MODELS
-            choices = choose(request.objects, request.quality, [], models)
-            plan = make_plan(self._reader(unit.folder, record), request, choices)
+            request = record.request
+            plan = make_plan(self._reader(unit.folder, record), request, self._choices(request))
             warnings = tuple(told(warning, unit.folder, record) for warning in plan.warnings)
             plan = plan.model_copy(update={"warnings": warnings, "source": told(plan.source, unit.folder, record)})
             record = record.model_copy(update={"plan": plan})
@@ -50,15 +82,18 @@ class Preprocess:
 
     def _reader(self, folder: JobFolder, record: JobRecord) -> StackReader:
         if self._open is None or self._open[0] != record.id:
-            if self._open is not None:
-                self._open[1].close()
-                self._open = None
+            self._close()
             path = folder.path / record.request.input  # an absolute path stays what it is
             if not path.exists():
                 raise EmptyInput("the input is no longer there: upload it again, or put it back and retry the job")
             names = {file.stored.rpartition("/")[2]: file.name for file in record.files}
             self._open = record.id, open_request(path, record.request, self._settings.max_voxels, names)
         return self._open[1]
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
 
 
 def main() -> None:

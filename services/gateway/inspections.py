@@ -1,0 +1,111 @@
+"""Routes by which a job's files are looked at before it is started: a preprocess worker does the looking."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from starlette.requests import Request
+
+from emstream.errors import InputUnreadable, JobNotFound
+from emstream.inspection import Inspection, inspection_folder, read_inspection
+from emstream.job import JobFolder, JobRecord
+from emstream.messages import Stage
+from services.gateway.access import Reader, WriterOf
+from services.gateway.answers import as_json, gives, problems
+from services.gateway.parts import Parts, PartsOf
+from services.gateway.problems import problem_of
+from services.gateway.schemas import DatasetState, Inspected, Inspecting, JobSettings, settings_of
+from services.gateway.sources import INPUT, link_files, source_of
+
+router = APIRouter(prefix="/v1/jobs/{job}", tags=["upload"])
+_WORKING = gives(Inspecting, "A worker looks at the files", 202, ("Location", "Retry-After"))
+
+
+@router.post(
+    "/inspect",
+    status_code=202,
+    response_class=Response,
+    summary="Have a worker look at a job's files, before or after its start",
+    responses={**_WORKING, **problems(404, 409, 422, 503)},
+)
+def begin_inspection(
+    caller: WriterOf,
+    parts: PartsOf,
+    job: str,
+    dataset: str | None = Query(None, max_length=1000, description="Of an HDF5 file. Default: the job's."),
+) -> Response:
+    """Begin to look."""
+    folder = parts.shelf.owned(job, caller.owner)
+    _begin(parts, folder, caller.owner, dataset)
+    return _working(job)
+
+
+@router.get(
+    "/inspection",
+    response_class=Response,
+    summary="What the worker found",
+    responses={**gives(Inspected, "What was found"), **_WORKING, **problems(404, 422, 503)},
+)
+def get_inspection(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
+    """Show what was found; a stack that cannot be segmented is a problem that lists its data sets."""
+    parts.shelf.owned(job, caller.owner)
+    folder = inspection_folder(parts.shelf.path, job)
+    if not folder.record_path.exists():
+        raise JobNotFound(f"nobody has looked at the files of job {job}: POST /v1/jobs/{job}/inspect")
+    found = read_inspection(folder)
+    if found is None:
+        _check(parts, folder, caller.owner)
+        return _working(job)
+    parts.try_broker(lambda: parts.ledger.forget(folder.path.name))
+    if found.problem is not None:
+        datasets = [entry.model_dump() for entry in _datasets(found)]
+        return problem_of(request, InputUnreadable(found.problem), datasets=datasets)
+    facts = found.model_dump(exclude={"problem", "datasets"})
+    return as_json(Inspected.model_validate(facts | {"datasets": _datasets(found)}))
+
+
+def _begin(parts: Parts, of: JobFolder, owner: str, dataset: str | None) -> None:
+    source, job = source_of(parts, of), of.path.name
+    folder = inspection_folder(parts.shelf.path, job)
+    parts.ledger.forget(folder.path.name)
+    parts.shelf.remove_inspection(job)
+    link_files(source, folder)
+    settings = _settings(parts, of)
+    if dataset is not None:
+        settings = settings.model_copy(update={"dataset": dataset})
+    request = settings.request(source.server_path or INPUT, parts.settings.slab_sections, parts.settings.core_side)
+    folder.write(JobRecord(id=folder.path.name, owner=owner, name=job, request=request, files=source.files))
+    _enter(parts, folder, owner)
+
+
+def _settings(parts: Parts, folder: JobFolder) -> JobSettings:
+    record = parts.shelf.record(folder)
+    if record is not None:
+        return settings_of(record.request, record.formats)
+    header = parts.shelf.header(folder)
+    if header is None:
+        raise JobNotFound(f"there is no job {folder.path.name!r} any more")
+    return header.settings
+
+
+def _check(parts: Parts, folder: JobFolder, owner: str) -> None:
+    """Raise InputUnreadable if the worker had to give up; enter the look again if the broker has lost it."""
+    status = parts.ledger.status(folder.path.name)
+    reason = status.failed.get((Stage.PLAN, 0)) if status else None
+    if reason is not None:
+        raise InputUnreadable(f"the files could not be looked at: {reason}")
+    if status is None:
+        _enter(parts, folder, owner)
+
+
+def _enter(parts: Parts, folder: JobFolder, owner: str) -> None:
+    parts.ledger.enter(folder.path.name, owner)
+    parts.nudge()
+
+
+def _datasets(found: Inspection) -> list[DatasetState]:
+    return [DatasetState(name=d.name, shape=list(d.shape), dtype=d.dtype) for d in found.datasets]
+
+
+def _working(job: str) -> Response:
+    return as_json(Inspecting(), 202, {"Location": f"/v1/jobs/{job}/inspection", "Retry-After": "1"})

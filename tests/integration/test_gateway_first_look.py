@@ -1,0 +1,166 @@
+"""Before a job is started: a look at its files by a worker, its likely time, and further jobs on the same files."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from emstream.inspection import inspection_folder
+from emstream.messages import Stage
+from emstream.phantom import Phantom
+from emstream.phantom_result import write_result
+from emstream.settings import Settings
+from emstream.work import Work
+from services.preprocess.worker import Preprocess
+from tests.integration.gateway_house import House, finish_job, make_house, plan_job
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with make_house(tmp_path / "data") as made:
+        yield made
+
+
+def sections(count: int = 3) -> dict[str, bytes]:
+    """PNG files whose order by name is not that of their numbers."""
+    phantom = Phantom((count, 64, 96))
+    files = {}
+    for z in range(count):
+        file = io.BytesIO()
+        Image.fromarray(phantom.section(z)[0]).save(file, "PNG")
+        files[f"a/s{9 + z}.png"] = file.getvalue()
+    return files
+
+
+def uploading(house: House, files: dict[str, bytes], **settings: object) -> str:
+    body = {"files": [{"name": name, "size": len(content)} for name, content in files.items()], "settings": settings}
+    job = str(house.client.post("/v1/jobs", json=body).json()["jobs"][0]["id"])
+    for name, content in files.items():
+        assert house.client.put(f"/v1/jobs/{job}/files/{name}", content=content).status_code == 200
+    return job
+
+
+def let_a_worker_look(house: House) -> None:
+    settings = Settings(data=house.data, min_free_gb=0)
+    work = Work(house.ledger, house.sender, settings, "worker")  # type: ignore[arg-type]  # a double of the sender
+    stage = Preprocess(settings)
+    for hint in [hint for hint in house.sender.sent if hint.stage is Stage.PLAN]:
+        work.do(hint.encode().decode(), stage.make)
+
+
+def test_a_worker_looks_at_files_before_the_job_is_started(house: House) -> None:
+    job = uploading(house, sections(), voxel_size_nm=[40, 6, 6])
+    assert house.client.get(f"/v1/jobs/{job}/inspection").status_code == 404
+    begun = house.client.post(f"/v1/jobs/{job}/inspect")
+    assert (begun.status_code, begun.headers["location"]) == (202, f"/v1/jobs/{job}/inspection")
+    assert house.client.get(f"/v1/jobs/{job}/inspection").status_code == 202
+    let_a_worker_look(house)
+    found = house.client.get(f"/v1/jobs/{job}/inspection").json()
+    assert (found["shape_zyx"], found["dtype"], found["datasets"]) == ([3, 64, 96], "uint8", [])
+    assert found["voxel_size_nm"] == [40, 6, 6]
+    assert found["sections"] == ["a/s9.png", "a/s10.png", "a/s11.png"]
+    assert house.client.get(f"/v1/jobs/{job}").json()["state"] == "uploading"
+    assert [entry["id"] for entry in house.client.get("/v1/jobs").json()["jobs"]] == [job]
+    assert house.client.post(f"/v1/jobs/{job}/start").status_code == 202
+    assert house.client.get(f"/v1/jobs/{job}/inspection").json() == found
+    house.client.delete(f"/v1/jobs/{job}")
+    assert not inspection_folder(house.data / "jobs", job).path.exists()
+
+
+def test_data_sets_are_listed_also_where_one_must_be_chosen(house: House) -> None:
+    file = io.BytesIO()
+    with h5py.File(file, "w") as store:
+        for name, seed in (("one", 1), ("two", 2)):
+            store[name] = np.stack([Phantom((2, 64, 64), seed=seed).section(z)[0] for z in range(2)])
+    job = uploading(house, {"stack.h5": file.getvalue()})
+    house.client.post(f"/v1/jobs/{job}/inspect")
+    let_a_worker_look(house)
+    answer = house.client.get(f"/v1/jobs/{job}/inspection")
+    assert answer.status_code == 422
+    assert "Choose one" in answer.json()["detail"]
+    assert [entry["name"] for entry in answer.json()["datasets"]] == ["one", "two"]
+    house.client.post(f"/v1/jobs/{job}/inspect?dataset=two")
+    let_a_worker_look(house)
+    found = house.client.get(f"/v1/jobs/{job}/inspection").json()
+    assert (found["dataset"], found["shape_zyx"]) == ("two", [2, 64, 64])
+
+
+def test_a_mask_given_as_sections_is_a_problem_in_words(house: House) -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.eye(64, dtype=np.uint8) * 255).save(file, "PNG")
+    job = uploading(house, {"mask.png": file.getvalue()})
+    house.client.post(f"/v1/jobs/{job}/inspect")
+    let_a_worker_look(house)
+    answer = house.client.get(f"/v1/jobs/{job}/inspection")
+    assert (answer.status_code, answer.json()["code"]) == (422, "unreadable_input")
+    assert "looks like a mask" in answer.json()["detail"]
+    assert str(house.data) not in answer.text
+
+
+def test_files_that_have_not_arrived_cannot_be_looked_at_or_copied(house: House) -> None:
+    job = house.client.post("/v1/jobs", json={"files": [{"name": "s.png", "size": 4}]}).json()["jobs"][0]["id"]
+    for answer in (
+        house.client.post(f"/v1/jobs/{job}/inspect"),
+        house.client.post("/v1/jobs", json={"input_of": job}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+def test_another_job_can_work_on_the_same_files(house: House, is_started: bool) -> None:
+    job = uploading(house, sections())
+    if is_started:
+        house.client.post(f"/v1/jobs/{job}/start")
+    settings = {"quality": "fast", "region": [[0, 0, 0], [1, 64, 64]]}
+    answer = house.client.post("/v1/jobs", json={"input_of": job, "name": "preview", "settings": settings})
+    assert answer.status_code == 202
+    made = answer.json()["jobs"][0]
+    assert (made["state"], made["name"], made["settings"]["quality"]) == ("queued", "preview", "fast")
+    record = house.folder(made["id"]).read()
+    assert record is not None
+    assert record.request.region == ((0, 0, 0), (1, 64, 64))
+    first = house.folder(made["id"]).path / record.files[0].stored
+    assert (record.files[0].name, os.stat(first).st_nlink) == ("a/s9.png", 2)
+    house.client.delete(f"/v1/jobs/{job}")
+    assert first.read_bytes() == sections()["a/s9.png"]
+    stranger = house.as_owner("ems_bob")
+    assert house.client.post("/v1/jobs", json={"input_of": made["id"]}, headers=stranger).status_code == 404
+    both = {"input_of": made["id"], "files": [{"name": "s.png"}]}
+    assert house.client.post("/v1/jobs", json=both).status_code == 422
+
+
+def test_the_time_is_estimated_from_jobs_that_were_done(house: House) -> None:
+    ask = "/v1/estimate?voxels=1000000&quality=fast"
+    assert house.client.get(ask).json()["seconds"] is None
+    done = write_result(Phantom((2, 100, 100)), house.data / "jobs", owner="ann")
+    lines = [{"stage": "inference", "unit": u, "start": 100.0 + u, "stop": 101.0 + u} for u in range(10)]
+    done.timeline_path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = house.client.get(ask).json()
+    assert found["seconds"] == pytest.approx(10 / 20_000 * 1_000_000)
+    assert "1 of the latest jobs" in found["based_on"]
+    assert house.client.get(f"{ask}&quality=balanced").status_code in (200, 422)
+    four = house.client.get("/v1/estimate?voxels=1000000&voxel_size_nm=50,5.5,5.5").json()
+    assert four["seconds"] == pytest.approx(4 * found["seconds"])
+    assert house.client.get(f"{ask}&objects=cats").json()["code"] == "unknown_object"
+
+
+def test_models_say_what_their_qualities_mean(house: House) -> None:
+    models = house.client.get("/v1/models").json()["models"]
+    assert {model["quality"] for model in models} == {"fast", "balanced", "accurate"}
+    assert all(model["words"].endswith(".") for model in models)
+    assert any(model["is_default"] for model in models)
+
+
+def test_a_job_that_is_done_can_be_looked_at_again(house: House) -> None:
+    job = house.one_job()
+    plan_job(house, job)
+    finish_job(house, job)
+    assert house.client.post(f"/v1/jobs/{job}/inspect").status_code == 202
