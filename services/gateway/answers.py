@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from emstream import __version__
 from services.gateway.problems import PROBLEM, Problem
-from services.gateway.schemas import SAMPLE_ID, JobSettings, NewJob
+from services.gateway.schemas import SAMPLE_ID, ExportWish, JobSettings, NewJob
 
 Answers = dict[int | str, dict[str, Any]]
 PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
@@ -89,7 +89,7 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
         )
         _, extra = models_json_schema(
-            [(model, "validation") for model in (Problem, NewJob, JobSettings)],
+            [(model, "validation") for model in (Problem, NewJob, JobSettings, ExportWish)],
             ref_template="#/components/schemas/{model}",
         )
         document["components"]["schemas"] |= extra["$defs"]

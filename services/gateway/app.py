@@ -12,7 +12,18 @@ from fastapi import FastAPI
 from emstream import __version__
 from emstream.ledger import Ledger
 from emstream.settings import Settings
-from services.gateway import events, health, inspections, page, results, routes, timelines, upload_routes, views
+from services.gateway import (
+    events,
+    exports,
+    health,
+    inspections,
+    page,
+    results,
+    routes,
+    timelines,
+    upload_routes,
+    views,
+)
 from services.gateway.answers import describe_api
 from services.gateway.guard import Guard
 from services.gateway.limits import Room
@@ -53,7 +64,7 @@ def make_app(
     app = FastAPI(title="emstream", version=__version__, lifespan=life, docs_url=None, redoc_url=None)
     app.state.parts = parts
     for router in (
-        r.router for r in (upload_routes, inspections, routes, events, results, views, timelines, health, page)
+        r.router for r in (upload_routes, inspections, routes, events, results, exports, views, timelines, health, page)
     ):
         app.include_router(router)
     app.add_middleware(Guard, settings=settings)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from emstream.errors import JobNotFound
 from emstream.exports import UNITS, export_path
-from emstream.job import JobFolder
+from emstream.job import JobFolder, JobRecord
 from emstream.messages import Stage
 from services.gateway.access import Reader
 from services.gateway.answers import HEADER_TEXT, Answers, as_json, gives, problems
@@ -33,7 +33,8 @@ MEDIA_TYPES: dict[str, str] = {"h5": "application/x-hdf5", "tiff": "image/tiff",
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def _file_answers(*media_types: str) -> Answers:
+def file_answers(*media_types: str) -> Answers:
+    """Return the answers of a route that hands out a file."""
     binary, is_json = {"type": "string", "format": "binary"}, "application/json"
     content = {kind: {"schema": {"type": "object"} if kind == is_json else binary} for kind in media_types}
     shown = {n: {"schema": {"type": "string"}, "description": HEADER_TEXT[n]} for n in ("ETag", "Content-Range")}
@@ -49,7 +50,7 @@ def _file_answers(*media_types: str) -> Answers:
     response_class=Response,
     summary="The masks: HDF5 of all objects, or one object's TIFF stack or zipped PNG sections",
     responses={
-        **_file_answers(*MEDIA_TYPES.values()),
+        **file_answers(*MEDIA_TYPES.values()),
         **gives(Job, "Being made: ask again", 202, ("Retry-After",)),
         **problems(404, 409, 416, 422, 503),
     },
@@ -66,7 +67,7 @@ async def get_mask(
     folder = await run_sync(parts.shelf.owned, job, caller.owner)
     path, save_as = await run_sync(_mask_path, parts, folder, form, object_name)
     if not path.exists():
-        await run_sync(_ask_for, parts, folder, form)
+        await run_sync(ask_for, parts, folder, UNITS.get(form, 0))
         stop = time.monotonic() + WAIT_S
         while not path.exists() and time.monotonic() < stop and not parts.stopping.is_set():
             await run_sync(_check_possible, parts, folder, form)
@@ -87,17 +88,22 @@ def _mask_path(parts: Parts, folder: JobFolder, form: Format, object_name: str |
     if object_name is not None and object_name not in objects:
         raise JobNotFound(f"the job has no masks of {object_name[:40]!r}; it has: {', '.join(objects)}")
     path = export_path(folder, form, object_name or objects[0])
-    base = _UNSAFE.sub("_", record.name).strip("._") or record.id[:8]
-    return path, f"{base}_{path.name}"
+    return path, f"{base_name(record)}_{path.name}"
 
 
-def _ask_for(parts: Parts, folder: JobFolder, form: Format) -> None:
+def base_name(record: JobRecord) -> str:
+    """Return what the names of a job's files begin with."""
+    return _UNSAFE.sub("_", record.name).strip("._") or record.id[:8]
+
+
+def ask_for(parts: Parts, folder: JobFolder, unit: int) -> None:
+    """Have a `finish` unit of a job done, again if it was done before; one that waits or runs stays as it is."""
     job = folder.path.name
     if parts.ledger.status(job) is None:
         record = parts.shelf.record(folder)
         assert record is not None
         parts.ledger.enter(job, record.owner, folder.found())
-    parts.ledger.add(job, UNITS.get(form, 0))
+    parts.ledger.add(job, unit)
     parts.nudge()
 
 
@@ -112,7 +118,7 @@ def _check_possible(parts: Parts, folder: JobFolder, form: Format) -> None:
     "/overlay",
     response_class=Response,
     summary="A section beside itself with the masks drawn in",
-    responses={**_file_answers("image/png"), **problems(404, 409, 416, 422)},
+    responses={**file_answers("image/png"), **problems(404, 409, 416, 422)},
 )
 def get_overlay(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
     """Hand out the overlay picture."""
@@ -124,7 +130,7 @@ def get_overlay(request: Request, caller: Reader, parts: PartsOf, job: str) -> R
     "/report",
     response_class=Response,
     summary="How the result was made, and what it holds",
-    responses={**_file_answers("application/json"), **problems(404, 409, 416, 422)},
+    responses={**file_answers("application/json"), **problems(404, 409, 416, 422)},
 )
 def get_report(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
     """Hand out the report."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from emstream.export_order import Content, Form
 from emstream.job import Request, Voxel
 from emstream.recipes import HaloMode, Quality
 
@@ -149,6 +150,45 @@ class Jobs(BaseModel):
     """Several jobs."""
 
     jobs: list[Job]
+
+
+class ExportWish(Given):
+    """What is to be saved of a job that is done."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"content": "overlay", "objects": ["mitochondria"], "z": [0, 10], "format": "jpeg"}]
+        }
+    )
+
+    content: Content = Field("mask", description="overlay: the sections with the masks in colour; original: as read.")
+    objects: tuple[ObjectName, ...] | None = Field(None, max_length=32, description="Default: all.")
+    combined: bool = Field(False, description="All objects in one volume, rather than each in its own.")
+    z: tuple[Coordinate, Coordinate] | None = Field(None, description="First section, and the one past the last.")
+    format: Form = Field("h5", description="png, jpeg, raw, zarr: a ZIP.")
+
+
+class ExportState(BaseModel):
+    """An export as it stands. links.self: the file, once it is done. sentence: why it failed."""
+
+    id: str
+    state: Literal["waiting", "working", "done", "failed"]
+    progress: float = Field(ge=0, le=1)
+    content: Content
+    objects: list[str]
+    combined: bool
+    z: tuple[int, int]
+    format: Form
+    name: str = Field(description="To save the file under.")
+    size: int | None
+    sentence: str | None
+    links: dict[str, str]
+
+
+class Exports(BaseModel):
+    """A job's exports."""
+
+    exports: list[ExportState]
 
 
 class Span(BaseModel):

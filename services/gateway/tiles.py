@@ -17,6 +17,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from emstream.colours import coloured
 from emstream.errors import JobNotFound
 from emstream.geometry import Box, pyramid_levels
 from emstream.job import JobFolder, JobRecord, Plan
@@ -171,19 +172,6 @@ def encode(values: NDArray[np.uint8 | np.uint32], picture: Picture) -> bytes:
     if picture == "jpg":
         return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(values), level=JPEG_QUALITY))
     return bytes(imagecodecs.png_encode(np.ascontiguousarray(values), level=PNG_LEVEL))
-
-
-def coloured(labels: NDArray[np.uint32]) -> Grey:
-    """Return labels as (y, x, 4) red, green, blue, alpha: a bright colour for each, 0 transparent.
-
-    The colour is the label's hash (Knuth's multiplicative): neighbours in number differ, and no table grows.
-    """
-    mixed = labels * np.uint32(2654435761)
-    picture = np.empty((*labels.shape, 4), np.uint8)
-    for channel, shift in enumerate((24, 16, 8)):
-        picture[..., channel] = 64 + (mixed >> np.uint32(shift) & np.uint32(0xFF)) * np.uint32(191) // np.uint32(255)
-    picture[..., 3] = np.where(labels > 0, 255, 0)
-    return picture
 
 
 def etag_of(facts: os.stat_result, layer: str, place: Place, picture: Picture) -> str:

@@ -71,7 +71,7 @@ def provenance(record: JobRecord) -> dict[str, str]:
     return {
         "emstream_version": __version__,
         "settings": record.request.model_dump_json(),
-        "checkpoints": json.dumps(_checkpoints(record.plan)),
+        "checkpoints": json.dumps(checkpoints_of(record.plan)),
         "fingerprint": json.dumps(record.fingerprint, sort_keys=True),
         "source": record.plan.source,
     }
@@ -101,7 +101,7 @@ def make_report(
         "input": plan.source,
         "plan": plan.model_dump(mode="json", exclude={"grids", "warnings", "thresholds", "source"}),
         "grids": [g.model_dump(mode="json", exclude={"members"}) for g in plan.grids],
-        "checkpoints": _checkpoints(plan),
+        "checkpoints": checkpoints_of(plan),
         "fingerprint": record.fingerprint,
         "objects": objects,
         "warnings": list(plan.warnings),
@@ -153,5 +153,6 @@ def _repeated(option: str, values: Iterable[str]) -> list[str]:
     return [part for value in values for part in (option, value)]
 
 
-def _checkpoints(plan: Plan) -> dict[str, str]:
+def checkpoints_of(plan: Plan) -> dict[str, str]:
+    """Return the job's checkpoints by name, with the hashes of their files."""
     return {member.name: member.sha256 for grid in plan.grids for member in grid.members}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from emstream.errors import JobFailed
+from emstream.export_shelf import export_file, is_export, note_progress, read_order
 from emstream.exports import FORMATS, UNITS, export_path
 from emstream.job import JobFolder, JobRecord, Plan
 from emstream.ledger import Ledger
@@ -14,6 +16,7 @@ from emstream.queues import Pool, run_worker
 from emstream.timeline import Timeline
 from emstream.volume import write_bytes
 from emstream.work import Made, Unit, begin_work
+from services.postprocess.exports.build import build_export
 from services.postprocess.finish import Wanted, make_report, write_outputs
 from services.postprocess.outputs import write_tiff_masks, write_zipped_masks
 from services.postprocess.stitch import drop_packages, write_result
@@ -33,6 +36,8 @@ class Postprocess:
             stitch(unit, plan)
         elif unit.hint.unit == 0:
             self._finish(unit, plan)
+        elif is_export(unit.hint.unit):
+            export(unit)
         else:
             form = next(form for form, number in UNITS.items() if number == unit.hint.unit)
             write_export(unit.folder, plan, form)
@@ -78,6 +83,32 @@ def write_export(folder: JobFolder, plan: Plan, form: str) -> None:
     write = {"tiff": write_tiff_masks, "png": write_zipped_masks}[form]
     for name in plan.objects:
         write(folder, plan, name, export_path(folder, form, name))
+
+
+class Withdrawn(Exception):
+    """Nobody wants the export any more."""
+
+
+def export(unit: Unit) -> None:
+    """Build an export that was ordered, unless its order was taken back."""
+    folder, number = unit.folder, unit.hint.unit
+    order = read_order(folder, number)
+    if order is None:
+        return
+
+    def look(share: float) -> None:
+        unit.check()
+        if read_order(folder, number) is None:
+            raise Withdrawn
+        note_progress(folder, number, share)
+
+    final = export_file(folder, number, order)
+    if not final.exists():
+        record = with_fingerprint(folder, unit.record)
+        with suppress(Withdrawn):
+            build_export(folder, record, order, final, record.id, look)
+    if read_order(folder, number) is None:  # taken back in the last moment
+        final.unlink(missing_ok=True)
 
 
 def with_fingerprint(folder: JobFolder, record: JobRecord) -> JobRecord:

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from emstream.colours import coloured
 from emstream.geometry import Box
 from emstream.job import JobFolder
 from emstream.label_planes import LabelPlanes
@@ -19,7 +20,7 @@ from emstream.phantom import Phantom
 from emstream.phantom_result import write_result
 from emstream.volume import Planes, opened
 from services.gateway.slab_files import SlabFiles
-from services.gateway.tiles import coloured, uncertainty_of
+from services.gateway.tiles import uncertainty_of
 from tests.integration.gateway_house import House, make_house, plan_job
 
 SHAPE = (3, 530, 1100)

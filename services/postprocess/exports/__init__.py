@@ -1,0 +1,1 @@
+"""Exports: volumes of a finished job, strip by strip, in the formats that other programs read."""
