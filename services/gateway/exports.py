@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from starlette.requests import Request
 
 from emstream.errors import JobNotFound
-from emstream.export_order import ExportOrder, make_order
+from emstream.export_order import ExportOrder, Wish, make_order
 from emstream.export_shelf import export_file, orders, place_order, read_order, read_progress, withdraw
 from emstream.job import JobFolder, JobRecord
 from emstream.ledger import JobStatus
@@ -55,9 +55,8 @@ def _order(parts: Parts, owner: str, job: str, wish: ExportWish) -> Response:
     folder, record = _finished(parts, job, owner)
     parts.room.check_bytes(owner, 0)
     assert record.plan is not None
-    order = make_order(
-        folder, record.plan, wish.content, wish.format, objects=wish.objects, combined=wish.combined, z=wish.z
-    )
+    asked = Wish(wish.content, wish.format, wish.objects, wish.combined, wish.z)
+    order = make_order(folder, record.plan, asked)
     number = place_order(folder, order)
     if not export_file(folder, number, order).exists():
         ask_for(parts, folder, number)

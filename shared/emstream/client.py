@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -25,7 +26,7 @@ from emstream.download import OnBytes, download
 from emstream.errors import EmstreamError, InputUnreadable, JobNotFound, ServiceUnavailable, UploadConflict, UsageError
 from emstream.exports import FORMATS
 from emstream.refusals import retry_after_s
-from emstream.replies import Job, Jobs
+from emstream.replies import Export, Job, Jobs
 from emstream.samples import Sample, plan_samples
 from emstream.upload import upload
 from emstream.wire import Wire
@@ -120,7 +121,7 @@ class Client:
 
     def job(self, job_id: str) -> Job:
         """Return a job as it stands. Raises JobNotFound."""
-        return _job(self._wire.ask("GET", _path(job_id)))
+        return self._job(self._wire.ask("GET", _path(job_id)))
 
     def jobs(self, limit: int | None = None, after: str | None = None) -> list[Job]:
         """Return the jobs, newest first; after: the last id of the list before."""
@@ -129,14 +130,15 @@ class Client:
             params["limit"] = limit
         if after is not None:
             params["after"] = after
-        return list(Jobs.model_validate(self._wire.ask("GET", "/v1/jobs", params=params).json()).jobs)
+        found = Jobs.model_validate(self._wire.ask("GET", "/v1/jobs", params=params).json())
+        return [self._with_picture(job) for job in found.jobs]
 
     def wait(self, job_id: str, on_progress: OnJob = lambda job: None, timeout_s: float | None = None) -> Job:
         """Return the job once it is over, however it ended. Raises ServiceUnavailable after `timeout_s`."""
         began, pause_s = time.monotonic(), FIRST_POLL_S
         while True:
             answer = self._wire.ask("GET", _path(job_id))
-            job = _job(answer)
+            job = self._job(answer)
             on_progress(job)
             if job.is_over:
                 return job
@@ -175,13 +177,43 @@ class Client:
                 paths.append(folder / file_name)
         return paths
 
+    def export(
+        self,
+        job_id: str,
+        path: str | Path = ".",
+        *,
+        content: str = "mask",
+        form: str = "h5",
+        objects: Sequence[str] | None = None,
+        combined: bool = False,
+        z: tuple[int, int] | None = None,
+        on_progress: OnBytes = lambda done, total: None,
+    ) -> Path:
+        """Have a file built of a job that is done, and write it to `path`, or into it if it is a folder.
+
+        content: mask, labels, probability, overlay or original. form: h5, tiff, png, jpeg, raw, pdf or zarr. z: first
+        section, and the one past the last. Raises what a refusal means, UploadConflict if the file cannot be made.
+        """
+        wish = {"content": content, "format": form, "objects": objects, "combined": combined, "z": z}
+        made = Export.model_validate(self._wire.ask("POST", f"{_path(job_id)}/exports", json=wish).json())
+        final = Path(path) / Path(made.name).name if Path(path).is_dir() else Path(path)
+        download(self._wire, f"{_path(job_id)}/exports/{made.id}", {}, final, on_progress)
+        return final
+
+    def picture(self, job_id: str) -> bytes | None:
+        """Return a PNG of a section with what was found, or None if the job has none."""
+        try:
+            return self._wire.ask("GET", f"{_path(job_id)}/overlay").content
+        except (JobNotFound, UploadConflict):
+            return None
+
     def cancel(self, job_id: str) -> Job:
         """Stop a job; what is done of it stays."""
-        return _job(self._wire.ask("POST", f"{_path(job_id)}/cancel"))
+        return self._job(self._wire.ask("POST", f"{_path(job_id)}/cancel"))
 
     def retry(self, job_id: str) -> Job:
         """Do what failed of a job again."""
-        return _job(self._wire.ask("POST", f"{_path(job_id)}/retry", is_repeatable=False))
+        return self._job(self._wire.ask("POST", f"{_path(job_id)}/retry", is_repeatable=False))
 
     def delete(self, job_id: str) -> None:
         """Delete a job with its files."""
@@ -222,7 +254,7 @@ class Client:
     def _start(self, job_id: str) -> Job:
         """Start a job; if an answer was lost on the way, it may be started already."""
         try:
-            return _job(self._wire.ask("POST", f"{_path(job_id)}/start"))
+            return self._job(self._wire.ask("POST", f"{_path(job_id)}/start"))
         except UploadConflict:
             job = self.job(job_id)
             if job.state == "uploading":
@@ -231,7 +263,13 @@ class Client:
 
     def _only(self, answer: httpx.Response) -> Job:
         [job] = Jobs.model_validate(answer.json()).jobs
-        return job
+        return self._with_picture(job)
+
+    def _job(self, answer: httpx.Response) -> Job:
+        return self._with_picture(Job.model_validate(answer.json()))
+
+    def _with_picture(self, job: Job) -> Job:
+        return job.with_picture(partial(self.picture, job.id))
 
 
 class _Sent:
@@ -254,10 +292,6 @@ def _path(job_id: str) -> str:
     if not job_id.isalnum():
         raise JobNotFound(f"a job's id has letters and digits only, got {job_id!r}: see `emstream status`")
     return f"/v1/jobs/{job_id}"
-
-
-def _job(answer: httpx.Response) -> Job:
-    return Job.model_validate(answer.json())
 
 
 def _files(formats: Sequence[str], objects: Sequence[str]) -> list[tuple[str, str, str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
 
 from emstream.errors import UsageError
 from emstream.job import JobFolder, Plan, Record
@@ -66,28 +67,28 @@ class ExportOrder(Record):
         return shlex.join(words)
 
 
-def make_order(
-    folder: JobFolder,
-    plan: Plan,
-    content: Content,
-    form: Form,
-    *,
-    objects: Sequence[str] | None = None,
-    combined: bool = False,
-    z: tuple[int, int] | None = None,
-) -> ExportOrder:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks for, as yet unchecked. objects: None = all; z: None = all sections."""
+
+    content: str = "mask"
+    form: str = "h5"
+    objects: Sequence[str] | None = None
+    combined: bool = False
+    z: tuple[int, int] | None = None
+
+
+def make_order(folder: JobFolder, plan: Plan, wish: Wish) -> ExportOrder:
     """Return the order. Raises UsageError, saying what is allowed, for what the job or the format cannot give."""
-    _check_choice("content", content, get_args(Content))
-    _check_choice("format", form, get_args(Form))
-    unknown = [name for name in objects or () if name not in plan.thresholds]
+    content, form = _content(wish.content), _form(wish.form)
+    unknown = [name for name in wish.objects or () if name not in plan.thresholds]
     if unknown:
         raise UsageError(f"the job has no object {unknown[0][:60]!r}; it has: {', '.join(plan.objects)}")
-    chosen = [name for name in plan.objects if not objects or name in objects]
+    chosen = [name for name in plan.objects if not wish.objects or name in wish.objects]
     if content == "original":
-        chosen, combined = [], False
-    elif len(chosen) == 1:
-        combined = False
-    start, stop = z or (0, plan.shape_zyx[0])
+        chosen = []
+    combined = wish.combined and len(chosen) > 1
+    start, stop = wish.z or (0, plan.shape_zyx[0])
     if not 0 <= start < stop <= plan.shape_zyx[0]:
         raise UsageError(f"sections {start} to {stop} (excluded) are not within 0 to {plan.shape_zyx[0]}: give others")
     if content == "labels":
@@ -98,9 +99,18 @@ def make_order(
     return ExportOrder(content=content, format=form, combined=combined, z=(start, stop), thresholds=thresholds)
 
 
-def _check_choice(what: str, given: str, allowed: Sequence[str]) -> None:
-    if given not in allowed:
-        raise UsageError(f"the {what} must be one of {', '.join(allowed)}, got {given!r}")
+def _content(given: str) -> Content:
+    for content in get_args(Content):
+        if given == content:
+            return cast("Content", content)
+    raise UsageError(f"the content must be one of {', '.join(get_args(Content))}, got {given[:40]!r}")
+
+
+def _form(given: str) -> Form:
+    for form in get_args(Form):
+        if given == form:
+            return cast("Form", form)
+    raise UsageError(f"the format must be one of {', '.join(get_args(Form))}, got {given[:40]!r}")
 
 
 def _check_labels(folder: JobFolder, plan: Plan, form: Form, combined: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from emstream.job import Voxel
 from emstream.messages import Stage
+from emstream.notebook import as_html
 
 State = Literal["uploading", "queued", "running", "completed", "completed_with_errors", "failed", "cancelled"]
 OVER: frozenset[State] = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
@@ -63,6 +65,24 @@ class Job(Reply):
     voxel_size_nm: Voxel | None = None
     objects: tuple[str, ...] = ()
     links: dict[str, str] = {}
+    _picture: Callable[[], bytes | None] | None = PrivateAttr(default=None)
+
+    def with_picture(self, picture: Callable[[], bytes | None]) -> Job:
+        """Return the job, which asks for its picture when a notebook shows it."""
+        self._picture = picture
+        return self
+
+    def _repr_png_(self) -> bytes | None:
+        return self._picture() if self._picture and self.has_result else None
+
+    def _repr_html_(self) -> str:
+        lines = [f"{self.state}, {100 * self.progress:.0f} %"]
+        if self.shape_zyx is not None:
+            lines.append(f"{' x '.join(map(str, self.shape_zyx))} voxels (z, y, x)")
+        lines += [f"finds {', '.join(self.objects)}"] if self.objects else []
+        lines += [f"note: {warning}" for warning in self.warnings]
+        lines += [f"failed: {error.sentence}" for error in self.errors]
+        return as_html(f"job {self.id[:8]}: {self.name}", lines, self._repr_png_())
 
     @property
     def is_over(self) -> bool:
@@ -79,6 +99,18 @@ class Job(Reply):
         """(done, total) per stage."""
         found = {stage: self.stages.get(stage.value, StageCount()) for stage in Stage}
         return {stage: (count.done, count.total) for stage, count in found.items()}
+
+
+class Export(Reply):
+    """A file that was ordered of a job. name: to save it under; sentence: why it failed."""
+
+    id: str
+    state: str
+    progress: float = 0.0
+    name: str
+    size: int | None = None
+    sentence: str | None = None
+    links: dict[str, str] = {}
 
 
 class Jobs(Reply):

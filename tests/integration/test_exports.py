@@ -20,7 +20,7 @@ from PIL import Image
 
 from emstream.colours import colour_of
 from emstream.errors import JobFailed, UsageError
-from emstream.export_order import ExportOrder, Form, make_order
+from emstream.export_order import ExportOrder, Wish, make_order
 from emstream.export_shelf import (
     FIRST_EXPORT,
     export_file,
@@ -112,8 +112,8 @@ def truth(job: JobFolder) -> dict[str, NDArray[np.uint8 | np.uint32]]:
 
 
 def export(job: JobFolder, final: Path, content: str, form: str, **options: object) -> Path:
-    objects = options.pop("objects", [NAME])
-    order = make_order(job, plan_of(job), content, form, objects=objects, **options)  # type: ignore[arg-type]
+    wish = Wish(content, form, **({"objects": [NAME]} | options))  # type: ignore[arg-type]
+    order = make_order(job, plan_of(job), wish)
     build_export(job, record_of(job), order, final, "JOB", lambda share: None)
     return final
 
@@ -287,9 +287,8 @@ def test_an_export_that_is_stopped_leaves_nothing(job: JobFolder, tmp_path: Path
         if len(seen) == 2:  # the first look comes before anything is written
             raise KeyboardInterrupt
 
-    forms: tuple[Form, ...] = ("h5", "tiff", "png", "zarr")
-    for form in forms:
-        order = make_order(job, plan_of(job), "mask", form)
+    for form in ("h5", "tiff", "png", "zarr"):
+        order = make_order(job, plan_of(job), Wish("mask", form))
         (tmp_path / ".a.x.1-1.part").touch()  # a killed writer's
         with pytest.raises(KeyboardInterrupt):
             build_export(job, record_of(job), order, tmp_path / "a.x", "JOB", stop)

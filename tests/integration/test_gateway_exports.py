@@ -10,14 +10,11 @@ import pytest
 
 from emstream.errors import JobFailed
 from emstream.job import JobFolder
-from emstream.messages import Stage
 from emstream.phantom import Phantom
 from emstream.phantom_result import write_result
-from emstream.settings import Settings
-from emstream.work import Work
 from services.postprocess import worker
 from services.postprocess.worker import Postprocess
-from tests.integration.gateway_house import House, make_house
+from tests.integration.gateway_house import House, let_a_worker_do, make_house
 
 
 @pytest.fixture
@@ -32,11 +29,7 @@ def job(house: House) -> JobFolder:
 
 
 def let_a_worker_build(house: House) -> None:
-    work = Work(house.ledger, house.sender, Settings(data=house.data, min_free_gb=0), "worker")  # type: ignore[arg-type]  # a double of the sender
-    while house.sender.sent:
-        hint = house.sender.sent.pop(0)
-        assert hint.stage is Stage.FINISH
-        work.do(hint.encode().decode(), Postprocess(house.ledger).make)
+    let_a_worker_do(house, Postprocess(house.ledger).make)
 
 
 def test_an_export_is_ordered_built_and_fetched_in_parts(house: House, job: JobFolder) -> None:

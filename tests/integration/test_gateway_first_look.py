@@ -14,13 +14,11 @@ import pytest
 from PIL import Image
 
 from emstream.inspection import inspection_folder
-from emstream.messages import Stage
 from emstream.phantom import Phantom
 from emstream.phantom_result import write_result
 from emstream.settings import Settings
-from emstream.work import Work
 from services.preprocess.worker import Preprocess
-from tests.integration.gateway_house import House, finish_job, make_house, plan_job
+from tests.integration.gateway_house import House, finish_job, let_a_worker_do, make_house, plan_job
 
 
 @pytest.fixture
@@ -49,11 +47,7 @@ def uploading(house: House, files: dict[str, bytes], **settings: object) -> str:
 
 
 def let_a_worker_look(house: House) -> None:
-    settings = Settings(data=house.data, min_free_gb=0)
-    work = Work(house.ledger, house.sender, settings, "worker")  # type: ignore[arg-type]  # a double of the sender
-    stage = Preprocess(settings)
-    for hint in [hint for hint in house.sender.sent if hint.stage is Stage.PLAN]:
-        work.do(hint.encode().decode(), stage.make)
+    let_a_worker_do(house, Preprocess(Settings(data=house.data)).make)
 
 
 def test_a_worker_looks_at_files_before_the_job_is_started(house: House) -> None:

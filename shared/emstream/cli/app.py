@@ -65,6 +65,7 @@ def main() -> NoReturn:
         cancel,
         doctor,
         evaluate,
+        export,
         fetch,
         info,
         keys,

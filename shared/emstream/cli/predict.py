@@ -178,6 +178,13 @@ def run(
     return report
 
 
+def run_kept(request: Request, output: Path, settings: Settings, *, is_quiet: bool) -> dict[str, object]:
+    """Run a job and return its report; leaves mask.h5, overlay.png, and the working files."""
+    from services.postprocess.finish import Wanted
+
+    return run(request, Wanted(), output, settings, is_quiet=is_quiet, restart=False, keep=True)
+
+
 def chosen(request: Request, settings: Settings) -> list[Choice]:
     """Return the recipes and checkpoints that a request means."""
     own = [Path(path) for path in request.checkpoints]
