@@ -176,9 +176,9 @@ def _links(job: str, state: State) -> dict[str, str]:
         case "queued" | "running":
             names += ["cancel"]
         case "completed":
-            names += ["mask", "overlay", "report"]
+            names += ["mask", "overlay", "report", "exports"]
         case "completed_with_errors":
-            names += ["mask", "overlay", "report", "retry"]
+            names += ["mask", "overlay", "report", "exports", "retry"]
         case "failed" | "cancelled":
             names += ["retry"]
     return {"self": base, **{name: f"{base}/{name}" for name in names}}

@@ -9,6 +9,8 @@ from typing import Literal, cast, get_args
 
 from emstream.errors import UsageError
 from emstream.job import JobFolder, Plan, Record
+from emstream.label_planes import made_for
+from emstream.volume import opened
 
 Content = Literal["mask", "labels", "probability", "overlay", "original"]
 Form = Literal["h5", "tiff", "png", "jpeg", "raw", "pdf", "zarr"]
@@ -27,6 +29,7 @@ JPEG_SIDE = 65535
 
 class ExportOrder(Record):
     """z: sections from the first to the one past the last. thresholds: of the objects wanted, when it was ordered.
+    labels_for: the choices that the labels were made for, when these are wanted.
 
     combined: the objects in one volume. A mask of n objects then has the value round(255 i / n) in the i-th one.
     """
@@ -36,6 +39,7 @@ class ExportOrder(Record):
     combined: bool
     z: tuple[int, int]
     thresholds: dict[str, float]
+    labels_for: str = ""
 
     @property
     def objects(self) -> list[str]:
@@ -91,12 +95,18 @@ def make_order(folder: JobFolder, plan: Plan, wish: Wish) -> ExportOrder:
     start, stop = wish.z or (0, plan.shape_zyx[0])
     if not 0 <= start < stop <= plan.shape_zyx[0]:
         raise UsageError(f"sections {start} to {stop} (excluded) are not within 0 to {plan.shape_zyx[0]}: give others")
-    if content == "labels":
-        _check_labels(folder, plan, form, combined)
+    labels_for = _checked_labels(folder, form, combined) if content == "labels" else ""
     if form == "jpeg" and max(plan.shape_zyx[1:]) > JPEG_SIDE:
         raise UsageError(f"JPEG holds at most {JPEG_SIDE} pixels a side, the sections have more: take PNG or TIFF")
     thresholds = {name: plan.thresholds[name] for name in chosen}
-    return ExportOrder(content=content, format=form, combined=combined, z=(start, stop), thresholds=thresholds)
+    return ExportOrder(
+        content=content,
+        format=form,
+        combined=combined,
+        z=(start, stop),
+        thresholds=thresholds,
+        labels_for=labels_for,
+    )
 
 
 def _content(given: str) -> Content:
@@ -113,10 +123,13 @@ def _form(given: str) -> Form:
     raise UsageError(f"the format must be one of {', '.join(get_args(Form))}, got {given[:40]!r}")
 
 
-def _check_labels(folder: JobFolder, plan: Plan, form: Form, combined: bool) -> None:
-    if not set(range(len(plan.slabs))) <= folder.done_units("labels"):
-        raise UsageError("the job has no labels: its objects were not numbered. Take the mask, or measure the objects")
+def _checked_labels(folder: JobFolder, form: Form, combined: bool) -> str:
+    labelled = folder.done_units("labels")
+    if not labelled or not folder.done_units("result") <= labelled:
+        raise UsageError("the job has no labels: its objects are not numbered. Take the mask, or measure the objects")
     if combined:
         raise UsageError("labels of several objects cannot share one volume: leave out combined, or take the mask")
     if form == "jpeg":
         raise UsageError("JPEG cannot hold numbers of objects: take HDF5, TIFF, RAW or OME-Zarr, or PDF for a picture")
+    with opened(folder.labels(min(labelled))) as file:
+        return made_for(file)

@@ -14,7 +14,7 @@ from pathlib import Path
 from emstream.export_order import ExportOrder
 from emstream.job import JobFolder
 
-FIRST_EXPORT = 100_000
+FIRST_EXPORT = 1 << 20
 """`finish` units from here on are exports."""
 
 

@@ -25,6 +25,11 @@ def labels_dataset(name: str) -> str:
     return f"{name}/labels"
 
 
+def made_for(file: h5py.File) -> str:
+    """Return the thresholds and other choices that a file of labels was made for, as its writer noted them."""
+    return str(file.attrs.get("made_for", ""))
+
+
 class LabelPlanes:
     """A data set of labels. Largest array held while reading: the box asked for, and one chunk."""
 

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 import pytest
+import tifffile
 
 from tests.integration.conftest import noise_stack, read_layer, write_pngs
 from tests.integration.service import Service, running
@@ -81,6 +83,31 @@ def test_submit_with_fetch_brings_what_predict_makes(
     told = emstream("status", job, "--json", **here)
     assert json.loads(told.stdout)["state"] == "completed"
     assert f"{job}  " in emstream("status", **here).stdout
+    saved = emstream("export", job, "--format", "tiff", "--z", "1:4", "-o", tmp_path / "mask.tif", **here)
+    assert saved.returncode == 0, saved.stderr + service.log()
+    assert np.array_equal(tifffile.imread(tmp_path / "mask.tif"), read_layer(fetched, "spots/mask")[1:4])
+    assert emstream("export", job, "--content", "labels", "--format", "jpeg", **here).returncode == 2
+
+
+def test_files_are_looked_at_and_used_again_before_their_job_is_started(service: Service, sections: Path) -> None:
+    token = json.loads((service.data / "server.json").read_text())["token"]
+    with httpx.Client(base_url=service.client.url, headers={"Authorization": f"Bearer {token}"}) as http:
+        job = http.post("/v1/jobs", json={"settings": {"quality": "fast"}}).json()["jobs"][0]["id"]
+        for path in sections.iterdir():
+            http.put(f"/v1/jobs/{job}/files/{path.name}", content=path.read_bytes())
+        assert http.post(f"/v1/jobs/{job}/inspect").status_code == 202
+        deadline = time.monotonic() + 30
+        while (answer := http.get(f"/v1/jobs/{job}/inspection")).status_code == 202:
+            assert time.monotonic() < deadline, service.log()
+            time.sleep(0.05)
+        assert (answer.json()["shape_zyx"], answer.json()["sections"][0]) == ([5, 300, 280], "s0.png")
+        settings = {"quality": "fast", "region": [[1, 0, 0], [3, 128, 128]]}
+        preview = http.post("/v1/jobs", json={"input_of": job, "settings": settings}).json()["jobs"][0]["id"]
+        assert service.client.wait(preview, timeout_s=60).shape_zyx == (2, 128, 128)
+        assert service.client.job(job).state == "uploading"
+        assert http.get("/v1/estimate?voxels=1000000").json()["seconds"] > 0
+        tile = http.get(f"/v1/jobs/{preview}/tiles/spots/1/0/0_0.png")
+        assert tile.content.startswith(b"\x89PNG")
 
 
 def test_refusals_are_sentences_with_exit_codes(service: Service, sections: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def build_export(
     for left in final.parent.glob(f".{glob.escape(final.name)}.*.part"):
         left.unlink(missing_ok=True)
     notes = notes_of(record, order, job)
-    with SlabReader(folder, record.plan) as reader, publishing(final) as part:
+    with SlabReader(folder, record.plan, order.labels_for) as reader, publishing(final) as part:
         volumes = volumes_of(reader, order)
         sections, height = order.z[1] - order.z[0], record.plan.shape_zyx[1]
         ticks = Ticks(len(volumes) * sections * -(-height // STRIP), look)

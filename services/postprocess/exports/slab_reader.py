@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from emstream.errors import JobFailed
 from emstream.geometry import Box
 from emstream.job import JobFolder, Plan
-from emstream.label_planes import LabelPlanes, labels_dataset
+from emstream.label_planes import LabelPlanes, labels_dataset, made_for
 from emstream.volume import Planes, opened
 
 UINT8 = NDArray[np.uint8]
@@ -28,8 +28,9 @@ def level_size(plan: Plan, level: int) -> tuple[int, int]:
 class SlabReader:
     """Use as a context manager, from one thread. Largest array held: the strip asked for."""
 
-    def __init__(self, folder: JobFolder, plan: Plan) -> None:
-        self.folder, self.plan = folder, plan
+    def __init__(self, folder: JobFolder, plan: Plan, labels_for: str = "") -> None:
+        """labels_for: the choices that the labels are expected to be made for."""
+        self.folder, self.plan, self._labels_for = folder, plan, labels_for
         self._open: dict[str, tuple[Path, h5py.File, ExitStack]] = {}
 
     def __enter__(self) -> SlabReader:
@@ -52,14 +53,22 @@ class SlabReader:
         return self._grey("result", path, f"{name}/probability/s{level}", z, rows, level)
 
     def labels(self, name: str, z: int, rows: tuple[int, int], level: int) -> NDArray[np.uint32]:
-        """Return rows of an object's labels, at a level every 2^level-th pixel. Raises JobFailed if there are none."""
-        path, (_, height, width) = self.folder.labels(self._slab(z)), self.plan.shape_zyx
+        """Return rows of an object's labels, at a level every 2^level-th pixel; zeros where nothing was stitched.
+
+        Raises JobFailed if they are not there, or were made anew since they were ordered.
+        """
+        slab, (_, height, width) = self._slab(z), self.plan.shape_zyx
+        path = self.folder.labels(slab)
+        if not self.folder.result(slab).exists():
+            return np.zeros((rows[1] - rows[0], level_size(self.plan, level)[1]), np.uint32)
         if not path.exists():
-            raise JobFailed("the job has no labels: its objects were not numbered. Take the mask instead")
+            raise JobFailed("the job has no labels, or they are being made anew: wait, and order them again")
+        file = self._file("labels", path)
+        if made_for(file) != self._labels_for:
+            raise JobFailed("the objects were numbered anew since these labels were ordered: order them again")
         inside = z % self.plan.slab_sections
         box = Box((inside, rows[0] << level, 0), (inside + 1, min(rows[1] << level, height), width))
-        planes = LabelPlanes.open(self._file("labels", path), labels_dataset(name))
-        values: NDArray[np.uint32] = planes.read_box(box, 1 << level)[0]
+        values: NDArray[np.uint32] = LabelPlanes.open(file, labels_dataset(name)).read_box(box, 1 << level)[0]
         return values
 
     def _slab(self, z: int) -> int:

@@ -1,0 +1,123 @@
+"""Looking at a large result: `python -m tests.benchmarks.view FOLDER [Z,Y,X]`; prints latencies, rates and memory.
+
+FOLDER gets a phantom's result (default 8,10000,16000: 3 GB) unless it holds one. The gateway runs as a process of its
+own; the client is this process, with six connections as a browser has. Rates are given per second of the clock, and per
+second that the gateway's process worked: the latter holds on a busy machine, too.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from emstream.phantom import Phantom
+from emstream.phantom_result import write_result
+from tests.integration.gateway_house import gateway_process, peak_memory_mb
+
+CONNECTIONS = 6
+TILES = 300
+VIEWPORT = (700, 800)
+"""One of two panels of the page, in pixels (x, y)."""
+Address = str
+
+
+def main() -> None:
+    """Run."""
+    folder = Path(sys.argv[1])
+    shape = tuple(int(n) for n in (sys.argv[2] if len(sys.argv) > 2 else "8,10000,16000").split(","))
+    if not list(folder.glob("jobs/*/job.json")):
+        write_result(Phantom((shape[0], shape[1], shape[2])), folder / "jobs", owner="ann")
+    with gateway_process(folder) as (port, process), ThreadPoolExecutor(CONNECTIONS) as pool:
+        headers = {"Authorization": "Bearer ems_ann"}
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
+            look(client, pool, process.pid)
+            say(f"peak memory of the gateway: {peak_memory_mb(process.pid):.0f} MB")
+
+
+def look(client: httpx.Client, pool: ThreadPoolExecutor, pid: int) -> None:
+    """Open the view, step through sections, zoom in, and fetch tiles at random."""
+    say(f"memory of the gateway before: {peak_memory_mb(pid):.0f} MB")
+    began = time.monotonic()
+    [job] = client.get("/v1/jobs", params={"limit": 1}).json()["jobs"]
+    base = f"/v1/jobs/{job['id']}"
+    view = client.get(f"{base}/view").json()
+    say(f"list of jobs and view: {1000 * (time.monotonic() - began):.0f} ms")
+    depth, height, width = view["shape_zyx"]
+    overview = next(n for n in range(view["levels"]) if width >> n <= 2 * VIEWPORT[0])
+    v, name = view["version"], view["objects"][0]["name"]
+
+    def address(layer: str, z: int, level: int, x: int, y: int) -> Address:
+        return f"{base}/tiles/{layer}/{z}/{level}/{x}_{y}.{'jpg' if layer == 'raw' else 'png'}?v={v}"
+
+    def screen(z: int, level: int, x: int = 0, y: int = 0) -> list[Address]:
+        """Return the tiles of both layers that fill a panel from tile (x, y) on."""
+        columns = range(x, min(x + 2 + VIEWPORT[0] // 512, tiles_across(width, level)))
+        rows = range(y, min(y + 2 + VIEWPORT[1] // 512, tiles_across(height, level)))
+        return [address(layer, z, level, i, j) for layer in ("raw", name) for i in columns for j in rows]
+
+    def get(path: Address) -> float:
+        start = time.monotonic()
+        answer = client.get(path)
+        assert answer.status_code == 200, answer.text
+        return time.monotonic() - start
+
+    def timed(what: str, paths: Sequence[Address]) -> None:
+        start = time.monotonic()
+        list(pool.map(get, paths))
+        say(f"{what}: {1000 * (time.monotonic() - start):.0f} ms for {len(paths)} tiles")
+
+    say(f"first tile: {1000 * get(address('raw', 0, view['levels'] - 1, 0, 0)):.0f} ms")
+    timed("first view", screen(0, overview))
+    for z in range(1, min(depth, 4)):
+        timed(f"step to section {z}", screen(z, overview))
+    timed("zoomed in", screen(1, 0, 10, 10))
+    timed("step, zoomed in", screen(2, 0, 10, 10))
+    choose = random.Random(0)
+
+    def anywhere(layer: str, level: int) -> Address:
+        y, x = choose.randrange(tiles_across(height, level)), choose.randrange(tiles_across(width, level))
+        return address(layer, choose.randrange(depth), level, x, y)
+
+    for layer, level in (("raw", 0), (name, 0), (f"{name}.spread", 0), (f"{name}.labels", 0), (f"{name}.labels", 3)):
+        rate(f"{layer}, level {level}", [anywhere(layer, level) for _ in range(TILES)], pool, get, pid)
+
+
+def tiles_across(side: int, level: int) -> int:
+    """Return how many tiles a section's side has at a level."""
+    pixels = -(-side // (1 << level))
+    return -(-pixels // 512)
+
+
+def rate(
+    what: str, paths: Sequence[Address], pool: ThreadPoolExecutor, get: Callable[[Address], float], pid: int
+) -> None:
+    """Fetch all and print how fast."""
+    worked, start = cpu_seconds(pid), time.monotonic()
+    times = list(pool.map(get, paths))
+    elapsed, worked = time.monotonic() - start, cpu_seconds(pid) - worked
+    by_clock, by_work, middle = len(paths) / elapsed, len(paths) / worked, 1000 * statistics.median(times)
+    say(f"{what}: {by_clock:.0f} tiles/s, {by_work:.0f} per second of work, median {middle:.0f} ms")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the seconds that a process has worked (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def say(text: str) -> None:
+    """Print at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
