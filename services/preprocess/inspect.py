@@ -42,8 +42,8 @@ def inspect(
 
 def _datasets(path: Path, wanted: str | None) -> tuple[tuple[DatasetFacts, ...], str | None]:
     """Return what may be the stack in the HDF5 file at `path`, or in the folder `path`, and which one is chosen."""
-    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
-    if len(files) != 1 or kind_of(files[0]) is not Kind.HDF5:
+    files = sorted(p for p in path.glob("*") if p.is_file()) if path.is_dir() else [path]
+    if len(files) != 1 or not files[0].is_file() or kind_of(files[0]) is not Kind.HDF5:
         return (), None
     try:
         with h5py.File(files[0], "r", locking=False) as file:
