@@ -9,6 +9,7 @@ exports/orders/<number>.json      what is wanted; the number is also the `finish
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from emstream.export_order import ExportOrder
@@ -59,12 +60,14 @@ def place_order(folder: JobFolder, order: ExportOrder) -> int:
 
 
 def withdraw(folder: JobFolder, number: int) -> None:
-    """Take an order back: its file goes, and a worker that is at it stops."""
+    """Take an order back: its file goes, and a worker that is at it stops. One that is gone stays so."""
     order, path = read_order(folder, number), _order_path(folder, number)
-    path.rename(path.with_suffix(".withdrawn"))
+    if order is None:
+        return
+    with suppress(FileNotFoundError):  # somebody else takes it back in this moment
+        path.rename(path.with_suffix(".withdrawn"))
     path.with_suffix(".progress").unlink(missing_ok=True)
-    if order is not None:
-        export_file(folder, number, order).unlink(missing_ok=True)
+    export_file(folder, number, order).unlink(missing_ok=True)
 
 
 def export_file(folder: JobFolder, number: int, order: ExportOrder) -> Path:

@@ -133,6 +133,8 @@ def check_notes(text: str, content: str) -> None:
     notes = json.loads(text)
     assert (notes["content"], notes["emstream"]) == (content, "0.2.0")
     assert notes["command"].startswith("emstream export JOB --content")
+    assert "emstream predict 'phantom 5 x 530 x 1100' --output OUT" in notes["from_the_input"]
+    assert " --keep && emstream export OUT --content" in notes["from_the_input"]
     assert {"settings", "checkpoints", "fingerprint", "voxel_size_nm", "thresholds"} <= notes.keys()
 
 
@@ -228,6 +230,13 @@ def test_pdf_pages_show_the_sections_with_captions(job: JobFolder, truth: dict[s
     for content in ("overlay", "original", "labels"):
         page = pypdf.PdfReader(export(job, tmp_path / f"{content}.pdf", content, "pdf", z=(0, 1))).pages[0]
         assert np.asarray(page.images[0].image).shape[:2] == SHAPE[1:]
+
+
+def test_a_pdf_that_would_be_too_large_is_told(job: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.postprocess.exports.pdf_file.MOST_BYTES", 20_000)
+    with pytest.raises(JobFailed, match="choose fewer sections"):
+        export(job, tmp_path / "a.pdf", "original", "pdf")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_large_sections_come_smaller_into_a_pdf(
@@ -368,4 +377,5 @@ def test_orders_keep_their_numbers_and_are_not_placed_twice(tmp_path: Path) -> N
         None,
         None,
     )
+    withdraw(folder, FIRST_EXPORT + 1)
     assert place_order(folder, other) == FIRST_EXPORT + 2

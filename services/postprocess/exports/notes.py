@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from emstream import __version__
 from emstream.export_order import ExportOrder
 from emstream.job import JobRecord, Voxel
-from services.postprocess.finish import checkpoints_of
+from services.postprocess.finish import Wanted, checkpoints_of, command_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,15 @@ def notes_of(record: JobRecord, order: ExportOrder, job: str) -> Notes:
         "checkpoints": checkpoints_of(plan),
         "fingerprint": record.fingerprint,
         "command": order.command(job),
+        "from_the_input": f"{_predicted(record)} --keep && {order.command('OUT')}",
     }
     return Notes(facts, plan.voxel_size_nm, _offset(record, order))
+
+
+def _predicted(record: JobRecord) -> str:
+    """Return the command that makes the job's result again. A job of the service knows its input by name only."""
+    request = record.request.model_copy(update={"input": record.name or record.request.input})
+    return command_line(request, Wanted(), Path("OUT"))
 
 
 def _offset(record: JobRecord, order: ExportOrder) -> Voxel | None:

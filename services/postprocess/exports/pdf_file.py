@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.colours import coloured
+from emstream.errors import JobFailed
 from services.postprocess.exports.notes import Notes
 from services.postprocess.exports.slab_reader import level_size
 from services.postprocess.exports.ticks import Tick
@@ -29,6 +30,8 @@ POINTS_PER_PIXEL = 72 / 300
 LEAST_POINTS = 432.0
 """Width of a page at the least, so that its caption fits: small pictures are enlarged."""
 MOST_POINTS = 14000.0
+MOST_BYTES = 10**10 - 1
+"""Where an object may begin: PDF writes it in ten digits."""
 CAPTION_POINTS = 44.0
 FONT_POINTS = 9.0
 _PAGES = 2
@@ -150,6 +153,8 @@ class _Document:
 
     def _object(self, number: int, content: bytes) -> None:
         self._starts[number] = self._file.tell()
+        if self._starts[number] > MOST_BYTES:
+            raise JobFailed(f"a PDF holds at most {MOST_BYTES / 1e9:.0f} GB: choose fewer sections, or another format")
         self._file.write(b"%d 0 obj\n" % number + content + b"\nendobj\n")
 
 
