@@ -22,7 +22,7 @@ from services.gateway.downloads import send_file
 from services.gateway.parts import BROKER_AWAY, Parts, PartsOf
 from services.gateway.problems import NotReady
 from services.gateway.records import state_of
-from services.gateway.results import ask_for, base_name, file_answers
+from services.gateway.results import ask_for, file_answers, save_name
 from services.gateway.schemas import Exports, ExportState, ExportWish
 
 router = APIRouter(prefix="/v1/jobs/{job}/exports", tags=["results"])
@@ -160,7 +160,7 @@ def _state(
 
 
 def _save_as(record: JobRecord, order: ExportOrder) -> str:
-    return f"{base_name(record)}_{order.title}.{order.suffix}"
+    return save_name(record, f"{order.title}.{order.suffix}")
 
 
 def _accepted(state: ExportState) -> Response:

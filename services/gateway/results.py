@@ -34,7 +34,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def file_answers(*media_types: str) -> Answers:
-    """Return the answers of a route that hands out a file."""
+    """Return what a route that hands out a file may answer."""
     binary, is_json = {"type": "string", "format": "binary"}, "application/json"
     content = {kind: {"schema": {"type": "object"} if kind == is_json else binary} for kind in media_types}
     shown = {n: {"schema": {"type": "string"}, "description": HEADER_TEXT[n]} for n in ("ETag", "Content-Range")}
@@ -88,12 +88,13 @@ def _mask_path(parts: Parts, folder: JobFolder, form: Format, object_name: str |
     if object_name is not None and object_name not in objects:
         raise JobNotFound(f"the job has no masks of {object_name[:40]!r}; it has: {', '.join(objects)}")
     path = export_path(folder, form, object_name or objects[0])
-    return path, f"{base_name(record)}_{path.name}"
+    return path, save_name(record, path.name)
 
 
-def base_name(record: JobRecord) -> str:
-    """Return what the names of a job's files begin with."""
-    return _UNSAFE.sub("_", record.name).strip("._") or record.id[:8]
+def save_name(record: JobRecord, name: str) -> str:
+    """Return the name under which to save a file of a job."""
+    base = _UNSAFE.sub("_", record.name).strip("._") or record.id[:8]
+    return f"{base}_{name}"
 
 
 def ask_for(parts: Parts, folder: JobFolder, unit: int) -> None:
