@@ -66,8 +66,12 @@ class Postprocess:
 
     def _errors(self, record: JobRecord) -> list[dict[str, object]]:
         status = self._ledger.status(record.id)
-        failed = status.failed if status else {}
-        return [{"stage": stage, "unit": unit, "sentence": reason} for (stage, unit), reason in sorted(failed.items())]
+        failed = sorted(status.failed.items()) if status else []
+        return [
+            {"stage": stage, "unit": unit, "sentence": reason}
+            for (stage, unit), reason in failed
+            if not is_export(unit)  # an export that failed is no error of the job
+        ]
 
 
 def stitch(unit: Unit, plan: Plan) -> None:
