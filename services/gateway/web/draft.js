@@ -1,0 +1,228 @@
+// @ts-check
+/** A sample before it is predicted: its upload, what was found in it, what can be corrected, and a preview. */
+import { Refusal, askJson, jobPath, orIfMissing, pause, send } from "./api.js";
+import { find, make } from "./dom.js";
+import { Upload } from "./upload.js";
+import { count, duration, shapeInWords, size } from "./words.js";
+
+/**
+ * @typedef {{shape_zyx: [number, number, number], dtype: string, dataset: string | null,
+ *   datasets: {name: string, shape: number[], dtype: string}[], voxel_size_nm: [number, number, number] | null,
+ *   voxel_size_source: string, sections: string[], warnings: string[]}} Inspection
+ */
+
+const LOOK_MS = 500;
+const PREVIEW_SIDE = 1024;
+const AXES = /** @type {const} */ (["x", "y", "z"]);
+
+export class Draft {
+  /**
+   * @param {{name: string, sample?: import("./samples.js").Sample, path?: string}} source files, or a path on the server
+   * @param {(draft: Draft) => void} onChange @param {(draft: Draft) => void} onRemove
+   * @param {(draft: Draft, region: number[][]) => Promise<void>} onPreview
+   */
+  constructor(source, onChange, onRemove, onPreview) {
+    this.name = source.name;
+    this.path = source.path ?? null;
+    this.sample = source.sample ?? null;
+    this.onChange = onChange;
+    this.onRemove = onRemove;
+    this.onPreview = onPreview;
+    this.upload = source.sample ? new Upload(source.sample, () => this.#showSending()) : null;
+    /** @type {"sending" | "looking" | "ready" | "refused"} */
+    this.state = this.upload ? "sending" : "ready";
+    /** @type {Inspection | null} */
+    this.inspection = null;
+    this.dataset = "";
+    this.voxels = ["", "", ""];
+    this.element = make("article", { class: "card draft", "aria-label": this.name, "data-testid": "draft" });
+    this.#lay();
+  }
+
+  #lay() {
+    const sample = this.sample;
+    this.body = make("div");
+    this.bar = make("progress", { max: 1, value: 0, "aria-label": `Upload of ${this.name}` });
+    this.sent = make("span", { class: "note" });
+    this.sending = make("div", { class: "sending", hidden: !sample }, this.bar, this.sent);
+    this.element.append(
+      make("header", {}, make("h3", {}, this.name),
+        make("span", { class: "note" }, sample ? `${count(sample.files.length, "file")}, ${size(sample.bytes)}` : "on the server’s disk"),
+        make("button", { type: "button", class: "quiet", "aria-label": `Remove ${this.name}`, onclick: () => this.remove() }, "Remove")),
+      this.sending, this.body);
+    if (this.path) this.body.append(make("p", { class: "note" }, this.path), this.#voxelLine());
+  }
+
+  #showSending() {
+    const upload = /** @type {Upload} */ (this.upload);
+    const { bytes } = upload.sample;
+    this.bar.value = bytes ? upload.received / bytes : 1;
+    const left = upload.seconds ? `, ${duration(upload.seconds)} left` : "";
+    this.sent.textContent = upload.isWaiting
+      ? "Connection lost; it goes on by itself" : `${size(upload.received)} of ${size(bytes)}${left}`;
+  }
+
+  /** Upload and look; errors end as a sentence on the card. */
+  async run() {
+    if (!this.upload) return this.onChange(this);
+    try {
+      await this.upload.run();
+      this.state = "looking";
+      this.sending.hidden = true;
+      this.body.replaceChildren(make("p", { class: "note", role: "status" }, "Looking at the headers…"));
+      await this.#inspect();
+      this.state = "ready";
+      this.#showInspection();
+    } catch (error) {
+      if (this.upload.stopping.signal.aborted) return;
+      this.state = "refused";
+      this.sending.hidden = true;
+      this.body.replaceChildren(make("ul", { class: "sentences bad", role: "alert" }, make("li", {}, /** @type {Error} */ (error).message)));
+    }
+    this.onChange(this);
+  }
+
+  async #inspect() {
+    const job = /** @type {Upload} */ (this.upload).job;
+    const query = this.dataset ? { dataset: this.dataset } : undefined;
+    if ((await orIfMissing(send(jobPath(job, "/inspect"), query), null)) === null) return;
+    for (;;) {
+      const answer = await fetch(jobPath(job, "/inspection"));
+      if (answer.status === 200) {
+        this.inspection = await answer.json();
+        return;
+      }
+      if (answer.status !== 202) {
+        const problem = await answer.json().catch(() => ({}));
+        throw new Refusal(problem.detail ?? "The files cannot be read.", answer.status, problem);
+      }
+      await pause(LOOK_MS);
+    }
+  }
+
+  #showInspection() {
+    const found = this.inspection;
+    if (!found) {
+      this.body.replaceChildren(make("dl", {}, make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine())));
+      return;
+    }
+    if (found.voxel_size_nm && this.voxels.every((v) => !v)) {
+      this.voxels = [...found.voxel_size_nm].reverse().map((edge) => String(Number(edge.toPrecision(5))));
+    }
+    this.body.replaceChildren(
+      make("dl", {},
+        make("dt", {}, "Stack"), make("dd", { "data-testid": "shape" }, `${shapeInWords(found.shape_zyx)}, ${found.dtype}`),
+        ...(found.datasets.length > 1 ? [make("dt", {}, "Data set"), make("dd", {}, this.#datasetChoice(found))] : []),
+        make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine(), this.#voxelNote(found)),
+        ...this.#order(found)),
+      found.warnings.length ? make("ul", { class: "sentences warn" }, ...found.warnings.map((text) => make("li", {}, text))) : "",
+      this.#previewLine(found));
+  }
+
+  /** @param {Inspection} found */
+  #datasetChoice(found) {
+    const select = make("select", { "aria-label": `Data set of ${this.name}`, onchange: () => this.#lookAgain(select.value) },
+      ...found.datasets.map(({ name, shape, dtype }) => make("option", { value: name }, `${name} (${shape.join(" × ")}, ${dtype})`)));
+    select.value = this.dataset || found.dataset || "";
+    return select;
+  }
+
+  /** @param {string} dataset */
+  async #lookAgain(dataset) {
+    this.dataset = dataset;
+    this.voxels = ["", "", ""];
+    this.state = "sending";
+    await this.run();
+  }
+
+  #voxelLine() {
+    const inputs = AXES.map((axis, i) => make("input", {
+      type: "number", min: "0.01", max: "999999", step: "any", value: this.voxels[i], "aria-label": `Voxel size ${axis} in nanometres`,
+      "data-testid": `voxel-${axis}`, oninput: (/** @type {any} */ event) => this.#setVoxel(i, event.target.value),
+    }));
+    this.voxelInputs = inputs;
+    return make("span", { class: "voxel" }, ...AXES.flatMap((axis, i) => [axis, inputs[i]]), "nm");
+  }
+
+  /** y follows x until it is given. @param {number} index @param {string} text */
+  #setVoxel(index, text) {
+    const isSquare = index === 0 && this.voxels[1] === this.voxels[0];
+    this.voxels[index] = text;
+    if (isSquare) {
+      this.voxels[1] = text;
+      this.voxelInputs[1].value = text;
+    }
+    this.onChange(this);
+  }
+
+  /** @param {Inspection} found */
+  #voxelNote(found) {
+    if (found.voxel_size_nm) return make("span", { class: "note" }, `from ${found.voxel_size_source}; correct it where it is wrong`);
+    return make("span", { class: "warn" }, "unknown; give it if you can");
+  }
+
+  /** @param {Inspection} found */
+  #order(found) {
+    const names = found.sections.map((name) => name.split("/").pop() ?? name);
+    if (names.length < 2) return [];
+    const last = found.shape_zyx[0] > names.length ? "…" : names[names.length - 1];
+    return [make("dt", {}, "Order"), make("dd", { "data-testid": "order" }, `${names[0]} → ${last} `,
+      make("details", {}, make("summary", {}, "All names"), make("ol", { class: "names" }, ...names.map((name) => make("li", {}, name))),
+        make("p", { class: "note" }, "Sections follow the numbers in their names. Is this not their order? Rename the files, and drop them again.")))];
+  }
+
+  /** @param {Inspection} found */
+  #previewLine(found) {
+    const [depth, height, width] = found.shape_zyx;
+    const z = make("input", { type: "number", min: 1, max: depth, value: Math.ceil(depth / 2), "aria-label": "Section to preview" });
+    const part = make("select", { "aria-label": "Part to preview" }, make("option", { value: "middle" }, `the middle ${PREVIEW_SIDE} × ${PREVIEW_SIDE}`), make("option", { value: "all" }, "the whole section"));
+    const button = make("button", { type: "button", "data-testid": "preview", onclick: async () => {
+      button.disabled = true;
+      const at = Math.min(depth, Math.max(1, Number(z.value) || 1)) - 1;
+      await this.onPreview(this, regionOf(at, height, width, part.value === "all")).finally(() => { button.disabled = false; });
+    } }, "Preview");
+    return make("div", { class: "preview" }, "Try first: section", z, `of ${depth}`, part, button);
+  }
+
+  /** What the user decided about this sample. */
+  get settings() {
+    const voxel = this.voxels.map(Number).reverse();
+    return {
+      ...(voxel.every((edge) => edge > 0) ? { voxel_size_nm: voxel } : {}),
+      ...(this.dataset ? { dataset: this.dataset } : {}),
+    };
+  }
+
+  /** A sentence about what is not right yet, or nothing. */
+  get trouble() {
+    if (this.state === "refused") return `${this.name} cannot be predicted: remove it, or correct the files.`;
+    const given = this.voxels.filter((text) => text !== "").length;
+    return given > 0 && (given < 3 || !this.voxels.every((text) => Number(text) > 0))
+      ? `The voxel size of ${this.name} needs three numbers above 0, or none.` : "";
+  }
+
+  /** What a new job of this sample begins with. */
+  get source() {
+    return this.path ? { input: this.path } : { input_of: /** @type {Upload} */ (this.upload).job };
+  }
+
+  /** Take the sample out again, with what was uploaded. */
+  async remove() {
+    this.element.remove();
+    this.onRemove(this);
+    await this.upload?.cancel();
+    find("drop").querySelector("button").focus();
+  }
+}
+
+/** @param {number} z @param {number} height @param {number} width @param {boolean} isWhole */
+export function regionOf(z, height, width, isWhole) {
+  if (isWhole) return [[z, 0, 0], [z + 1, height, width]];
+  const side = (/** @type {number} */ length) => {
+    const start = Math.max(0, Math.floor((length - PREVIEW_SIDE) / 2));
+    return [start, Math.min(length, start + PREVIEW_SIDE)];
+  };
+  const [top, bottom] = side(height);
+  const [left, right] = side(width);
+  return [[z, top, left], [z + 1, bottom, right]];
+}

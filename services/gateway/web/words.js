@@ -1,0 +1,79 @@
+// @ts-check
+/** Numbers and states in words. Pure: tests/e2e/page.test.mjs checks them. */
+
+/** @param {number | null | undefined} seconds */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds < 90) return `${Math.max(1, Math.ceil(seconds))} s`;
+  if (seconds < 5400) return `${Math.ceil(seconds / 60)} min`;
+  if (seconds < 172800) return `${(seconds / 3600).toFixed(1)} h`;
+  return `${(seconds / 86400).toFixed(1)} days`;
+}
+
+/** @param {number} bytes */
+export function size(bytes) {
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  if (bytes < 1e9) return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+  return `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;
+}
+
+/** @param {number} nanometres */
+export function length(nanometres) {
+  if (nanometres >= 1e6) return `${trimmed(nanometres / 1e6)} mm`;
+  if (nanometres >= 1000) return `${trimmed(nanometres / 1000)} µm`;
+  return `${trimmed(nanometres)} nm`;
+}
+
+/** @param {number} value */
+function trimmed(value) {
+  return String(Number(value.toPrecision(3)));
+}
+
+/** @param {number} number @param {string} one @param {string} [several] */
+export function count(number, one, several = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : several}`;
+}
+
+/** @param {number[] | null | undefined} shape (z, y, x) */
+export function shapeInWords(shape) {
+  if (!shape) return "";
+  const [z, y, x] = shape;
+  return `${count(z, "section")} of ${x.toLocaleString("en")} × ${y.toLocaleString("en")} pixels`;
+}
+
+/** @param {number[] | null | undefined} voxel (z, y, x) in nm */
+export function voxelInWords(voxel) {
+  if (!voxel) return "voxel size unknown";
+  const [z, y, x] = voxel.map((edge) => Number(edge.toPrecision(4)));
+  return x === y ? `${x} nm pixels, ${z} nm sections` : `${x} × ${y} nm pixels, ${z} nm sections`;
+}
+
+/** @param {string} state */
+export function stateInWords(state) {
+  return state === "completed" ? "done" : state.replaceAll("_", " ");
+}
+
+/**
+ * The round length that makes a good scale bar: 1, 2 or 5 times a power of ten, at most `widest`.
+ * @param {number} widest
+ */
+export function roundLength(widest) {
+  const power = 10 ** Math.floor(Math.log10(widest));
+  const factor = [5, 2, 1].find((step) => step * power <= widest) ?? 1;
+  return factor * power;
+}
+
+/** Capital first. @param {string} text */
+export function sentence(text) {
+  return text ? text[0].toUpperCase() + text.slice(1) : text;
+}
+
+/** @param {string} quality */
+export function qualityInWords(quality) {
+  const words = /** @type {Record<string, string>} */ ({
+    fast: "A first impression: the network looks at each place once.",
+    balanced: "For most work: four views of each place, averaged.",
+    accurate: "For figures and numbers: sixteen views, averaged.",
+  });
+  return words[quality] ?? "";
+}
