@@ -50,7 +50,8 @@ export async function ask(path, options) {
 /** @param {Record<string, any>} problem @param {number} status */
 function sentenceOf(problem, status) {
   const text = problem.detail ?? `The service answered ${status}: try again, or look at its log`;
-  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+  const first = /^[a-z]+ /.test(text) ? text[0].toUpperCase() : text[0]; // a file's name stays as it is
+  return `${first}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 /** @param {string} path @param {RequestInit} [options] */

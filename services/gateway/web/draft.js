@@ -1,6 +1,6 @@
 // @ts-check
 /** A sample before it is predicted: its upload, what was found in it, what can be corrected, and a preview. */
-import { Refusal, askJson, jobPath, orIfMissing, pause, send } from "./api.js";
+import { ask, jobPath, orIfMissing, pause, send } from "./api.js";
 import { find, make } from "./dom.js";
 import { Upload } from "./upload.js";
 import { count, duration, shapeInWords, size } from "./words.js";
@@ -35,6 +35,8 @@ export class Draft {
     this.inspection = null;
     this.dataset = "";
     this.voxels = ["", "", ""];
+    /** @type {any[]} */
+    this.voxelInputs = [];
     this.element = make("article", { class: "card draft", "aria-label": this.name, "data-testid": "draft" });
     this.#lay();
   }
@@ -77,27 +79,31 @@ export class Draft {
       if (this.upload.stopping.signal.aborted) return;
       this.state = "refused";
       this.sending.hidden = true;
-      this.body.replaceChildren(make("ul", { class: "sentences bad", role: "alert" }, make("li", {}, /** @type {Error} */ (error).message)));
+      this.#showRefusal(error);
     }
     this.onChange(this);
   }
 
   async #inspect() {
     const job = /** @type {Upload} */ (this.upload).job;
-    const query = this.dataset ? { dataset: this.dataset } : undefined;
-    if ((await orIfMissing(send(jobPath(job, "/inspect"), query), null)) === null) return;
+    const query = this.dataset ? `?dataset=${encodeURIComponent(this.dataset)}` : "";
+    if ((await orIfMissing(send(jobPath(job, `/inspect${query}`)), null)) === null) return;
     for (;;) {
-      const answer = await fetch(jobPath(job, "/inspection"));
+      const answer = await ask(jobPath(job, "/inspection"));
       if (answer.status === 200) {
         this.inspection = await answer.json();
         return;
       }
-      if (answer.status !== 202) {
-        const problem = await answer.json().catch(() => ({}));
-        throw new Refusal(problem.detail ?? "The files cannot be read.", answer.status, problem);
-      }
       await pause(LOOK_MS);
     }
+  }
+
+  /** @param {any} error */
+  #showRefusal(error) {
+    const datasets = error.problem?.datasets ?? [];
+    this.body.replaceChildren(
+      make("ul", { class: "sentences bad", role: "alert" }, make("li", {}, error.message)),
+      datasets.length ? make("p", { class: "line" }, "Data set", this.#datasetChoice(datasets, "")) : "");
   }
 
   #showInspection() {
@@ -112,18 +118,19 @@ export class Draft {
     this.body.replaceChildren(
       make("dl", {},
         make("dt", {}, "Stack"), make("dd", { "data-testid": "shape" }, `${shapeInWords(found.shape_zyx)}, ${found.dtype}`),
-        ...(found.datasets.length > 1 ? [make("dt", {}, "Data set"), make("dd", {}, this.#datasetChoice(found))] : []),
+        ...(found.datasets.length > 1 ? [make("dt", {}, "Data set"), make("dd", {}, this.#datasetChoice(found.datasets, found.dataset ?? ""))] : []),
         make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine(), this.#voxelNote(found)),
         ...this.#order(found)),
       found.warnings.length ? make("ul", { class: "sentences warn" }, ...found.warnings.map((text) => make("li", {}, text))) : "",
       this.#previewLine(found));
   }
 
-  /** @param {Inspection} found */
-  #datasetChoice(found) {
+  /** @param {Inspection["datasets"]} datasets @param {string} chosen */
+  #datasetChoice(datasets, chosen) {
     const select = make("select", { "aria-label": `Data set of ${this.name}`, onchange: () => this.#lookAgain(select.value) },
-      ...found.datasets.map(({ name, shape, dtype }) => make("option", { value: name }, `${name} (${shape.join(" × ")}, ${dtype})`)));
-    select.value = this.dataset || found.dataset || "";
+      !chosen && make("option", { value: "" }, "Choose one"),
+      ...datasets.map(({ name, shape, dtype }) => make("option", { value: name }, `${name} (${shape.join(" × ")}, ${dtype})`)));
+    select.value = this.dataset || chosen;
     return select;
   }
 

@@ -25,7 +25,13 @@ export class Exports {
   /** @param {import("./viewer.js").Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
+    /** @type {any} */
+    this.content = this.format = this.first = this.last = this.combined = this.note = this.saved = null;
+    /** @type {any[]} */
+    this.wanted = [];
+    this.recalled = "";
     viewer.openers.push(() => this.#fill());
+    find("tab-save").addEventListener("click", () => this.#recall());
   }
 
   #fill() {
@@ -36,7 +42,7 @@ export class Exports {
     this.format = make("select", { name: "format", "data-testid": "export-format" }, ...FORMATS.map(([value, text]) => make("option", { value }, text)));
     this.first = make("input", { type: "number", min: 1, max: depth, value: 1, "aria-label": "First section" });
     this.last = make("input", { type: "number", min: 1, max: depth, value: depth, "aria-label": "Last section" });
-    this.wanted = view.objects.map(({ name }) => {
+    this.wanted = view.objects.map((/** @type {import("./api.js").ViewObject} */ { name }) => {
       const box = make("input", { type: "checkbox", value: name });
       box.checked = true;
       return box;
@@ -44,7 +50,7 @@ export class Exports {
     this.combined = make("input", { type: "checkbox" });
     this.note = make("p", { class: "note", role: "status" });
     this.saved = make("ul", { class: "saved", "data-testid": "saved" });
-    const objects = make("fieldset", {}, make("legend", {}, "Objects"), ...this.wanted.map((box) => make("label", { class: "check" }, box, sentence(box.value))),
+    const objects = make("fieldset", {}, make("legend", {}, "Objects"), ...this.wanted.map((/** @type {any} */ box) => make("label", { class: "check" }, box, sentence(box.value))),
       view.objects.length > 1 && make("label", { class: "check" }, this.combined, "All in one, rather than one file each"));
     const form = make("form", { class: "form-lines", onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#save(); } },
       make("label", {}, make("span", { class: "note" }, "What"), this.content), objects,
@@ -55,7 +61,8 @@ export class Exports {
     find("panel-save").replaceChildren(form, this.saved, make("p", { class: "note" },
       make("button", { type: "button", onclick: () => this.#picture() }, "Picture of this view"), " as PNG, as it is on the screen."));
     this.#limit();
-    this.#recall(job);
+    this.recalled = "";
+    if (find("side").dataset.tab === "save") this.#recall();
   }
 
   #limit() {
@@ -75,7 +82,8 @@ export class Exports {
       content: this.content.value, objects: objects.length === this.wanted.length ? null : objects,
       combined: this.combined.checked, z: isAll ? null : [first - 1, last], format: this.format.value,
     };
-    const words = `${sentence(body.content)}, ${isAll ? "all sections" : first === last ? `section ${first}` : `sections ${first} to ${last}`}, ${body.format.toUpperCase()}`;
+    const words = inWords(body.content, [first - 1, last], depth, body.format);
+    if (!isFinished(this.viewer.view)) return this.#tell("Saving begins once the job is done.");
     this.#tell("");
     try {
       const answer = await send(jobPath(job, "/exports"), body);
@@ -91,25 +99,29 @@ export class Exports {
     this.note.className = text ? "bad" : "note";
   }
 
-  /** Show what was saved before. @param {string} job */
-  async #recall(job) {
+  /** Show what was saved before. */
+  async #recall() {
+    const { job, view } = this.viewer;
+    if (!job || this.recalled === job || !isFinished(view)) return;
+    this.recalled = job;
     const found = await orIfMissing(askJson(jobPath(job, "/exports")), null).catch(() => null);
     if (job !== this.viewer.job) return;
-    for (const one of found?.exports ?? []) {
-      const { content = "", format = "", z = null } = one.request ?? one;
-      const sections = z ? (z[1] - z[0] === 1 ? `section ${z[0] + 1}` : `sections ${z[0] + 1} to ${z[1]}`) : "all sections";
-      this.#follow(one.links?.self ?? jobPath(job, `/exports/${one.id}`), `${sentence(content)}, ${sections}, ${format.toUpperCase()}`, false, one.state);
+    const depth = Number(this.first.max);
+    for (const { links, content, format, z, state, sentence: reason } of found?.exports ?? []) {
+      this.#follow(links.self, inWords(content, z, depth, format), false, state, reason);
     }
   }
 
-  /** @param {string} address @param {string} words @param {boolean} isFetched @param {string} [state] */
-  async #follow(address, words, isFetched, state) {
+  /** @param {string} address @param {string} words @param {boolean} isFetched @param {string} [state] @param {string | null} [reason] why it failed */
+  async #follow(address, words, isFetched, state, reason) {
+    this.saved.querySelector(`[data-address="${CSS.escape(address)}"]`)?.remove(); // the same order again
     const bar = make("progress", { max: 1, value: 0, "aria-label": words });
     const remove = make("button", { type: "button", class: "quiet", "aria-label": `Cancel ${words}`, onclick: () => this.#remove(address, line) }, "Cancel");
-    const line = make("li", { "data-testid": "saved-line", "data-state": "running" }, make("span", {}, words), remove, bar);
+    const line = make("li", { "data-testid": "saved-line", "data-state": "running", "data-address": address }, make("span", {}, words), remove, bar);
     this.saved.prepend(line);
     try {
-      if (state !== "done" && state !== "completed") await this.#wait(address, bar, line);
+      if (state === "failed") throw new Error(reason ?? "It could not be made.");
+      if (state !== "done") await this.#wait(address, bar, line);
       if (!line.isConnected) return;
       line.dataset.state = "done";
       bar.remove();
@@ -160,4 +172,15 @@ export class Exports {
       setTimeout(() => URL.revokeObjectURL(address), 10000);
     });
   }
+}
+
+/** Whether nothing of the job is still to come. @param {import("./api.js").View | null} view */
+function isFinished(view) {
+  return view !== null && ["completed", "completed_with_errors"].includes(view.state);
+}
+
+/** @param {string} content @param {[number, number]} z half-open @param {number} depth @param {string} format */
+function inWords(content, [start, stop], depth, format) {
+  const part = stop - start === depth ? "all sections" : stop - start === 1 ? `section ${start + 1}` : `sections ${start + 1} to ${stop}`;
+  return `${sentence(content)}, ${part}, ${format.toUpperCase()}`;
 }

@@ -39,7 +39,8 @@ export function listen(bindings, isActive) {
     held.clear();
   };
   document.addEventListener("keyup", (event) => {
-    if (held.has(byKey.get(event.key))) release();
+    const binding = byKey.get(event.key);
+    if (binding && held.has(binding)) release();
   });
   window.addEventListener("blur", release);
 }

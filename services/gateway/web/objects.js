@@ -45,7 +45,10 @@ export class Objects {
   async load() {
     const panel = find("panel-objects");
     const job = this.viewer.job;
-    if (!job) return;
+    if (!job || !this.viewer.view) return;
+    if (!["completed", "completed_with_errors"].includes(this.viewer.view.state)) {
+      return panel.replaceChildren(make("p", { class: "note", role: "status" }, "Objects are counted and measured once the job is done; they appear here by themselves."));
+    }
     try {
       const answer = await (this.list === "all" ? this.#page(job) : this.#uncertain(job));
       if (job !== this.viewer.job) return;

@@ -93,7 +93,7 @@ export class Panels {
     return { x: centre.x * this.imageWidth, y: centre.y * this.imageWidth };
   }
 
-  /** @param {{x?: number, y?: number, zoom?: number}} place @param {boolean} [at once] */
+  /** @param {{x?: number, y?: number, zoom?: number}} place @param {boolean} [isAtOnce] */
   look(place, isAtOnce = false) {
     const viewport = this.leader.viewport;
     if (place.x !== undefined && place.y !== undefined) {
@@ -129,9 +129,9 @@ export class Panels {
     if (isAtOnce) this.#copy();
   }
 
-  /** Where on the section an event of a panel happened. @param {any} viewer @param {any} position */
-  pixelAt(viewer, position) {
-    const point = viewer.viewport.pointFromPixel(position, true);
+  /** The pixel of the section at a place of a panel. @param {any} viewer @param {{x: number, y: number}} position */
+  pixelAt(viewer, { x, y }) {
+    const point = viewer.viewport.pointFromPixel(new OpenSeadragon.Point(x, y), true);
     return { x: Math.floor(point.x * this.imageWidth), y: Math.floor(point.y * this.imageWidth) };
   }
 }

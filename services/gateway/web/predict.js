@@ -5,7 +5,7 @@ import { announce, find, make } from "./dom.js";
 import { Draft } from "./draft.js";
 import { chosen, dropped } from "./drop.js";
 import { intoSamples } from "./samples.js";
-import { count, duration, qualityInWords, sentence } from "./words.js";
+import { count, duration, sentence } from "./words.js";
 
 const QUALITIES = ["fast", "balanced", "accurate"];
 const REMEMBERED = "emstream.settings";
@@ -18,7 +18,10 @@ export class Predict {
     this.drafts = [];
     /** @type {any[]} */
     this.models = [];
-    this.isWanted = false;
+    this.isWanted = this.isSending = false;
+    this.estimated = "";
+    /** @type {Promise<void>} */
+    this.turn = Promise.resolve();
     this.#bindDrop();
     find("settings").addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -34,15 +37,16 @@ export class Predict {
     const kept = JSON.parse(localStorage.getItem(REMEMBERED) ?? "{}");
     const names = [...new Set(models.map((/** @type {any} */ model) => model.object))];
     const ticked = names.filter((name) => kept.objects?.includes(name));
-    find("objects-wanted").replaceChildren(...names.map((name, i) => {
+    const usual = models.find((/** @type {any} */ model) => model.is_default)?.object ?? names[0];
+    find("objects-wanted").replaceChildren(...names.map((name) => {
       const box = make("input", { type: "checkbox", name: "object", value: name });
-      box.checked = ticked.length ? ticked.includes(name) : i === Math.max(0, names.indexOf("mitochondria"));
+      box.checked = ticked.length ? ticked.includes(name) : name === usual;
       return make("label", {}, box, ` ${sentence(name)}`);
     }));
     find("qualities").replaceChildren(...QUALITIES.map((quality) => {
       const radio = make("input", { type: "radio", name: "quality", value: quality });
       radio.checked = quality === (kept.quality ?? "balanced");
-      return make("label", {}, radio, make("strong", {}, sentence(quality)), make("span", { class: "note" }, qualityInWords(quality)));
+      return make("label", {}, radio, make("strong", {}, sentence(quality)), make("span", { class: "note" }, models.find((/** @type {any} */ model) => model.quality === quality)?.words ?? ""));
     }));
     this.#settingsChanged();
   }
@@ -109,8 +113,7 @@ export class Predict {
     this.drafts.push(draft);
     find("drafts").append(draft.element);
     this.#changed();
-    const before = this.turn ?? Promise.resolve();
-    this.turn = before.then(() => draft.run()); // one sample after the other: the first can be looked at early
+    this.turn = this.turn.then(() => draft.run()); // one sample after the other: the first can be looked at early
     await this.turn;
   }
 
@@ -137,6 +140,8 @@ export class Predict {
       contrast_stretch: form.has("contrast_stretch"),
       spread: form.has("spread"),
       ...(form.has("exact") ? { halo: "exact" } : {}),
+      ...(form.has("split_touching") ? { split_touching: true } : {}),
+      ...(form.get("min_voxels") ? { min_voxels: Number(form.get("min_voxels")) } : {}),
     };
   }
 
@@ -151,14 +156,15 @@ export class Predict {
   async #estimate() {
     const voxels = this.drafts.reduce((sum, { inspection }) => sum + (inspection?.shape_zyx.reduce((a, b) => a * b, 1) ?? 0), 0);
     const { objects, quality } = this.settings;
-    const query = `voxels=${voxels}&quality=${quality}&objects=${encodeURIComponent(objects.join(","))}`;
+    const voxel = this.drafts[0]?.settings.voxel_size_nm;
+    const query = `voxels=${voxels}&quality=${quality}&objects=${encodeURIComponent(objects.join(","))}${voxel ? `&voxel_size_nm=${voxel.join(",")}` : ""}`;
     if (query === this.estimated) return;
     this.estimated = query;
     const found = voxels && objects.length ? await orIfMissing(askJson(`/v1/estimate?${query}`), null).catch(() => null) : null;
     if (query !== this.estimated) return;
     const measured = this.models.filter((model) => objects.includes(model.object) && model.quality === quality && model.measured);
     find("estimate").replaceChildren(
-      ...(found?.seconds ? ["Takes about ", make("strong", {}, duration(found.seconds)), ` here (measured: ${found.based_on}). `] : []),
+      ...(found?.seconds ? ["Takes about ", make("strong", {}, duration(found.seconds)), `. ${sentence(found.based_on)}. `.replace("..", ".")] : []),
       ...measured.slice(0, 3).map((model) => `${sentence(model.object)}: ${model.measured}. `));
   }
 

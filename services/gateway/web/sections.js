@@ -13,7 +13,8 @@ const PATIENCE_MS = 1500;
 
 /**
  * @typedef {{name: string, extension: string, kind: "original" | "object", object: string}} Layer
- * @typedef {{key: string, items: {layer: Layer, viewer: any, image: any}[], added: Promise<any>}} Set
+ * @typedef {{key: string, items: {layer: Layer, viewer: any, image: any}[], added: Promise<any>,
+ *   pale: Set<"original" | "object">}} Shown pale: kinds whose colours have changed meanwhile
  */
 
 /** Whether a section lies in one of the ranges. @param {[number, number][]} ranges @param {number} z */
@@ -37,13 +38,13 @@ export class Sections {
     /** @type {import("./api.js").View | null} */
     this.view = null;
     this.isExact = false;
-    /** @type {Map<number, Set>} */
+    /** @type {Map<number, Shown>} */
     this.sets = new Map();
-    /** @type {Set | null} */
+    /** @type {Shown | null} */
     this.visible = null;
     this.shown = -1;
     this.wanted = -1;
-    this.isBusy = false;
+    this.isBusy = this.isPainting = false;
     this.isClosed = false;
     /** @type {WeakMap<object, Layer>} */
     this.layerOf = new WeakMap();
@@ -75,11 +76,14 @@ export class Sections {
     if (this.visible === null) this.#reveal(set, z);
     await until(() => this.isClosed || set.items.every(({ image }) => image.getFullyLoaded()), PATIENCE_MS);
     if (this.isClosed) return;
+    if (set.pale.size) await repaint(set);
     this.#reveal(set, z);
-    this.onShown(z);
+    await frame(); // OpenSeadragon draws in a frame of its own
+    await frame();
+    if (!this.isClosed) this.onShown(z);
   }
 
-  /** @param {Set} set @param {number} z */
+  /** @param {Shown} set @param {number} z */
   #reveal(set, z) {
     const former = this.visible;
     this.visible = set;
@@ -99,16 +103,13 @@ export class Sections {
     }
   }
 
-  /** Colour the tiles of these kinds anew. @param {"original" | "object"} kind */
-  recolour(kind) {
-    for (const set of this.sets.values()) {
-      const isSeen = set === this.visible;
-      for (const { layer, image } of set.items) {
-        if (layer.kind === kind && isSeen) image.requestInvalidate(true);
-      }
-      if (!isSeen) set.key = "outdated";
-    }
-    this.#preload();
+  /** Colour the tiles of a kind anew: those seen at once, hidden ones when their turn comes. @param {"original" | "object"} kind */
+  async recolour(kind) {
+    for (const set of this.sets.values()) set.pale.add(kind);
+    if (this.isPainting) return;
+    this.isPainting = true;
+    while (this.visible?.pale.size && !this.isClosed) await repaint(this.visible);
+    this.isPainting = false;
   }
 
   /** @param {number} z */
@@ -116,7 +117,7 @@ export class Sections {
     return [this.view?.version, this.isExact, ...this.layersOf(z).map((layer) => layer.name)].join(" ");
   }
 
-  /** @param {number} z @returns {Set} */
+  /** @param {number} z @returns {Shown} */
   #ensure(z) {
     const known = this.sets.get(z);
     const key = this.#keyOf(z);
@@ -124,16 +125,16 @@ export class Sections {
     if (known && known !== this.visible) this.#drop(known);
     const original = /** @type {Layer} */ ({ name: "raw", extension: this.isExact ? "png" : "jpg", kind: "original", object: "" });
     const layers = this.layersOf(z);
-    /** @type {Set["items"]} */
+    /** @type {Shown["items"]} */
     const items = [];
     const wanted = [[this.panels.left, original], [this.panels.right, original], ...layers.map((layer) => [this.panels.right, layer])];
     const added = Promise.all(wanted.map(([viewer, layer]) => this.#add(viewer, layer, z, items)));
-    const set = { key, items, added };
+    const set = { key, items, added, pale: new Set() };
     this.sets.set(z, set);
     return set;
   }
 
-  /** @param {any} viewer @param {Layer} layer @param {number} z @param {Set["items"]} items */
+  /** @param {any} viewer @param {Layer} layer @param {number} z @param {Shown["items"]} items */
   #add(viewer, layer, z, items) {
     return new Promise((resolve) => {
       viewer.addTiledImage({
@@ -171,7 +172,7 @@ export class Sections {
     const z = this.shown;
     const depth = this.view?.shape_zyx[0] ?? 0;
     for (const [at, set] of this.sets) {
-      if (set !== this.visible && (Math.abs(at - z) > KEPT || set.key === "outdated")) {
+      if (set !== this.visible && Math.abs(at - z) > KEPT) {
         this.sets.delete(at);
         this.#drop(set);
       }
@@ -183,7 +184,7 @@ export class Sections {
     }
   }
 
-  /** @param {Set} set */
+  /** @param {Shown} set */
   async #drop(set) {
     await set.added;
     for (const { viewer, image } of set.items) if (viewer.world) viewer.world.removeItem(image);
@@ -201,4 +202,15 @@ function until(isTrue, patience_ms) {
     const look = () => (isTrue() || performance.now() > end ? resolve() : requestAnimationFrame(look));
     look();
   });
+}
+
+/** @param {Shown} set */
+async function repaint(set) {
+  const kinds = new Set(set.pale);
+  set.pale.clear();
+  await Promise.all(set.items.filter(({ layer }) => kinds.has(layer.kind)).map(({ image }) => image.requestInvalidate(true)));
+}
+
+function frame() {
+  return new Promise(requestAnimationFrame);
 }

@@ -3,6 +3,7 @@
 import { Refusal, askJson, jobPath, orIfMissing, pause, send } from "./api.js";
 import { announce, find, make } from "./dom.js";
 import { stretch } from "./colours.js";
+import { isOver } from "./follow.js";
 import { fillHelp, listen } from "./keys.js";
 import { bindingsOf } from "./viewer_keys.js";
 import { Layers, MODES } from "./layers.js";
@@ -14,6 +15,7 @@ import { showAvailability } from "./availability.js";
 import { shapeInWords, stateInWords, length } from "./words.js";
 
 const POLL_MS = 2000;
+const SOON_MS = 500;
 const ADDRESS_MS = 250;
 
 export class Viewer {
@@ -22,9 +24,17 @@ export class Viewer {
     this.job = null;
     /** @type {Panels | null} */
     this.panels = null;
-    /** @type {((viewer: Viewer) => void)[]} called when another job is opened */
+    /** @type {import("./api.js").View | null} */
+    this.view = null;
+    /** @type {Layers} there once a view is */
+    this.layers = /** @type {any} */ (null);
+    /** @type {Sections} there once a view is */
+    this.sections = /** @type {any} */ (null);
+    /** @type {((viewer: Viewer) => void)[]} called when there is something else to show: another job, or it is done */
     this.openers = [];
     this.z = 0;
+    /** @type {string[]} */
+    this.files = [];
     this.#bindControls();
     const bindings = bindingsOf(this);
     listen(bindings, () => Boolean(this.view) && !find("viewer").hidden);
@@ -39,6 +49,7 @@ export class Viewer {
     find("view-status").textContent = "Opening…";
     const view = await this.#waitForView(job);
     if (!view || this.job !== job) return;
+    this.files = await fileNames(job, view.shape_zyx[0]);
     this.view = view;
     this.#makePanels();
     this.layers = new Layers(view, place, (change) => this.#changed(change), (thresholds) => this.#saveThresholds(thresholds));
@@ -48,7 +59,7 @@ export class Viewer {
     this.#describe();
     this.layers.fill(() => this.#measureStretch());
     this.#checkMode();
-    for (const opener of this.openers) opener(this);
+    this.#tellOpeners();
     const first = view.sections_read[0]?.[0] ?? 0;
     this.goTo(place.z ? place.z - 1 : Math.min(first, view.shape_zyx[0] - 1));
     this.#placeOnceOpen(place);
@@ -158,7 +169,7 @@ export class Viewer {
   #describeSection() {
     const view = /** @type {import("./api.js").View} */ (this.view);
     const depth = view.shape_zyx[0];
-    const name = view.section_names?.length === depth ? view.section_names[this.z] : "";
+    const name = this.files[this.z] ?? "";
     const height = view.voxel_size_nm ? ` · ${length(this.z * view.voxel_size_nm[0])}` : "";
     find("z-facts").textContent = `of ${depth}${height}${name ? ` · ${name.split("/").pop()}` : ""}`;
     find("z-facts").title = name;
@@ -170,10 +181,12 @@ export class Viewer {
 
   /** Follow a job that is not over: sections appear as they are read and stitched. @param {string} job */
   async #follow(job) {
-    while (this.job === job && this.view && ["queued", "running", "deriving"].includes(this.view.state)) {
+    if (!this.view || isOver(this.view.state)) return;
+    while (this.job === job && this.view && !isOver(this.view.state)) {
       await pause(POLL_MS);
       await this.refresh().catch(() => {});
     }
+    if (this.job === job) this.#tellOpeners();
   }
 
   /** Ask for the view anew, and show what has changed. */
@@ -202,14 +215,18 @@ export class Viewer {
   /** @param {Record<string, number>} thresholds */
   async #saveThresholds(thresholds) {
     const job = /** @type {string} */ (this.job);
-    const before = this.view?.version;
     await send(jobPath(job, "/thresholds"), thresholds, "PUT");
     announce("The threshold is saved. Masks, objects and measurements are made anew.");
-    while (this.job === job && this.view?.version === before) {
-      await pause(500);
+    await this.refresh();
+    while (this.job === job && this.view && !isOver(this.view.state)) {
+      await pause(SOON_MS);
       await this.refresh();
     }
     this.layers.fill(() => this.#measureStretch());
+    this.#tellOpeners();
+  }
+
+  #tellOpeners() {
     for (const opener of this.openers) opener(this);
   }
 
@@ -225,7 +242,7 @@ export class Viewer {
   #pointed(viewer, event) {
     if (!this.view) return;
     const box = viewer.canvas.getBoundingClientRect();
-    const at = this.panels?.pixelAt(viewer, { x: event.clientX - box.left, y: event.clientY - box.top, minus() {}, plus() {} });
+    const at = this.panels?.pixelAt(viewer, { x: event.clientX - box.left, y: event.clientY - box.top });
     const [, height, width] = this.view.shape_zyx;
     const isInside = at && at.x >= 0 && at.y >= 0 && at.x < width && at.y < height;
     find("readout").textContent = isInside ? placeInWords(at, this.z, this.view.voxel_size_nm) : "";
@@ -328,4 +345,10 @@ export class Viewer {
     this.job = this.view = null;
     delete find("view-status").dataset.ready;
   }
+}
+
+/** The names of the sections' files as the user called them; empty where a file is a stack. @param {string} job @param {number} depth */
+async function fileNames(job, depth) {
+  const { files, settings } = await askJson(jobPath(job));
+  return files.length === depth && !settings.region ? files.map((/** @type {import("./api.js").FileState} */ file) => file.name) : [];
 }

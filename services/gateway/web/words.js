@@ -67,13 +67,3 @@ export function roundLength(widest) {
 export function sentence(text) {
   return text ? text[0].toUpperCase() + text.slice(1) : text;
 }
-
-/** @param {string} quality */
-export function qualityInWords(quality) {
-  const words = /** @type {Record<string, string>} */ ({
-    fast: "A first impression: the network looks at each place once.",
-    balanced: "For most work: four views of each place, averaged.",
-    accurate: "For figures and numbers: sixteen views, averaged.",
-  });
-  return words[quality] ?? "";
-}

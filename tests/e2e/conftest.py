@@ -1,0 +1,126 @@
+"""A real browser before a real service. Each test's page fails it for any error on the console."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emstream.phantom import Phantom, write_sections
+from tests.integration.service import Service, running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+WINDOW = {"width": 1280, "height": 720}
+SHAPE = (6, 300, 400)
+PATIENCE_MS = 20_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    with api.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    cut = {"EMSTREAM_SLAB_SECTIONS": "4", "EMSTREAM_MIN_FREE_GB": "0.001"}
+    with running(tmp_path_factory.mktemp("e2e") / "data", **cut) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def sections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six sections of a phantom in a folder `cortex`, named so that only natural order is right."""
+    folder = tmp_path_factory.mktemp("sections")
+    write_sections(Phantom(SHAPE), folder, instances=False)
+    (folder / "cortex").mkdir()
+    for number, path in enumerate(sorted((folder / "images").iterdir()), 7):
+        path.rename(folder / "cortex" / f"s{number}.png")
+    return folder / "cortex"
+
+
+@contextmanager
+def opened_page(browser: Browser, service: Service, forgiven: str = "none", **look: object) -> Iterator[Page]:
+    """Open the page as the address printed by `emstream serve` does; fail for any error that it logs.
+
+    forgiven: in the text of errors that the browser itself logs for a refusal that the test provokes.
+    """
+    entry = json.loads((service.data / "server.json").read_text())
+    context = browser.new_context(base_url=entry["url"], viewport=WINDOW, accept_downloads=True, **look)  # type: ignore[arg-type]  # playwright's many options
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    errors: list[str] = []
+    page.on(
+        "console",
+        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"/?token={entry['token']}")
+    yield page
+    context.close()
+    assert [error for error in errors if forgiven not in error] == []
+
+
+@pytest.fixture
+def page(browser: Browser, service: Service) -> Iterator[Page]:
+    with opened_page(browser, service) as page:
+        yield page
+
+
+def expect(locator: Locator) -> Any:
+    from playwright.sync_api import expect
+
+    return expect(locator, "")
+
+
+def section(page: Page) -> Locator:
+    return page.get_by_test_id("view-status")
+
+
+@pytest.fixture(scope="session")
+def job(browser: Browser, service: Service, sections: Path) -> str:
+    """A job, made through the page as a person does it, and its checks on the way."""
+    with opened_page(browser, service) as page:
+        expect(page.get_by_text("None yet.")).to_be_visible()
+        page.get_by_test_id("folder-input").set_input_files(sections)
+        draft = page.get_by_test_id("draft")
+        expect(draft.get_by_test_id("shape")).to_contain_text("6 sections of 400 × 300 pixels")
+        expect(draft.get_by_test_id("order")).to_contain_text("s7.png → s12.png")
+        for axis, edge in (("x", "5"), ("z", "50")):
+            draft.get_by_test_id(f"voxel-{axis}").fill(edge)
+        expect(draft.get_by_test_id("voxel-y")).to_have_value("5")
+        page.get_by_label("Fast").check()
+        page.get_by_test_id("predict").click()
+        row = page.get_by_test_id("job")
+        expect(row).to_have_attribute("data-state", re.compile("queued|running|completed"))
+        expect(row.get_by_test_id("state")).to_contain_text("done", timeout=60_000)
+        expect(draft).to_have_count(0)
+        found = row.get_attribute("data-job")
+        assert found
+        (kept,) = service.client.jobs()
+        assert (kept.id, kept.name, kept.state) == (found, "cortex", "completed")
+        return found
+
+
+@pytest.fixture
+def view(page: Page, service: Service, job: str) -> Page:
+    """The viewer, once its first section is there."""
+    page.goto(f"/#/job/{job}")
+    expect(section(page)).to_have_attribute("data-ready", "0")
+    return page

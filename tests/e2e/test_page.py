@@ -1,0 +1,251 @@
+"""The page in a real browser: upload, predict, see, judge, save. One service, one job, a window of 1280 x 720."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.e2e.conftest import SHAPE, expect, opened_page, section
+from tests.integration.service import Service
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PIXELS = """(panel) => {
+    const canvas = document.querySelector(`#${panel} canvas`);
+    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    let blue = 0, other = 0, grey = 0;
+    for (let i = 0; i < data.length; i += 4) {
+        const [least, most] = [Math.min, Math.max].map((of) => of(data[i], data[i + 1], data[i + 2]));
+        if (most < least + 30) grey += 1;
+        else if (data[i + 2] === most) blue += 1;
+        else other += 1;
+    }
+    return { blue, other, grey };
+}"""
+
+
+def pixels(page: Page, panel: str = "right") -> dict[str, int]:
+    """Count the bluish, otherwise coloured and grey pixels of a panel."""
+    found: dict[str, int] = page.evaluate(PIXELS, panel)
+    return found
+
+
+def until(page: Page, is_true: str, argument: object = None) -> None:
+    """Wait for something that only a script can see: polled from here, as the policy lets no text run as code."""
+    for _ in range(200):
+        if page.evaluate(is_true, argument):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never became true: {is_true}")
+
+
+def slide(page: Page, label: str, value: float) -> None:
+    """Move a slider as a person would, with its event."""
+    page.get_by_label(label, exact=True).evaluate(
+        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input')); }", str(value)
+    )
+
+
+def test_a_folder_is_uploaded_looked_at_and_predicted(page: Page, job: str) -> None:
+    row = page.get_by_test_id("job")
+    expect(row).to_contain_text("6 sections of 400 × 300 pixels · mitochondria · fast")
+    row.get_by_text("Details").click()
+    expect(row).to_contain_text("5 nm pixels, 50 nm sections")
+
+
+def test_colour_threshold_and_visibility_change_the_pixels_without_the_service(view: Page) -> None:
+    asked: list[str] = []
+    view.wait_for_timeout(500)  # neighbours are being fetched
+    view.on("request", lambda request: asked.append(request.url) if "/tiles/" in request.url else None)
+    assert pixels(view)["other"] > 1000
+    assert pixels(view, "left")["other"] == 0
+    view.get_by_label("Colour of mitochondria").evaluate(
+        "e => { e.value = '#2040ff'; e.dispatchEvent(new Event('input')); }"
+    )
+    until(view, f"() => ({PIXELS})('right').other === 0")
+    many = pixels(view)["blue"]
+    slide(view, "mitochondria: threshold", 0.98)
+    until(view, f"(many) => ({PIXELS})('right').blue < many * 0.9", many)
+    expect(view.get_by_test_id("save-threshold")).to_have_text("Save threshold 0.98")
+    view.get_by_label("Show mitochondria").uncheck()
+    until(view, f"() => ({PIXELS})('right').blue === 0")
+    assert asked == []
+
+
+def test_both_panels_stay_in_step(view: Page) -> None:
+    at = view.get_by_test_id("right").bounding_box()
+    assert at is not None
+    view.mouse.move(at["x"] + at["width"] * 0.3, at["y"] + at["height"] * 0.6)
+    view.mouse.wheel(0, -600)
+    view.mouse.down()
+    view.mouse.move(at["x"] + at["width"] * 0.5, at["y"] + at["height"] * 0.5, steps=4)
+    view.mouse.up()
+    view.get_by_label("Show mitochondria").uncheck()
+    same = """() => {
+        const [one, other] = ["left", "right"].map((id) => document.querySelector(`#${id} canvas`));
+        const pixels = [one, other].map((c) => c.getContext("2d").getImageData(0, 0, c.width, c.height).data);
+        let differing = 0;
+        for (let i = 0; i < pixels[0].length; i += 4) if (Math.abs(pixels[0][i] - pixels[1][i]) > 30) differing += 1;
+        return differing < pixels[0].length / 4 * 0.01;
+    }"""
+    until(view, same)
+    until(view, "() => Number(new URLSearchParams(location.hash.split('?')[1]).get('zoom')) > 1.5")
+
+
+def test_sections_step_by_keys_slider_wheel_and_number(view: Page) -> None:
+    view.keyboard.press("PageDown")
+    expect(section(view)).to_have_attribute("data-ready", "1")
+    view.keyboard.press("End")
+    expect(section(view)).to_have_attribute("data-ready", str(SHAPE[0] - 1))
+    view.get_by_test_id("z-slider").fill("2")
+    expect(section(view)).to_have_attribute("data-ready", "2")
+    view.get_by_test_id("left").hover()
+    view.keyboard.down("Shift")
+    view.mouse.wheel(0, 100)
+    view.keyboard.up("Shift")
+    expect(section(view)).to_have_attribute("data-ready", "3")
+    view.keyboard.press("g")
+    view.keyboard.type("5")
+    view.keyboard.press("Enter")
+    expect(section(view)).to_have_attribute("data-ready", "4")
+    expect(view.locator("#z-facts")).to_contain_text("of 6 · 200 nm")
+
+
+def test_the_address_of_a_view_can_be_shared(view: Page, browser: Browser, service: Service) -> None:
+    view.keyboard.press("PageDown")
+    view.locator("#modes").get_by_text("Outline").click()
+    slide(view, "mitochondria: opacity", 0.9)
+    for _ in range(3):
+        view.keyboard.press("+")
+    until(view, "() => /z=2&/.test(location.hash) && /show=outline/.test(location.hash)")
+    view.wait_for_timeout(600)  # the spring of the last zoom
+    address = view.url
+    with opened_page(browser, service) as other:
+        other.goto(address)
+        expect(section(other)).to_have_attribute("data-ready", "1")
+        expect(other.get_by_label("mitochondria: opacity")).to_have_value("0.9")
+        expect(other.locator("#modes input:checked")).to_have_value("outline")
+        place = (
+            "() => ['x', 'y', 'zoom'].map((key) => Number(new URLSearchParams(location.hash.split('?')[1]).get(key)))"
+        )
+        other.keyboard.press("PageDown")
+        until(other, "() => /z=3&/.test(location.hash)")
+        assert other.evaluate(place) == pytest.approx(view.evaluate(place), rel=0.01)
+
+
+def test_the_highlight_blinks_and_the_scale_bar_has_a_length(view: Page) -> None:
+    assert pixels(view)["other"] > 1000
+    view.keyboard.down("b")
+    until(view, f"() => ({PIXELS})('right').other === 0")
+    view.keyboard.up("b")
+    until(view, f"() => ({PIXELS})('right').other > 1000")
+    expect(view.get_by_test_id("scale")).to_have_text(re.compile(r"^\d+ nm$|^\d(\.\d+)? µm$"))
+
+
+@pytest.mark.parametrize("mode", ["Probability", "Uncertainty"])
+def test_other_layers_are_shown(view: Page, mode: str) -> None:
+    before = pixels(view)
+    view.locator("#modes").get_by_text(mode).click()
+    until(view, f"(before) => Math.abs(({PIXELS})('right').grey - before) > 500", before["grey"])
+
+
+def test_everything_is_reached_by_keyboard_alone(page: Page, job: str) -> None:
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.textContent") == "View":
+            break
+    page.keyboard.press("Enter")
+    expect(section(page)).to_have_attribute("data-ready", "0")
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+    page.keyboard.press("1")
+    expect(page.get_by_label("Show mitochondria")).not_to_be_checked()
+    page.keyboard.press("s")
+    expect(page.get_by_test_id("export")).to_be_visible()
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("() => document.activeElement.id || document.activeElement.dataset.testid || ''"))
+    assert {"export", "export-format", "z-slider", "next", "zoom-in", "share"} <= reached
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
+    with opened_page(browser, service, color_scheme=request.param) as page:
+        yield page
+
+
+def test_the_viewer_fits_its_window_in_light_and_dark(scheme: Page, service: Service, job: str) -> None:
+    background = "() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]"
+    is_dark = scheme.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches")
+    assert (scheme.evaluate(background) < 60) == is_dark
+    scheme.goto(f"/#/job/{job}")
+    expect(section(scheme)).to_have_attribute("data-ready", "0")
+    spare = (
+        "() => [innerHeight - document.documentElement.scrollHeight, innerWidth - document.documentElement.scrollWidth]"
+    )
+    assert min(scheme.evaluate(spare)) >= 0
+
+
+def test_the_pipeline_has_three_lanes_and_a_text_alternative(page: Page, service: Service, job: str) -> None:
+    page.goto("/#/pipeline")
+    picture = page.get_by_test_id("lanes").get_by_role("img")
+    expect(picture).to_have_attribute(
+        "aria-label", re.compile("Preprocess: [1-9].*Inference: [1-9].*Postprocess: [1-9]")
+    )
+    page.get_by_text("As a table").click()
+    expect(page.locator("#lane-table tbody tr").first).to_contain_text("cortex")
+
+
+def test_a_sample_that_cannot_be_read_is_told_in_a_sentence(
+    browser: Browser, service: Service, job: str, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.png").write_text("this is no picture")
+    with opened_page(browser, service, forgiven="status of 422") as page:
+        page.get_by_test_id("files-input").set_input_files(tmp_path / "notes.png")
+        draft = page.get_by_test_id("draft")
+        expect(draft.get_by_role("alert")).to_contain_text("notes.png does not hold what its name says")
+        expect(page.get_by_test_id("predict")).to_be_disabled()
+        draft.get_by_text("Remove").click()
+        expect(draft).to_have_count(0)
+        expect(page.get_by_test_id("job")).to_have_count(1)
+
+
+def test_an_upload_goes_on_after_a_lost_connection(
+    browser: Browser, service: Service, sections: Path, job: str
+) -> None:
+    lost: list[str] = []
+
+    def lose_some(route: Any) -> None:
+        if "s9.png" in route.request.url and len(lost) < 2 and route.request.method == "PUT":
+            lost.append(route.request.url)
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    with opened_page(browser, service, forgiven="ERR_CONNECTION_RESET") as page:
+        page.route("**/files/**", lose_some)
+        page.get_by_test_id("folder-input").set_input_files(sections)
+        expect(page.get_by_test_id("shape")).to_contain_text("6 sections")
+        page.get_by_text("Remove").click()
+    assert len(lost) == 2
+
+
+def test_a_job_is_deleted_after_asking(page: Page, job: str) -> None:
+    page.request.post("/v1/jobs", data={"name": "half sent", "files": [{"name": "s1.png", "size": 9}]})
+    page.reload()
+    row = page.get_by_test_id("job").first
+    expect(row).to_contain_text("uploaded to 0 %: choose the same files again to go on")
+    row.get_by_role("button", name="Delete").click()
+    page.locator("#confirm").get_by_text("Keep it").click()
+    expect(page.get_by_test_id("job")).to_have_count(2)
+    row.get_by_role("button", name="Delete").click()
+    page.get_by_test_id("confirm-yes").click()
+    expect(page.get_by_test_id("job")).to_have_count(1)
