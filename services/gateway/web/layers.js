@@ -7,12 +7,13 @@ import { sentence, voxelInWords } from "./words.js";
 
 /** @typedef {import("./address.js").Look} Look */
 /** @typedef {import("./colours.js").Mode} Mode */
-/** @typedef {"opacity" | "object" | "original" | "mode" | "exact"} Change */
+/** @typedef {"opacity" | "object" | "original" | "mode" | "exact" | "wheel"} Change */
 
 export const MODES = /** @type {[Mode, string][]} */ ([
   ["fill", "Fill"], ["outline", "Outline"], ["probability", "Probability"], ["labels", "Objects"], ["uncertainty", "Uncertainty"],
 ]);
 const OUTLINE_STRENGTH = 1.8;
+const WHEEL = "emstream.wheel";
 
 export class Layers {
   /**
@@ -29,6 +30,7 @@ export class Layers {
     this.white = 255;
     this.isExact = false;
     this.isBlinking = false;
+    this.wheel = localStorage.getItem(WHEEL) ?? "zoom";
     /** @type {Map<string, Look>} */
     this.looks = new Map(view.objects.map((object) => [object.name, place.looks[object.name] ?? {
       colour: object.colour, opacity: 0.5, threshold: object.threshold, isVisible: true,
@@ -223,7 +225,15 @@ export class Layers {
         make("button", { type: "button", class: "quiet", onclick: () => put([0, 255]) }, "Reset")),
       black, white,
       make("label", { class: "check" }, exact, "Exact pixels (slower: no JPEG)"),
+      this.#wheelChoice(),
       make("p", { class: "note" }, sentence(voxelInWords(this.view.voxel_size_nm)), this.view.voxel_size_nm ? `, from ${this.view.voxel_size_source}.` : "."));
+  }
+
+  #wheelChoice() {
+    const select = make("select", { "data-testid": "wheel", onchange: () => { this.wheel = select.value; localStorage.setItem(WHEEL, this.wheel); this.onChange("wheel"); } },
+      make("option", { value: "zoom" }, "zooms; with Shift: sections"), make("option", { value: "step" }, "steps sections; with Shift: zooms"));
+    select.value = this.wheel;
+    return make("label", { class: "wheel" }, make("span", { class: "note" }, "Mouse wheel"), select);
   }
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** The scale bar, and where the pointer is. */
+/** The scale bar: a round length, as wide as it is on the section. */
 import { find, make } from "./dom.js";
 import { length, roundLength } from "./words.js";
 
@@ -12,12 +12,4 @@ export function showScale(zoom, voxel_nm) {
   const bar = make("div");
   bar.style.width = `${(long / unit) * zoom}px`;
   find("scale-left").replaceChildren(voxel_nm ? length(long) : `${long} pixels`, bar);
-}
-
-/** @param {{x: number, y: number}} at @param {number} z @param {import("./api.js").Triple | null} voxel_nm */
-export function placeInWords(at, z, voxel_nm) {
-  const pixels = `x ${at.x}  y ${at.y}  z ${z + 1}`;
-  if (!voxel_nm) return pixels;
-  const [dz, dy, dx] = voxel_nm;
-  return `${pixels}   ·   ${length(at.x * dx)}, ${length(at.y * dy)}, ${length(z * dz)}`;
 }

@@ -1,16 +1,18 @@
 // @ts-check
 /** The viewer of one job: opens its view, keeps it up to date while the job runs, and joins panels, layers and tools. */
-import { Refusal, askJson, jobPath, orIfMissing, pause, send } from "./api.js";
+import { Refusal, askJson, jobPath, pause, send } from "./api.js";
 import { announce, find, make } from "./dom.js";
 import { stretch } from "./colours.js";
 import { isOver } from "./follow.js";
 import { fillHelp, listen } from "./keys.js";
+import { bindBar } from "./viewer_bar.js";
 import { bindingsOf } from "./viewer_keys.js";
 import { Layers, MODES } from "./layers.js";
 import { writeAddress } from "./address.js";
 import { Panels } from "./panels.js";
 import { Sections, isWithin } from "./sections.js";
-import { placeInWords, showScale } from "./scale.js";
+import { showPlace, tellAt } from "./readout.js";
+import { showScale } from "./scale.js";
 import { showAvailability } from "./availability.js";
 import { shapeInWords, stateInWords, length } from "./words.js";
 
@@ -35,7 +37,7 @@ export class Viewer {
     this.z = 0;
     /** @type {string[]} */
     this.files = [];
-    this.#bindControls();
+    bindBar(this);
     const bindings = bindingsOf(this);
     listen(bindings, () => Boolean(this.view) && !find("viewer").hidden);
     fillHelp(bindings);
@@ -59,6 +61,7 @@ export class Viewer {
     this.#describe();
     this.layers.fill(() => this.#measureStretch());
     this.#checkMode();
+    this.#setWheel();
     this.#tellOpeners();
     const first = view.sections_read[0]?.[0] ?? 0;
     this.goTo(place.z ? place.z - 1 : Math.min(first, view.shape_zyx[0] - 1));
@@ -91,8 +94,8 @@ export class Viewer {
     this.panels.listeners.push(() => this.#moved());
     for (const viewer of this.panels.both) {
       viewer.addHandler("tile-invalidated", (/** @type {any} */ event) => this.#paint(event));
-      viewer.addHandler("canvas-click", (/** @type {any} */ event) => event.quick && this.#tellAt(viewer, event.position));
-      viewer.canvas.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => this.#pointed(viewer, event));
+      viewer.addHandler("canvas-click", (/** @type {any} */ event) => event.quick && tellAt(this, viewer, event.position));
+      viewer.canvas.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => showPlace(this, viewer, event));
     }
   }
 
@@ -204,12 +207,17 @@ export class Viewer {
 
   /** @param {import("./layers.js").Change} change */
   #changed(change) {
-    if (change === "opacity") this.sections.applyOpacity();
+    if (change === "wheel") this.#setWheel();
+    else if (change === "opacity") this.sections.applyOpacity();
     else if (change === "original" || change === "object") this.sections.recolour(change);
     else this.sections.isExact = this.layers.isExact;
     if (change === "mode") this.sections.recolour("object");
     if (change === "mode" || change === "exact") this.goTo(this.z);
     this.#keepAddress();
+  }
+
+  #setWheel() {
+    if (this.panels) this.panels.wheel = this.layers.wheel;
   }
 
   /** @param {Record<string, number>} thresholds */
@@ -238,31 +246,6 @@ export class Viewer {
     return stretch(new Uint32Array(pixels.buffer));
   }
 
-  /** @param {any} viewer @param {PointerEvent} event */
-  #pointed(viewer, event) {
-    if (!this.view) return;
-    const box = viewer.canvas.getBoundingClientRect();
-    const at = this.panels?.pixelAt(viewer, { x: event.clientX - box.left, y: event.clientY - box.top });
-    const [, height, width] = this.view.shape_zyx;
-    const isInside = at && at.x >= 0 && at.y >= 0 && at.x < width && at.y < height;
-    find("readout").textContent = isInside ? placeInWords(at, this.z, this.view.voxel_size_nm) : "";
-  }
-
-  /** Tell what lies under a click. @param {any} viewer @param {any} position */
-  async #tellAt(viewer, position) {
-    const { x, y } = /** @type {Panels} */ (this.panels).pixelAt(viewer, position);
-    const [, height, width] = /** @type {import("./api.js").View} */ (this.view).shape_zyx;
-    if (x < 0 || y < 0 || x >= width || y >= height) return;
-    const path = jobPath(/** @type {string} */ (this.job), `/at?z=${this.z}&y=${y}&x=${x}`);
-    const found = await orIfMissing(askJson(path), null).catch(() => null);
-    if (!found) return;
-    const words = Object.entries(found.objects).map(([name, { probability, label }]) =>
-      `${name} ${Math.round(probability * 100)} %${label ? ` (object ${label})` : ""}`);
-    find("readout").textContent = words.join("   ·   ");
-    const hit = Object.entries(found.objects).find(([, { label }]) => label);
-    if (hit) document.dispatchEvent(new CustomEvent("object-picked", { detail: { object: hit[0], id: hit[1].label } }));
-  }
-
   #moved() {
     showScale(/** @type {Panels} */ (this.panels).zoom, this.view?.voxel_size_nm ?? null);
     this.#keepAddress();
@@ -288,30 +271,6 @@ export class Viewer {
       input.checked = input.value === this.layers.mode;
       if (input.value === "labels") input.disabled = !this.view?.objects.some((object) => object.has_labels);
     }
-  }
-
-  #bindControls() {
-    find("modes").append(...MODES.map(([mode, name]) => make("label", {},
-      make("input", { type: "radio", name: "mode", value: mode, onchange: () => this.setMode(mode) }), name)));
-    find("z-slider").addEventListener("input", () => this.goTo(Number(find("z-slider").value)));
-    find("z-number").addEventListener("change", () => this.goTo(Number(find("z-number").value) - 1));
-    find("previous").addEventListener("click", () => this.step(-1));
-    find("next").addEventListener("click", () => this.step(1));
-    find("zoom-in").addEventListener("click", () => this.panels?.zoomBy(1.5));
-    find("zoom-out").addEventListener("click", () => this.panels?.zoomBy(1 / 1.5));
-    find("zoom-fit").addEventListener("click", () => this.panels?.fit());
-    find("zoom-one").addEventListener("click", () => this.panels?.look({ zoom: 1 }));
-    find("share").addEventListener("click", () => this.#share());
-    document.addEventListener("wheel-choice", (event) => {
-      if (this.panels) this.panels.wheel = /** @type {CustomEvent} */ (event).detail;
-    });
-  }
-
-  async #share() {
-    history.replaceState(null, "", this.address());
-    const button = find("share");
-    button.textContent = await navigator.clipboard.writeText(location.href).then(() => "Copied", () => "It is in the address bar");
-    setTimeout(() => { button.textContent = "Copy link"; }, 1600);
   }
 
   /** @param {import("./colours.js").Mode} mode */
