@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -249,3 +250,30 @@ def test_a_job_is_deleted_after_asking(page: Page, job: str) -> None:
     row.get_by_role("button", name="Delete").click()
     page.get_by_test_id("confirm-yes").click()
     expect(page.get_by_test_id("job")).to_have_count(1)
+
+
+def preview(page: Page, folder: Path) -> None:
+    """Choose a folder and look at one section before predicting the rest."""
+    page.get_by_test_id("folder-input").set_input_files(folder)
+    page.get_by_label("Fast").check()
+    page.get_by_test_id("preview").click()
+    expect(section(page)).to_have_attribute("data-layers", "1", timeout=60_000)
+    until(page, f"() => ({PIXELS})('right').other > 100")
+    expect(page.locator("#view-name")).to_have_text(f"{folder.name} (preview)")
+    expect(page.locator("#view-facts")).to_contain_text("1 section of")
+
+
+def test_a_section_is_previewed_before_the_whole(page: Page, sections: Path, job: str) -> None:
+    preview(page, sections)
+    page.get_by_role("link", name="Samples").last.click()
+    expect(page.get_by_test_id("draft")).to_be_visible()  # still there, with its settings
+    page.get_by_text("Remove").click()
+
+
+@pytest.mark.real
+def test_a_section_of_real_tissue_is_previewed(page: Page, real_mitochondria: Path, job: str, tmp_path: Path) -> None:
+    for path in sorted((real_mitochondria / "val" / "images").iterdir())[:2]:
+        shutil.copy(path, tmp_path)
+    preview(page, tmp_path)
+    page.get_by_role("link", name="Samples").last.click()
+    page.get_by_text("Remove").click()

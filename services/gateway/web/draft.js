@@ -37,6 +37,8 @@ export class Draft {
     this.voxels = ["", "", ""];
     /** @type {any[]} */
     this.voxelInputs = [];
+    /** @type {any} */
+    this.voxelNote = null;
     this.element = make("article", { class: "card draft", "aria-label": this.name, "data-testid": "draft" });
     this.#lay();
   }
@@ -121,7 +123,7 @@ export class Draft {
         ...(found.datasets.length > 1 ? [make("dt", {}, "Data set"), make("dd", {}, this.#datasetChoice(found.datasets, found.dataset ?? ""))] : []),
         make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine(), this.#voxelNote(found)),
         ...this.#order(found)),
-      found.warnings.length ? make("ul", { class: "sentences warn" }, ...found.warnings.map((text) => make("li", {}, text))) : "",
+      make("ul", { class: "sentences warn" }, ...found.warnings.filter((text) => !/voxel size is not known/.test(text)).map((text) => make("li", {}, text))),
       this.#previewLine(found));
   }
 
@@ -159,13 +161,17 @@ export class Draft {
       this.voxels[1] = text;
       this.voxelInputs[1].value = text;
     }
+    if (this.voxelNote?.classList.contains("warn")) this.voxelNote.hidden = Boolean(this.settings.voxel_size_nm);
     this.onChange(this);
   }
 
   /** @param {Inspection} found */
   #voxelNote(found) {
-    if (found.voxel_size_nm) return make("span", { class: "note" }, `from ${found.voxel_size_source}; correct it where it is wrong`);
-    return make("span", { class: "warn" }, "unknown; give it if you can");
+    this.voxelNote = found.voxel_size_nm
+      ? make("span", { class: "note" }, `from ${found.voxel_size_source}; correct it where it is wrong`)
+      : make("span", { class: "warn" }, "Unknown. Give it, so that the network sees the right scale and sizes come in micrometres.");
+    this.voxelNote.hidden = !found.voxel_size_nm && Boolean(this.settings.voxel_size_nm);
+    return this.voxelNote;
   }
 
   /** @param {Inspection} found */

@@ -12,7 +12,7 @@ import { sentence, voxelInWords } from "./words.js";
 export const MODES = /** @type {[Mode, string][]} */ ([
   ["fill", "Fill"], ["outline", "Outline"], ["probability", "Probability"], ["labels", "Objects"], ["uncertainty", "Uncertainty"],
 ]);
-const OUTLINE_STRENGTH = 1.8;
+const THIN_STRENGTH = 1.8;
 const WHEEL = "emstream.wheel";
 
 export class Layers {
@@ -64,7 +64,7 @@ export class Layers {
     if (layer.kind === "original") return 1;
     const look = this.looks.get(layer.object);
     if (!look?.isVisible || this.isBlinking) return 0;
-    return this.mode === "outline" ? Math.min(1, look.opacity * OUTLINE_STRENGTH) : look.opacity;
+    return ["outline", "uncertainty"].includes(this.mode) ? Math.min(1, look.opacity * THIN_STRENGTH) : look.opacity;
   }
 
   /**

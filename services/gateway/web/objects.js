@@ -98,7 +98,7 @@ export class Objects {
   /** @param {{name: string, unit: string | null, meaning: string}} column */
   #heading({ name, unit, meaning }) {
     const isSorted = this.list === "all" && this.sort === name;
-    const text = `${SHORT[name] ?? name.replaceAll("_", " ")}${unit && unit !== "1" ? ` ${unit}` : ""}`;
+    const text = `${SHORT[name] ?? name.replaceAll("_", " ")}${/^[a-zµ]/.test(unit ?? "") ? ` ${unit}` : ""}`;
     const content = this.list === "all" ? make("button", { type: "button", onclick: () => this.#sortBy(name) }, `${text}${isSorted ? (this.isDescending ? " ↓" : " ↑") : ""}`) : text;
     return make("th", { scope: "col", class: "number", title: meaning, "aria-sort": isSorted ? (this.isDescending ? "descending" : "ascending") : null }, content);
   }
@@ -113,7 +113,7 @@ export class Objects {
 
   /** @param {Row} row @param {number} index @param {any[]} columns */
   #row(row, index, columns) {
-    const line = make("tr", { tabindex: 0, "data-id": row.id, "aria-selected": row.id === this.selected, onclick: () => this.#choose(row), onkeydown: (/** @type {KeyboardEvent} */ event) => {
+    const line = make("tr", { tabindex: 0, "data-id": row.id, "aria-selected": String(row.id === this.selected), onclick: () => this.#choose(row), onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "Enter") this.#choose(row);
       const to = event.key === "ArrowDown" ? line.nextElementSibling : event.key === "ArrowUp" ? line.previousElementSibling : null;
       if (to) { event.preventDefault(); event.stopPropagation(); to.focus(); }
@@ -126,7 +126,8 @@ export class Objects {
   #choose(row) {
     this.selected = row.id;
     for (const line of find("panel-objects").querySelectorAll("tbody tr")) line.setAttribute("aria-selected", String(line.dataset.id === String(row.id)));
-    this.viewer.lookAt({ z: Math.round(row.centroid_z), y: row.centroid_y, x: row.centroid_x, extent: Math.max(row.box_y1 - row.box_y0, row.box_x1 - row.box_x0) });
+    const [z, y, x] = [Math.round(row.centroid_z), row.centroid_y, row.centroid_x];
+    this.viewer.lookAt({ z, y, x, z0: row.box_z0, z1: row.box_z1, y0: row.box_y0, y1: row.box_y1, x0: row.box_x0, x1: row.box_x1 });
     this.#offerMesh();
     announce(`Object ${row.id}`);
   }
@@ -200,8 +201,8 @@ function placeOf(name) {
 
 /** A row of the list of uncertain objects, named as measurements are. @param {any} row @returns {Row} */
 function fromUncertain({ id, uncertainty, z, y, x, box }) {
-  const [start, stop] = Array.isArray(box?.[0]) ? box : [box?.slice(0, 3) ?? [z, y, x], box?.slice(3) ?? [z + 1, y + 1, x + 1]];
-  return { id, uncertainty, section: Math.round(z) + 1, centroid_z: z, centroid_y: y, centroid_x: x, box_y0: start[1], box_y1: stop[1], box_x0: start[2], box_x1: stop[2] };
+  const [start, stop] = box;
+  return { id, uncertainty, section: Math.round(z) + 1, centroid_z: z, centroid_y: y, centroid_x: x, box_z0: start[0], box_z1: stop[0], box_y0: start[1], box_y1: stop[1], box_x0: start[2], box_x1: stop[2] };
 }
 
 /** @param {string} name @param {any} value @returns {(Node | string)[]} */

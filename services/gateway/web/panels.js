@@ -129,6 +129,21 @@ export class Panels {
     if (isAtOnce) this.#copy();
   }
 
+  /**
+   * Frame a part of the section in both panels, or nothing.
+   * @param {{x0: number, x1: number, y0: number, y1: number} | null} box in pixels, half-open
+   */
+  frame(box) {
+    for (const viewer of this.both) {
+      viewer.clearOverlays();
+      if (!box) continue;
+      const [x, y, width, height] = [box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0].map((pixels) => pixels / this.imageWidth);
+      const element = document.createElement("div");
+      element.className = "frame";
+      viewer.addOverlay({ element, location: new OpenSeadragon.Rect(x, y, width, height) });
+    }
+  }
+
   /** The pixel of the section at a place of a panel. @param {any} viewer @param {{x: number, y: number}} position */
   pixelAt(viewer, { x, y }) {
     const point = viewer.viewport.pointFromPixel(new OpenSeadragon.Point(x, y), true);

@@ -20,6 +20,9 @@ const POLL_MS = 2000;
 const SOON_MS = 500;
 const ADDRESS_MS = 250;
 
+/** @typedef {{x: number, y: number, z: number, x0: number, x1: number, y0: number, y1: number, z0: number, z1: number}} Target
+ *   an object: its middle and its box, in pixels, half-open */
+
 export class Viewer {
   constructor() {
     /** @type {string | null} */
@@ -35,6 +38,8 @@ export class Viewer {
     /** @type {((viewer: Viewer) => void)[]} called when there is something else to show: another job, or it is done */
     this.openers = [];
     this.z = 0;
+    /** @type {Target | null} */
+    this.target = null;
     /** @type {string[]} */
     this.files = [];
     bindBar(this);
@@ -139,13 +144,19 @@ export class Viewer {
     this.goTo(this.z + steps);
   }
 
-  /** Lead to an object. @param {{z: number, y: number, x: number, extent?: number}} place extent: in pixels */
-  lookAt({ z, y, x, extent }) {
-    this.goTo(z);
+  /** Lead to an object, and frame it in its sections. @param {Target} target */
+  lookAt(target) {
+    this.target = target;
+    this.goTo(target.z);
     const panels = /** @type {Panels} */ (this.panels);
     const width = panels.left.viewport.getContainerSize().x;
-    const zoom = extent ? Math.min(2, Math.max(0.2, width / (extent * 3))) : Math.max(panels.zoom, 0.7);
-    panels.look({ x, y, zoom });
+    const extent = Math.max(target.x1 - target.x0, target.y1 - target.y0, 1);
+    panels.look({ x: target.x, y: target.y, zoom: Math.min(2, Math.max(0.2, width / (extent * 3))) });
+  }
+
+  #frameTarget() {
+    const isHere = this.target && this.z >= this.target.z0 && this.z < this.target.z1;
+    this.panels?.frame(isHere ? this.target : null);
   }
 
   /** @param {number} z */
@@ -154,6 +165,7 @@ export class Viewer {
     status.dataset.ready = String(z);
     status.dataset.layers = String(this.layers.over(z).length);
     this.#describeSection();
+    this.#frameTarget();
     if (z === this.z) announce(`Section ${z + 1}`);
   }
 
@@ -301,7 +313,8 @@ export class Viewer {
   close() {
     this.sections?.close();
     for (const viewer of this.panels?.both ?? []) viewer.world.removeAll();
-    this.job = this.view = null;
+    this.job = this.view = this.target = null;
+    this.panels?.frame(null);
     delete find("view-status").dataset.ready;
   }
 }
