@@ -252,6 +252,24 @@ def test_a_job_is_deleted_after_asking(page: Page, job: str) -> None:
     expect(page.get_by_test_id("job")).to_have_count(1)
 
 
+def test_the_files_of_a_job_are_predicted_again_with_other_settings(page: Page, job: str) -> None:
+    page.get_by_role("button", name="Again… cortex").click()
+    draft = page.get_by_test_id("draft")
+    expect(draft.get_by_test_id("shape")).to_contain_text("6 sections")
+    expect(draft.get_by_test_id("voxel-z")).to_have_value("50")
+    expect(page.get_by_test_id("predict")).to_be_enabled()
+    draft.get_by_text("Remove").click()
+    expect(page.get_by_test_id("job")).to_have_count(1)  # the job itself stays
+
+
+def test_without_a_key_the_page_asks_for_one(browser: Browser, service: Service) -> None:
+    with opened_page(browser, service, forgiven="status of 401") as page:
+        page.context.clear_cookies()
+        page.reload()
+        expect(page.get_by_label("Token or key")).to_be_focused()
+        expect(page.get_by_test_id("drop")).to_be_hidden()
+
+
 def preview(page: Page, folder: Path) -> None:
     """Choose a folder and look at one section before predicting the rest."""
     page.get_by_test_id("folder-input").set_input_files(folder)

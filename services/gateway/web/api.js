@@ -43,6 +43,7 @@ export async function ask(path, options) {
     throw new Refusal("The service does not answer. It is asked again as soon as it does.", 0);
   }
   if (answer.ok) return answer;
+  if (answer.status === 401) document.dispatchEvent(new Event("no-key"));
   const problem = await answer.json().catch(() => ({}));
   throw new Refusal(sentenceOf(problem, answer.status), answer.status, problem);
 }

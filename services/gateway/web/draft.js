@@ -11,13 +11,18 @@ import { count, duration, shapeInWords, size } from "./words.js";
  *   voxel_size_source: string, sections: string[], warnings: string[]}} Inspection
  */
 
+/**
+ * @typedef {{name: string, sample?: import("./samples.js").Sample, path?: string, job?: import("./api.js").Job}} Source
+ *   files, a path on the server, or a job whose files are there already
+ */
+
 const LOOK_MS = 500;
 const PREVIEW_SIDE = 1024;
 const AXES = /** @type {const} */ (["x", "y", "z"]);
 
 export class Draft {
   /**
-   * @param {{name: string, sample?: import("./samples.js").Sample, path?: string}} source files, or a path on the server
+   * @param {Source} source
    * @param {(draft: Draft) => void} onChange @param {(draft: Draft) => void} onRemove
    * @param {(draft: Draft, region: number[][]) => Promise<void>} onPreview
    */
@@ -25,12 +30,13 @@ export class Draft {
     this.name = source.name;
     this.path = source.path ?? null;
     this.sample = source.sample ?? null;
+    this.job = source.job ?? null;
     this.onChange = onChange;
     this.onRemove = onRemove;
     this.onPreview = onPreview;
     this.upload = source.sample ? new Upload(source.sample, () => this.#showSending()) : null;
     /** @type {"sending" | "looking" | "ready" | "refused"} */
-    this.state = this.upload ? "sending" : "ready";
+    this.state = this.path ? "ready" : "sending";
     /** @type {Inspection | null} */
     this.inspection = null;
     this.dataset = "";
@@ -51,10 +57,25 @@ export class Draft {
     this.sending = make("div", { class: "sending", hidden: !sample }, this.bar, this.sent);
     this.element.append(
       make("header", {}, make("h3", {}, this.name),
-        make("span", { class: "note" }, sample ? `${count(sample.files.length, "file")}, ${size(sample.bytes)}` : "on the server’s disk"),
+        make("span", { class: "note" }, this.#amount()),
         make("button", { type: "button", class: "quiet", "aria-label": `Remove ${this.name}`, onclick: () => this.remove() }, "Remove")),
       this.sending, this.body);
     if (this.path) this.body.append(make("p", { class: "note" }, this.path), this.#voxelLine());
+  }
+
+  #amount() {
+    if (this.sample) return `${count(this.sample.files.length, "file")}, ${size(this.sample.bytes)}`;
+    return this.job?.files.length ? count(this.job.files.length, "file") : "on the server’s disk";
+  }
+
+  /** The job that holds the files: the upload, or one there was. */
+  get holder() {
+    return this.upload?.job || this.job?.id || "";
+  }
+
+  /** Whether that job is there for this draft alone, and goes with it. */
+  get isOwner() {
+    return this.upload !== null || this.job?.state === "uploading";
   }
 
   #showSending() {
@@ -68,9 +89,9 @@ export class Draft {
 
   /** Upload and look; errors end as a sentence on the card. */
   async run() {
-    if (!this.upload) return this.onChange(this);
+    if (this.path) return this.onChange(this);
     try {
-      await this.upload.run();
+      await this.upload?.run();
       this.state = "looking";
       this.sending.hidden = true;
       this.body.replaceChildren(make("p", { class: "note", role: "status" }, "Looking at the headers…"));
@@ -78,7 +99,7 @@ export class Draft {
       this.state = "ready";
       this.#showInspection();
     } catch (error) {
-      if (this.upload.stopping.signal.aborted) return;
+      if (this.upload?.stopping.signal.aborted) return;
       this.state = "refused";
       this.sending.hidden = true;
       this.#showRefusal(error);
@@ -87,7 +108,7 @@ export class Draft {
   }
 
   async #inspect() {
-    const job = /** @type {Upload} */ (this.upload).job;
+    const job = this.holder;
     const query = this.dataset ? `?dataset=${encodeURIComponent(this.dataset)}` : "";
     if ((await orIfMissing(send(jobPath(job, `/inspect${query}`)), null)) === null) return;
     for (;;) {
@@ -189,6 +210,7 @@ export class Draft {
     const [depth, height, width] = found.shape_zyx;
     const z = make("input", { type: "number", min: 1, max: depth, value: Math.ceil(depth / 2), "aria-label": "Section to preview" });
     const part = make("select", { "aria-label": "Part to preview" }, make("option", { value: "middle" }, `the middle ${PREVIEW_SIDE} × ${PREVIEW_SIDE}`), make("option", { value: "all" }, "the whole section"));
+    part.hidden = Math.max(height, width) <= PREVIEW_SIDE;
     const button = make("button", { type: "button", "data-testid": "preview", onclick: async () => {
       button.disabled = true;
       const at = Math.min(depth, Math.max(1, Number(z.value) || 1)) - 1;
@@ -216,14 +238,15 @@ export class Draft {
 
   /** What a new job of this sample begins with. */
   get source() {
-    return this.path ? { input: this.path } : { input_of: /** @type {Upload} */ (this.upload).job };
+    return this.path ? { input: this.path } : { input_of: this.holder };
   }
 
   /** Take the sample out again, with what was uploaded. */
   async remove() {
     this.element.remove();
     this.onRemove(this);
-    await this.upload?.cancel();
+    if (this.upload) await this.upload.cancel();
+    else if (this.isOwner) await send(jobPath(this.holder), undefined, "DELETE").catch(() => {});
     find("drop").querySelector("button").focus();
   }
 }

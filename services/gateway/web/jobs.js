@@ -12,9 +12,13 @@ const STAGES = [["preprocess", "reading"], ["inference", "network"], ["postproce
 const STEP = 20;
 
 export class Jobs {
-  /** @param {(id: string) => boolean} isDraft whether a job is shown elsewhere, as it is not asked for yet */
-  constructor(isDraft) {
+  /**
+   * @param {(id: string) => boolean} isDraft whether a job is shown elsewhere, as it is not asked for yet
+   * @param {(job: import("./api.js").Job) => void} onAgain a job's files are to be predicted, with settings to be chosen
+   */
+  constructor(isDraft, onAgain) {
     this.isDraft = isDraft;
+    this.onAgain = onAgain;
     /** @type {Map<string, {element: any, text: string}>} */
     this.rows = new Map();
     /** @type {Map<string, () => void>} */
@@ -42,7 +46,7 @@ export class Jobs {
     try {
       const { jobs } = await askJson(`/v1/jobs?limit=${this.limit}`);
       this.#show(jobs.filter((/** @type {any} */ job) => !this.isDraft(job.id)));
-      if (jobs.some((/** @type {any} */ job) => !isOver(job.state) && job.state !== "uploading")) delay = REFRESH_MS;
+      if (jobs.some((/** @type {any} */ job) => isMoving(job) && !this.followed.has(job.id))) delay = REFRESH_MS;
     } catch {
       delay = REFRESH_MS; // the health line says it
     }
@@ -62,9 +66,8 @@ export class Jobs {
       }
     }
     jobs.forEach((job, place) => this.#put(job, place));
-    const running = jobs.filter((job) => job.state === "running").slice(-FOLLOWED);
-    for (const { id } of running) {
-      if (this.isActive && !this.followed.has(id)) {
+    for (const { id } of jobs.filter(isMoving).reverse()) {
+      if (this.isActive && !this.followed.has(id) && this.followed.size < FOLLOWED) {
         this.followed.set(id, follow(id, (job) => {
           this.#put(job);
           if (isOver(job.state)) {
@@ -121,8 +124,10 @@ export class Jobs {
     const button = (/** @type {string} */ text, /** @type {() => any} */ run) =>
       make("button", { type: "button", class: "quiet", "aria-label": `${text} ${name}`, onclick: run }, text);
     const actions = [];
-    if (["running", "queued"].includes(job.state)) actions.push(button("Cancel", () => this.#do(job, "cancel")));
+    if (isMoving(job)) actions.push(button("Cancel", () => this.#do(job, "cancel")));
     if (["failed", "cancelled", "completed_with_errors"].includes(job.state)) actions.push(button("Retry", () => this.#do(job, "retry")));
+    if (isUploaded(job)) actions.push(button("Continue", () => this.onAgain(job)));
+    if (isOver(job.state)) actions.push(button("Again…", () => this.onAgain(job)));
     actions.push(button("Delete", () => this.#delete(job, name)));
     if (job.shape_zyx) actions.push(make("a", { class: "button", href: `#/job/${job.id}`, "aria-label": `View ${name}` }, "View"));
     return actions;
@@ -164,13 +169,12 @@ function factsOf(job) {
 
 /** @param {import("./api.js").Job} job */
 function progressOf(job) {
-  const isMoving = ["running", "queued"].includes(job.state);
   const left = job.eta_s !== null && job.state === "running" ? `about ${duration(job.eta_s)} left` : "";
   const state = job.state === "uploading" ? uploadedOf(job) : stateInWords(job.state);
   const head = make("p", { class: "state" },
-    make("span", { "data-testid": "state" }, make("i", { class: `dot ${job.state}`, "aria-hidden": "true" }), state, isMoving ? ` · ${Math.floor(job.progress * 100)} %` : ""),
+    make("span", { "data-testid": "state" }, make("i", { class: `dot ${job.state}`, "aria-hidden": "true" }), state, isMoving(job) ? ` · ${Math.floor(job.progress * 100)} %` : ""),
     make("span", { class: "note" }, left || (isOver(job.state) ? whenOf(job.created) : "")));
-  if (!isMoving) return make("div", {}, head);
+  if (!isMoving(job)) return make("div", {}, head);
   const bars = STAGES.map(([stage, words]) => {
     const { done, total } = job.stages[stage] ?? { done: 0, total: 0 };
     return make("div", { title: `${words}: ${done} of ${total || "?"}` },
@@ -179,12 +183,27 @@ function progressOf(job) {
   return make("div", {}, head, make("div", { class: "stages" }, ...bars));
 }
 
-/** @param {import("./api.js").Job} job */
-function uploadedOf(job) {
+/** Whether the service works on it, or will. @param {import("./api.js").Job} job */
+function isMoving(job) {
+  return job.state === "running" || job.state === "queued";
+}
+
+/** The share of the files that has arrived. @param {import("./api.js").Job} job */
+function uploadedShare(job) {
   const all = job.files.reduce((sum, file) => sum + (file.size ?? 0), 0);
   const here = job.files.reduce((sum, file) => sum + file.received, 0);
-  const share = all ? Math.floor((100 * here) / all) : 0;
-  return share === 100 ? "uploaded, not predicted" : `uploaded to ${share} %: choose the same files again to go on`;
+  return all ? here / all : 0;
+}
+
+/** @param {import("./api.js").Job} job */
+function isUploaded(job) {
+  return job.state === "uploading" && uploadedShare(job) === 1;
+}
+
+/** @param {import("./api.js").Job} job */
+function uploadedOf(job) {
+  if (isUploaded(job)) return "uploaded, not predicted";
+  return `uploaded to ${Math.floor(100 * uploadedShare(job))} %: choose the same files again to go on`;
 }
 
 /** @param {number} seconds */

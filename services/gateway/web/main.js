@@ -16,7 +16,7 @@ const HEALTH_MS = 5000;
 const TITLES = /** @type {Record<string, string>} */ ({ samples: "emstream", pipeline: "Pipeline – emstream" });
 
 /** @type {Jobs} */
-const jobs = new Jobs((id) => predict.has(id));
+const jobs = new Jobs((id) => predict.has(id), (job) => predict.again(job));
 const pipeline = new Pipeline();
 const predict = new Predict(() => jobs.refresh());
 const viewer = new Viewer();
@@ -59,17 +59,21 @@ async function showHealth() {
   setTimeout(showHealth, HEALTH_MS);
 }
 
-/** Begin, or ask for a key. */
+/** Ask for a key: there is none, or the service was started anew with another token. */
+function askForKey() {
+  for (const name of ["samples", "pipeline", "viewer"]) find(name).hidden = true;
+  document.body.classList.remove("viewing");
+  jobs.setActive(false);
+  pipeline.setActive(false);
+  find("enter").hidden = false;
+  find("token").focus();
+}
+
+/** Begin. */
 async function begin() {
-  try {
-    await askJson("/v1/jobs?limit=1");
-  } catch (error) {
-    if (error instanceof Refusal && error.status === 401) {
-      find("enter").hidden = false;
-      find("token").focus();
-      return;
-    }
-  }
+  document.addEventListener("no-key", askForKey);
+  const isKnown = await askJson("/v1/jobs?limit=1").then(() => true, (error) => !(error instanceof Refusal && error.status === 401));
+  if (!isKnown) return;
   window.addEventListener("hashchange", turn);
   turn();
   await predict.loadModels().catch((error) => { find("predict-note").textContent = error.message; });

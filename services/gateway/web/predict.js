@@ -53,7 +53,15 @@ export class Predict {
 
   /** Whether a job holds the files of a draft. @param {string} job */
   has(job) {
-    return this.drafts.some((draft) => draft.upload?.job === job);
+    return this.drafts.some((draft) => draft.isOwner && draft.holder === job);
+  }
+
+  /** Take in the files of a job that is there: to go on with it, or to predict them otherwise. @param {import("./api.js").Job} job */
+  again(job) {
+    if (this.drafts.some((draft) => draft.holder === job.id)) return;
+    this.#enter({ name: job.name, job });
+    this.onJobs();
+    find("drop").scrollIntoView({ block: "start" });
   }
 
   #bindDrop() {
@@ -104,7 +112,7 @@ export class Predict {
     if (samples.length) announce(`${count(samples.length, "sample")} added`);
   }
 
-  /** @param {{name: string, sample?: import("./samples.js").Sample, path?: string}} source */
+  /** @param {import("./draft.js").Source} source */
   async #enter(source) {
     const draft = new Draft(source, () => this.#changed(), (gone) => {
       this.drafts = this.drafts.filter((other) => other !== gone);
@@ -164,7 +172,7 @@ export class Predict {
     if (query !== this.estimated) return;
     const measured = this.models.filter((model) => objects.includes(model.object) && model.quality === quality && model.measured);
     find("estimate").replaceChildren(
-      ...(found?.seconds ? ["Takes about ", make("strong", {}, duration(found.seconds)), `. ${sentence(found.based_on)}. `.replace("..", ".")] : []),
+      ...(found?.seconds ? ["Takes about ", make("strong", {}, duration(found.seconds)), ` (measured on ${found.based_on}). `] : []),
       ...measured.slice(0, 3).map((model) => `${sentence(model.object)}: ${model.measured}. `));
   }
 
@@ -198,7 +206,7 @@ export class Predict {
     await send("/v1/jobs", { name: draft.name, ...draft.source, settings: { ...this.settings, ...draft.settings } });
     this.drafts = this.drafts.filter((other) => other !== draft);
     draft.element.remove();
-    if (draft.upload) await send(jobPath(draft.upload.job), undefined, "DELETE"); // the new job has its files
+    if (draft.isOwner) await send(jobPath(draft.holder), undefined, "DELETE"); // the new job has its files
   }
 
   /** @param {Draft} draft @param {number[][]} region */
