@@ -21,6 +21,8 @@ export class Pipeline {
     this.isActive = false;
     /** @type {Map<string, string>} */
     this.colours = new Map();
+    /** @type {Map<string, string>} */
+    this.names = new Map();
     find("span").addEventListener("change", () => this.refresh());
   }
 
@@ -37,13 +39,20 @@ export class Pipeline {
     const seconds = Number(find("span").value);
     const now = Date.now() / 1000;
     try {
-      const [{ lanes }, { jobs }] = await Promise.all([askJson(`/v1/timeline?since=${Math.max(0, now - seconds).toFixed(2)}`), askJson("/v1/jobs?limit=50")]);
-      this.names = new Map(jobs.map((/** @type {any} */ job) => [job.id, job.name || job.id.slice(0, 8)]));
+      const { lanes } = await askJson(`/v1/timeline?since=${Math.max(0, now - seconds).toFixed(2)}`);
+      await this.#learnNames(lanes);
       this.#draw(lanes, now - seconds, now);
     } catch {
       // the health line says that the service does not answer
     }
     if (this.isActive) this.timer = setTimeout(() => this.refresh(), REFRESH_MS);
+  }
+
+  /** Ask for the jobs' names where one is not known yet. @param {Lanes} lanes */
+  async #learnNames(lanes) {
+    if (Object.values(lanes).flat().every((span) => this.names.has(span.job))) return;
+    const { jobs } = await askJson("/v1/jobs?limit=100");
+    for (const { id, name } of jobs) this.names.set(id, name || id.slice(0, 8));
   }
 
   /** @param {string} job */
@@ -84,7 +93,7 @@ export class Pipeline {
 
   /** @param {string} job */
   #name(job) {
-    return this.names?.get(job) ?? job.slice(0, 8);
+    return this.names.get(job) ?? job.slice(0, 8);
   }
 
   /** @param {Lanes} lanes */

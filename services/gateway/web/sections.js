@@ -56,7 +56,7 @@ export class Sections {
     if (this.isBusy) return;
     this.isBusy = true;
     try {
-      while (!this.isClosed && !this.#isUpToDate(this.wanted)) await this.#bring(this.wanted);
+      while (!this.isClosed && this.wanted >= 0 && !this.#isUpToDate(this.wanted)) await this.#bring(this.wanted);
     } finally {
       this.isBusy = false;
     }
@@ -75,8 +75,8 @@ export class Sections {
     await set.added;
     if (this.visible === null) this.#reveal(set, z);
     await until(() => this.isClosed || set.items.every(({ image }) => image.getFullyLoaded()), PATIENCE_MS);
-    if (this.isClosed) return;
     if (set.pale.size) await repaint(set);
+    if (this.isClosed || this.wanted < 0) return;
     this.#reveal(set, z);
     await frame(); // OpenSeadragon draws in a frame of its own
     await frame();
@@ -93,6 +93,13 @@ export class Sections {
       for (const { image } of former.items) image.setOpacity(0);
       if (![...this.sets.values()].includes(former)) this.#drop(former);
     }
+  }
+
+  /** Show nothing: the section asked for is not there yet. */
+  hide() {
+    this.wanted = this.shown = -1;
+    for (const { image } of this.visible?.items ?? []) image.setOpacity(0);
+    this.visible = null;
   }
 
   /** Show each layer as opaque as it is to be now. */

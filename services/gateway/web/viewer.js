@@ -135,8 +135,13 @@ export class Viewer {
     find("z-slider").value = String(this.z);
     find("z-number").value = String(this.z + 1);
     this.#describeSection();
-    if (isWithin(this.view.sections_read, this.z)) this.sections.show(this.z);
+    this.#showSection();
     this.#keepAddress();
+  }
+
+  #showSection() {
+    if (isWithin(this.view?.sections_read ?? [], this.z)) this.sections.show(this.z);
+    else this.sections.hide();
   }
 
   /** @param {number} steps */
@@ -199,7 +204,8 @@ export class Viewer {
     if (!this.view || isOver(this.view.state)) return;
     while (this.job === job && this.view && !isOver(this.view.state)) {
       await pause(POLL_MS);
-      await this.refresh().catch(() => {});
+      const isGone = await this.refresh().then(() => false, (error) => error instanceof Refusal && error.isMissing);
+      if (isGone) return void (find("view-status").textContent = "This job was deleted.");
     }
     if (this.job === job) this.#tellOpeners();
   }
@@ -214,7 +220,7 @@ export class Viewer {
     this.layers.renew(view);
     this.#describe();
     this.#checkMode();
-    if (isWithin(view.sections_read, this.z)) this.sections.show(this.z);
+    this.#showSection();
   }
 
   /** @param {import("./layers.js").Change} change */
