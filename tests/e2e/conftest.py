@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emstream.phantom import Phantom, write_sections
+from services.gateway.access import COOKIE
 from tests.integration.service import Service, running
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 WINDOW = {"width": 1280, "height": 720}
-SHAPE = (6, 300, 400)
+SHAPE = (5, 300, 400)
 PATIENCE_MS = 20_000
 
 
@@ -46,7 +47,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def sections(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six sections of a phantom in a folder `cortex`, named so that only natural order is right."""
+    """Five sections of a phantom in a folder `cortex`, named so that only natural order is right."""
     folder = tmp_path_factory.mktemp("sections")
     write_sections(Phantom(SHAPE), folder, instances=False)
     (folder / "cortex").mkdir()
@@ -56,13 +57,16 @@ def sections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def opened_page(browser: Browser, service: Service, forgiven: str = "none", **look: object) -> Iterator[Page]:
-    """Open the page as the address printed by `emstream serve` does; fail for any error that it logs.
+def opened_page(
+    browser: Browser, service: Service, address: str = "/", forgiven: str = "none", **look: object
+) -> Iterator[Page]:
+    """Open an address of the page with the service's token; fail for any error that the page logs.
 
     forgiven: in the text of errors that the browser itself logs for a refusal that the test provokes.
     """
     entry = json.loads((service.data / "server.json").read_text())
     context = browser.new_context(base_url=entry["url"], viewport=WINDOW, accept_downloads=True, **look)  # type: ignore[arg-type]  # playwright's many options
+    context.add_cookies([{"name": COOKIE, "value": entry["token"], "url": entry["url"]}])
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
@@ -71,7 +75,7 @@ def opened_page(browser: Browser, service: Service, forgiven: str = "none", **lo
         lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
     )
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"/?token={entry['token']}")
+    page.goto(address)
     yield page
     context.close()
     assert [error for error in errors if forgiven not in error] == []
@@ -79,6 +83,7 @@ def opened_page(browser: Browser, service: Service, forgiven: str = "none", **lo
 
 @pytest.fixture
 def page(browser: Browser, service: Service) -> Iterator[Page]:
+    """The list of samples."""
     with opened_page(browser, service) as page:
         yield page
 
@@ -100,8 +105,8 @@ def job(browser: Browser, service: Service, sections: Path) -> str:
         expect(page.get_by_text("None yet.")).to_be_visible()
         page.get_by_test_id("folder-input").set_input_files(sections)
         draft = page.get_by_test_id("draft")
-        expect(draft.get_by_test_id("shape")).to_contain_text("6 sections of 400 × 300 pixels")
-        expect(draft.get_by_test_id("order")).to_contain_text("s7.png → s12.png")
+        expect(draft.get_by_test_id("shape")).to_contain_text("5 sections of 400 × 300 pixels")
+        expect(draft.get_by_test_id("order")).to_contain_text("s7.png → s11.png")
         for axis, edge in (("x", "5"), ("z", "50")):
             draft.get_by_test_id(f"voxel-{axis}").fill(edge)
         expect(draft.get_by_test_id("voxel-y")).to_have_value("5")
@@ -119,8 +124,8 @@ def job(browser: Browser, service: Service, sections: Path) -> str:
 
 
 @pytest.fixture
-def view(page: Page, service: Service, job: str) -> Page:
+def view(browser: Browser, service: Service, job: str) -> Iterator[Page]:
     """The viewer, once its first section is there."""
-    page.goto(f"/#/job/{job}")
-    expect(section(page)).to_have_attribute("data-ready", "0")
-    return page
+    with opened_page(browser, service, f"/#/job/{job}") as page:
+        expect(section(page)).to_have_attribute("data-ready", "0")
+        yield page
