@@ -134,6 +134,9 @@ def test_a_row_of_the_table_leads_to_its_object(measured: Page) -> None:
     measured.wait_for_timeout(600)  # the spring of the way there
     measured.mouse.click(picture["x"] + picture["width"] / 2, picture["y"] + picture["height"] / 2)
     expect(measured.get_by_test_id("readout")).to_contain_text("mitochondria")
+    measured.get_by_test_id("object-number").fill("1")
+    measured.keyboard.press("Enter")
+    expect(measured.locator("tbody tr[data-id='1']")).to_have_attribute("aria-selected", "true")
     with measured.expect_download() as caught:
         measured.get_by_test_id("csv").click()
     table = list(csv.DictReader(Path(caught.value.path()).read_text().splitlines()))

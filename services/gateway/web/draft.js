@@ -3,7 +3,7 @@
 import { ask, jobPath, orIfMissing, pause, send } from "./api.js";
 import { find, make } from "./dom.js";
 import { Upload } from "./upload.js";
-import { count, duration, shapeInWords, size } from "./words.js";
+import { count, duration, sentence, shapeInWords, size } from "./words.js";
 
 /**
  * @typedef {{shape_zyx: [number, number, number], dtype: string, dataset: string | null,
@@ -189,7 +189,7 @@ export class Draft {
   /** @param {Inspection} found */
   #voxelNote(found) {
     this.voxelNote = found.voxel_size_nm
-      ? make("span", { class: "note" }, `from ${found.voxel_size_source}; correct it where it is wrong`)
+      ? make("span", { class: "note" }, `${sentence(found.voxel_size_source)}. Correct it where it is wrong.`)
       : make("span", { class: "warn" }, "Unknown. Give it, so that the network sees the right scale and sizes come in micrometres.");
     this.voxelNote.hidden = !found.voxel_size_nm && Boolean(this.settings.voxel_size_nm);
     return this.voxelNote;

@@ -217,7 +217,7 @@ function detailsOf(job, isOpen) {
   const rows = [
     ["Job", job.id], ["Voxel size", voxelInWords(job.voxel_size_nm)], ["Quality", settings.quality],
     ["Region", settings.region ? settings.region.map((/** @type {number[]} */ corner) => corner.join(", ")).join(" to ") : "everything"],
-    ["Settings", Object.entries(settings).filter(([, value]) => value === true).map(([key]) => key.replaceAll("_", " ")).join(", ") || "as usual"],
+    ["Settings", Object.entries(settings).filter(([key, value]) => value === true && key !== "measure").map(([key]) => key.replaceAll("_", " ")).join(", ") || "as usual"],
     ["Files", job.files.length ? `${job.files[0].name}${job.files.length > 1 ? ` … ${job.files[job.files.length - 1].name}` : ""}` : "on the server’s disk"],
     ...STAGES.map(([stage, words]) => [sentence(words), `${job.stages[stage]?.done ?? 0} of ${job.stages[stage]?.total || "?"}`]),
   ];

@@ -226,7 +226,7 @@ export class Layers {
       black, white,
       make("label", { class: "check" }, exact, "Exact pixels (slower: no JPEG)"),
       this.#wheelChoice(),
-      make("p", { class: "note" }, sentence(voxelInWords(this.view.voxel_size_nm)), this.view.voxel_size_nm ? `, from ${this.view.voxel_size_source}.` : "."));
+      make("p", { class: "note" }, sentence(voxelInWords(this.view.voxel_size_nm)), this.view.voxel_size_nm ? ` (${this.view.voxel_size_source}).` : "."));
   }
 
   #wheelChoice() {

@@ -82,8 +82,22 @@ export class Objects {
       make("option", { value: "all" }, "All objects"), make("option", { value: "uncertain" }, "Look here first: least certain"));
     list.value = this.list;
     const fraction = answer.volume_fraction === undefined ? "" : ` · ${(100 * answer.volume_fraction).toFixed(2)} % of the volume`;
-    return make("div", {}, make("div", { class: "line" }, objects.length > 1 && object, list),
+    return make("div", {}, make("div", { class: "line" }, objects.length > 1 && object, list, this.#numberInput()),
       make("p", { class: "note", "data-testid": "object-count" }, `${answer.total.toLocaleString("en")} objects${fraction}. Choose one to see it.`));
+  }
+
+  #numberInput() {
+    const input = make("input", { type: "number", min: 1, placeholder: "No.", class: "short", "aria-label": "Go to the object of a number", "data-testid": "object-number",
+      onchange: () => this.#goToNumber(Number(input.value)) });
+    return input;
+  }
+
+  /** Numbers count from 1 without gaps. @param {number} id */
+  async #goToNumber(id) {
+    const query = new URLSearchParams({ object: this.object, offset: String(Math.max(0, id - 1)), limit: "1" });
+    const { rows } = await askJson(jobPath(/** @type {string} */ (this.viewer.job), `/measurements?${query}`));
+    if (rows.length) this.#choose(rows[0]);
+    else announce(`There is no object ${id}`);
   }
 
   /** @param {any} answer */
