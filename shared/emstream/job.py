@@ -11,6 +11,10 @@
              stack/<slab>.h5          raw sections of a slab, their pyramid, halo sections, resampled copies
              probability/<package>.h5 per object, core only; deleted once its slab is stitched
              result/<slab>.h5         per object: probability pyramid, mask, optional spread
+             objects/<slab>.h5        per object: pieces of the slab with their sums, and its end faces
+             objects/joined.h5        per object: which pieces are which object, and the objects' sums
+             labels/<slab>.h5         per object `<object>/labels`: numbers of objects, uint32
+             measurements/            per object a table as CSV, Parquet, and HDF5 (columns)
 
 The disk is the truth at rest: `done_units` reads from the file names what is finished.
 """
@@ -61,6 +65,9 @@ class Request(Record):
     threshold: float | None = None
     contrast_stretch: bool = False
     spread: bool = False
+    measure: bool = True
+    min_voxels: int = 64
+    split_touching: bool = False
     slab_sections: int = 32
     core_side: int = 1024
 
@@ -90,7 +97,8 @@ class Plan(Record):
     """What the plan step found and decided.
 
     grey_low, grey_high: values that become 0 and 255. section_names: of the first and the last section.
-    offset_zyx: of the region's first voxel in the stack as delivered.
+    offset_zyx: of the region's first voxel in the stack as delivered. outlines: of the objects those that enclose what
+    is counted and measured (membranes).
     """
 
     shape_zyx: tuple[int, int, int]
@@ -109,6 +117,7 @@ class Plan(Record):
     thresholds: dict[str, float]
     warnings: tuple[str, ...]
     offset_zyx: tuple[int, int, int] = (0, 0, 0)
+    outlines: tuple[str, ...] = ()
 
     @property
     def slabs(self) -> list[Slab]:
@@ -244,6 +253,24 @@ class JobFolder:
     def result(self, slab: int) -> Path:
         """The slab's stitched probabilities and masks."""
         return self.path / "result" / f"{slab:05d}.h5"
+
+    def pieces(self, slab: int) -> Path:
+        """The slab's pieces of objects."""
+        return self.path / "objects" / f"{slab:05d}.h5"
+
+    @property
+    def joined_path(self) -> Path:
+        """Which pieces are which object."""
+        return self.path / "objects" / "joined.h5"
+
+    def labels(self, slab: int) -> Path:
+        """The slab's numbered objects."""
+        return self.path / "labels" / f"{slab:05d}.h5"
+
+    @property
+    def measurements(self) -> Path:
+        """Folder of the tables of objects."""
+        return self.path / "measurements"
 
     def done_units(self, kind: Literal["stack", "probability", "result"]) -> set[int]:
         """Return the numbers of the published files of one kind: their final names mean done."""
