@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from emstream.errors import JobNotFound
 from emstream.exports import UNITS, export_path
-from emstream.job import JobFolder
+from emstream.job import JobFolder, JobRecord
 from emstream.messages import Stage
 from services.gateway.access import Reader
 from services.gateway.answers import HEADER_TEXT, Answers, as_json, gives, problems
@@ -33,7 +33,8 @@ MEDIA_TYPES: dict[str, str] = {"h5": "application/x-hdf5", "tiff": "image/tiff",
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def _file_answers(*media_types: str) -> Answers:
+def file_answers(*media_types: str) -> Answers:
+    """Return what a route that hands out a file may answer."""
     binary, is_json = {"type": "string", "format": "binary"}, "application/json"
     content = {kind: {"schema": {"type": "object"} if kind == is_json else binary} for kind in media_types}
     shown = {n: {"schema": {"type": "string"}, "description": HEADER_TEXT[n]} for n in ("ETag", "Content-Range")}
@@ -49,7 +50,7 @@ def _file_answers(*media_types: str) -> Answers:
     response_class=Response,
     summary="The masks: HDF5 of all objects, or one object's TIFF stack or zipped PNG sections",
     responses={
-        **_file_answers(*MEDIA_TYPES.values()),
+        **file_answers(*MEDIA_TYPES.values()),
         **gives(Job, "Being made: ask again", 202, ("Retry-After",)),
         **problems(404, 409, 416, 422, 503),
     },
@@ -87,8 +88,13 @@ def _mask_path(parts: Parts, folder: JobFolder, form: Format, object_name: str |
     if object_name is not None and object_name not in objects:
         raise JobNotFound(f"the job has no masks of {object_name[:40]!r}; it has: {', '.join(objects)}")
     path = export_path(folder, form, object_name or objects[0])
+    return path, save_name(record, path.name)
+
+
+def save_name(record: JobRecord, name: str) -> str:
+    """Return the name under which to save a file of a job."""
     base = _UNSAFE.sub("_", record.name).strip("._") or record.id[:8]
-    return path, f"{base}_{path.name}"
+    return f"{base}_{name}"
 
 
 def _ask_for(parts: Parts, folder: JobFolder, form: Format) -> None:
@@ -112,7 +118,7 @@ def _check_possible(parts: Parts, folder: JobFolder, form: Format) -> None:
     "/overlay",
     response_class=Response,
     summary="A section beside itself with the masks drawn in",
-    responses={**_file_answers("image/png"), **problems(404, 409, 416, 422)},
+    responses={**file_answers("image/png"), **problems(404, 409, 416, 422)},
 )
 def get_overlay(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
     """Hand out the overlay picture."""
@@ -124,7 +130,7 @@ def get_overlay(request: Request, caller: Reader, parts: PartsOf, job: str) -> R
     "/report",
     response_class=Response,
     summary="How the result was made, and what it holds",
-    responses={**_file_answers("application/json"), **problems(404, 409, 416, 422)},
+    responses={**file_answers("application/json"), **problems(404, 409, 416, 422)},
 )
 def get_report(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
     """Hand out the report."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from emstream.errors import JobFailed
 from emstream.exports import FORMATS, UNITS, export_path
+from emstream.geometry import Slab
 from emstream.job import JobFolder, JobRecord, Plan
 from emstream.ledger import Ledger
 from emstream.messages import Stage
@@ -15,12 +17,16 @@ from emstream.timeline import Timeline
 from emstream.volume import write_bytes
 from emstream.work import Made, Unit, begin_work
 from services.postprocess.finish import Wanted, make_report, write_outputs
+from services.postprocess.objects.derive import find_in_slab, number_in_slab, number_objects
 from services.postprocess.outputs import write_tiff_masks, write_zipped_masks
 from services.postprocess.stitch import drop_packages, write_result
 
+LABELS_FROM = 1 << 16
+"""`finish` units from here on number the objects of a slab, in help of unit 0, which does it all where nobody helps."""
+
 
 class Postprocess:
-    """Makes results and exports."""
+    """Makes results, objects and exports."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -33,6 +39,9 @@ class Postprocess:
             stitch(unit, plan)
         elif unit.hint.unit == 0:
             self._finish(unit, plan)
+        elif unit.hint.unit >= LABELS_FROM:
+            slab = plan.slabs[unit.hint.unit - LABELS_FROM]
+            number_in_slab(unit.folder, plan, unit.record.request, slab, unit.check)
         else:
             form = next(form for form, number in UNITS.items() if number == unit.hint.unit)
             write_export(unit.folder, plan, form)
@@ -46,6 +55,9 @@ class Postprocess:
         for slab in plan.slabs:
             if folder.result(slab.index).exists():
                 drop_packages(folder, plan, slab)  # a worker that came back late may have left some
+        drop_exports(folder, plan)
+        if record.request.measure:
+            number_objects(folder, plan, record.request, unit.check, lambda slabs: self._ask_for_help(record.id, slabs))
         write_outputs(folder, record, Wanted(), folder.exports)
         for form in FORMATS[1:]:
             if form in record.formats:
@@ -59,6 +71,10 @@ class Postprocess:
         report = make_report(folder, shown, Wanted(), Path("OUT"), timings(folder)) | {"errors": errors}
         write_bytes(folder.report_path, (json.dumps(report, indent=2) + "\n").encode())
 
+    def _ask_for_help(self, job: str, slabs: Iterable[Slab]) -> None:
+        for slab in list(slabs)[:-1]:
+            self._ledger.add(job, LABELS_FROM + slab.index)
+
     def _errors(self, record: JobRecord) -> list[dict[str, object]]:
         status = self._ledger.status(record.id)
         failed = status.failed if status else {}
@@ -66,10 +82,11 @@ class Postprocess:
 
 
 def stitch(unit: Unit, plan: Plan) -> None:
-    """Publish a slab's result, then delete its packages."""
+    """Publish a slab's result and its pieces of objects, then delete its packages."""
     slab = plan.slabs[unit.hint.unit]
     if not unit.folder.result(slab.index).exists():
         write_result(unit.folder, plan, slab, unit.record.request.spread)
+    find_in_slab(unit.folder, plan, unit.record.request, slab)
     drop_packages(unit.folder, plan, slab)
 
 
@@ -78,6 +95,13 @@ def write_export(folder: JobFolder, plan: Plan, form: str) -> None:
     write = {"tiff": write_tiff_masks, "png": write_zipped_masks}[form]
     for name in plan.objects:
         write(folder, plan, name, export_path(folder, form, name))
+
+
+def drop_exports(folder: JobFolder, plan: Plan) -> None:
+    """Delete the masks made on demand: a job that is finished again may have other ones."""
+    for form in UNITS:
+        for name in plan.objects:
+            export_path(folder, form, name).unlink(missing_ok=True)
 
 
 def with_fingerprint(folder: JobFolder, record: JobRecord) -> JobRecord:

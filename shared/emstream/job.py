@@ -15,6 +15,7 @@
              objects/joined.h5        per object: which pieces are which object, and the objects' sums
              labels/<slab>.h5         per object `<object>/labels`: numbers of objects, uint32
              measurements/            per object a table as CSV, Parquet, and HDF5 (columns)
+             meshes/                  surfaces of single objects
 
 The disk is the truth at rest: `done_units` reads from the file names what is finished.
 """
@@ -51,7 +52,10 @@ class Record(BaseModel):
 
 
 class Request(Record):
-    """What the user asked for; with the input's identity it decides every byte of the masks on one machine."""
+    """What the user asked for; with the input's identity it decides every byte of the masks on one machine.
+
+    measure: number and measure objects of at least min_voxels voxels. split_touching: cut them where they are narrow.
+    """
 
     input: str
     dataset: str | None = None
@@ -271,6 +275,11 @@ class JobFolder:
     def measurements(self) -> Path:
         """Folder of the tables of objects."""
         return self.path / "measurements"
+
+    @property
+    def meshes(self) -> Path:
+        """Folder of the surfaces that were asked for."""
+        return self.path / "meshes"
 
     def done_units(self, kind: Literal["stack", "probability", "result"]) -> set[int]:
         """Return the numbers of the published files of one kind: their final names mean done."""

@@ -1,7 +1,7 @@
 """From stitched slabs to numbered, measured objects: each step publishes its files, so a killed run goes on.
 
-What is derived depends on thresholds and on how objects are told apart; the folders objects/, labels/, measurements/
-and meshes/ hold what follows from one choice of these, which objects/made_for.json names. Another choice drops them.
+What is derived depends on thresholds and on how objects are told apart. Each file says for which choice of these it was
+made; one that was made for another does not count, and goes.
 """
 
 from __future__ import annotations
@@ -9,40 +9,56 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 
+from emstream.geometry import Slab
 from emstream.job import JobFolder, Plan, Request
-from emstream.volume import opened, write_bytes
+from emstream.volume import opened
 from services.postprocess.objects.join import write_joined
 from services.postprocess.objects.measure import Column, measure
 from services.postprocess.objects.pieces import write_pieces
 from services.postprocess.objects.relabel import write_labels
 from services.postprocess.objects.tables import write_tables
 
-DERIVED = ("objects", "labels", "measurements", "meshes")
 Check = Callable[[], None]
 
 
-def choice(plan: Plan, request: Request) -> dict[str, object]:
+def choice_of(plan: Plan, request: Request) -> str:
     """Return what decides the objects, given the probabilities."""
-    return {
+    choice = {
         "thresholds": plan.thresholds,
         "outlines": list(plan.outlines),
         "min_voxels": request.min_voxels,
         "split_touching": request.split_touching,
     }
+    return json.dumps(choice, sort_keys=True)
 
 
-def begin(folder: JobFolder, plan: Plan, request: Request) -> None:
-    """Drop what was derived by another choice."""
-    mark = folder.path / "objects" / "made_for.json"
-    wanted = json.dumps(choice(plan, request), sort_keys=True).encode()
-    if mark.exists() and mark.read_bytes() == wanted:
-        return
-    for name in DERIVED:
-        shutil.rmtree(folder.path / name, ignore_errors=True)
-    write_bytes(mark, wanted)
+def is_made(path: Path, choice: str) -> bool:
+    """Whether a file is there and was made for this choice; one made for another is removed."""
+    if not path.exists():
+        return False
+    with opened(path) as file:
+        if file.attrs.get("made_for") == choice:
+            return True
+    path.unlink(missing_ok=True)
+    return False
+
+
+def find_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab) -> None:
+    """Publish a stitched slab's pieces, if they are wanted and not there."""
+    choice = choice_of(plan, request)
+    if request.measure and not is_made(folder.pieces(slab.index), choice):
+        write_pieces(folder, plan, slab, request.spread, choice)
+
+
+def number_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab, check: Check = lambda: None) -> None:
+    """Publish a slab's labels, if its pieces are joined and they are not there."""
+    choice = choice_of(plan, request)
+    if is_made(folder.joined_path, choice) and not is_made(folder.labels(slab.index), choice):
+        write_labels(folder, plan, slab, check)
 
 
 def number_objects(
@@ -50,27 +66,27 @@ def number_objects(
     plan: Plan,
     request: Request,
     check: Check = lambda: None,
-    spread_work: Callable[[Iterable[int]], None] = lambda slabs: None,
+    ask_for_help: Callable[[Iterable[Slab]], None] = lambda slabs: None,
 ) -> None:
     """Publish labels of all stitched slabs, and the tables of measurements; what is there is not made again.
 
-    check: called between steps. spread_work: told the slabs whose labels are to be made, for others to help; slabs are
-    taken from the last to the first here, so that helpers, which begin with the first, are met half way.
+    check: called between steps. ask_for_help: told the slabs whose labels are to be made, for others to make some; here
+    they are taken from the last to the first, so that helpers, which begin with the first, are met half way.
     """
-    begin(folder, plan, request)
     slabs = [slab for slab in plan.slabs if folder.result(slab.index).exists()]
     for slab in slabs:
         check()
-        if not folder.pieces(slab.index).exists():
-            write_pieces(folder, plan, slab, request.spread)
-    check()
-    if not folder.joined_path.exists():
-        write_joined(folder, plan, request.min_voxels)
-    spread_work(slab.index for slab in slabs if not folder.labels(slab.index).exists())
-    for slab in reversed(slabs):
+        find_in_slab(folder, plan, request, slab)
+    choice = choice_of(plan, request)
+    if not is_made(folder.joined_path, choice):
         check()
-        if not folder.labels(slab.index).exists():
-            write_labels(folder, plan, slab, check)
+        for derived in (folder.measurements, folder.meshes):
+            shutil.rmtree(derived, ignore_errors=True)
+        write_joined(folder, plan, request.min_voxels, choice)
+    ask_for_help(slab for slab in slabs if not is_made(folder.labels(slab.index), choice))
+    for slab in [*reversed(slabs), *slabs]:  # again: somebody late may have published one of another choice
+        check()
+        number_in_slab(folder, plan, request, slab, check)
     for name in plan.objects:
         check()
         write_measurements(folder, plan, request, name)
@@ -84,6 +100,13 @@ def write_measurements(folder: JobFolder, plan: Plan, request: Request, name: st
     is_outline = name in plan.outlines
     columns = measure(table, plan.shape_zyx, plan.voxel_size_nm, is_outline, request.spread)
     write_tables(folder.measurements, name, columns, facts_of(plan, request, name, columns, dropped))
+
+
+def summary(folder: JobFolder, name: str) -> dict[str, object]:
+    """Return what is said of all objects together, for the report."""
+    with opened(folder.measurements / f"{name}.h5") as file:
+        found: dict[str, object] = json.loads(file.attrs["facts"])
+    return found
 
 
 def facts_of(plan: Plan, request: Request, name: str, columns: list[Column], dropped: int) -> dict[str, object]:

@@ -125,9 +125,10 @@ def _shifted(strip: UINT32, dy: int, dx: int) -> UINT32:
     return strip[MARGIN + dy : rows - MARGIN + dy, MARGIN + dx : columns - MARGIN + dx]
 
 
-def write_joined(folder: JobFolder, plan: Plan, min_voxels: int) -> None:
+def write_joined(folder: JobFolder, plan: Plan, min_voxels: int, made_for: str) -> None:
     """Publish objects/joined.h5 from the slabs' pieces: `<object>/sums` and `<object>/numbers/<slab>`."""
     with publishing(folder.joined_path) as part, created(part) as file:
+        file.attrs["made_for"] = made_for
         for name in plan.objects:
             joined = _join(folder, plan, name, min_voxels)
             group = file.create_group(name)

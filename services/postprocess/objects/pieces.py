@@ -58,13 +58,14 @@ def _uncertainty(layers: Layers, block: Block) -> NDArray[np.uint8]:
     return SINGLE_PASS[block.probability] if layers.spread is None else layers.spread(block.core)
 
 
-def write_pieces(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool, side: int = SIDE) -> None:
-    """Publish objects/<slab>.h5 from the slab's result."""
+def write_pieces(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool, made_for: str, side: int = SIDE) -> None:
+    """Publish objects/<slab>.h5 from the slab's result. made_for: see `derive`."""
     with (
         opened(folder.result(slab.index)) as result,
         publishing(folder.pieces(slab.index)) as part,
         created(part) as file,
     ):
+        file.attrs["made_for"] = made_for
         for name in plan.objects:
             layers = layers_of(result, plan, name, with_spread)
             faces = Planes.create(file, f"{name}/faces", (2, *plan.shape_zyx[1:]), "zstd", np.uint32)

@@ -38,13 +38,14 @@ def numbered_blocks(layers: Layers, numbers: UINT32, side: int = SIDE) -> Iterat
 def write_labels(
     folder: JobFolder, plan: Plan, slab: Slab, check: Callable[[], None] = lambda: None, side: int = SIDE
 ) -> None:
-    """Publish labels/<slab>.h5. check: called before each block."""
+    """Publish labels/<slab>.h5. check: called before each block and before publishing."""
     with (
         opened(folder.result(slab.index)) as result,
         opened(folder.joined_path) as joined,
         publishing(folder.labels(slab.index)) as part,
         created(part) as file,
     ):
+        file.attrs["made_for"] = joined.attrs["made_for"]
         for name in plan.objects:
             layers = layers_of(result, plan, name)
             planes = Planes.create(file, f"{name}/labels", layers.shape, "zstd", np.uint32)
@@ -53,3 +54,4 @@ def write_labels(
                 check()
                 for z, plane in enumerate(block):
                     planes.put(z, planes.encode_block(core.start[1:], plane))
+        check()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from emstream.job import Grid, JobFolder, Member, Plan, Request
 from emstream.volume import Planes, Pyramid, created, opened, publishing
 from services.postprocess.objects.derive import number_objects
+from services.postprocess.stitch import mask_of
 from tests.unit.postprocess.test_objects import whole
 
 UINT8 = NDArray[np.uint8]
@@ -62,8 +63,11 @@ def write_results(folder: JobFolder, plan: Plan, volume: UINT8) -> None:
         with publishing(folder.result(slab.index)) as part, created(part) as file:
             depth = slab.z_stop - slab.z_start
             pyramid = Pyramid.create(file, "spots/probability", (depth, *plan.shape_zyx[1:]), "zstd")
+            mask = Planes.create(file, "spots/mask", (depth, *plan.shape_zyx[1:]), "zstd")
+            mask.dataset.attrs["threshold"] = plan.thresholds["spots"]
             for z in range(depth):
                 pyramid.write(z, volume[slab.z_start + z])
+                mask.write(z, mask_of(volume[slab.z_start + z], plan.thresholds["spots"]))
 
 
 def labels_of(folder: JobFolder, plan: Plan) -> NDArray[np.uint32]:
