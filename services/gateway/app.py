@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from emstream import __version__
 from emstream.ledger import Ledger
 from emstream.settings import Settings
-from services.gateway import events, health, object_routes, page, results, routes, timelines, upload_routes
+from services.gateway import events, health, mesh_routes, object_routes, page, results, routes, timelines, upload_routes
 from services.gateway.answers import describe_api
 from services.gateway.guard import Guard
 from services.gateway.limits import Room
@@ -51,7 +51,9 @@ def make_app(
 
     app = FastAPI(title="emstream", version=__version__, lifespan=life, docs_url=None, redoc_url=None)
     app.state.parts = parts
-    for router in (r.router for r in (upload_routes, routes, events, results, object_routes, timelines, health, page)):
+    for router in (
+        r.router for r in (upload_routes, routes, events, results, object_routes, mesh_routes, timelines, health, page)
+    ):
         app.include_router(router)
     app.add_middleware(Guard, settings=settings)
     add_problem_handlers(app)

@@ -11,6 +11,7 @@ from emstream.exports import FORMATS, UNITS, export_path
 from emstream.geometry import Slab
 from emstream.job import JobFolder, JobRecord, Plan
 from emstream.ledger import Ledger
+from emstream.meshes import MESHES
 from emstream.messages import Stage
 from emstream.queues import Pool, run_worker
 from emstream.timeline import Timeline
@@ -18,10 +19,11 @@ from emstream.volume import write_bytes
 from emstream.work import Made, Unit, begin_work
 from services.postprocess.finish import Wanted, make_report, write_outputs
 from services.postprocess.objects.derive import find_in_slab, number_in_slab, number_objects
+from services.postprocess.objects.mesh import make_meshes
 from services.postprocess.outputs import write_tiff_masks, write_zipped_masks
 from services.postprocess.stitch import drop_packages, write_result
 
-LABELS_FROM = 1 << 16
+LABELS_FROM = MESHES + 1
 """`finish` units from here on number the objects of a slab, in help of unit 0, which does it all where nobody helps."""
 
 
@@ -39,6 +41,8 @@ class Postprocess:
             stitch(unit, plan)
         elif unit.hint.unit == 0:
             self._finish(unit, plan)
+        elif unit.hint.unit == MESHES:
+            make_meshes(unit.folder, plan, unit.check)
         elif unit.hint.unit >= LABELS_FROM:
             slab = plan.slabs[unit.hint.unit - LABELS_FROM]
             number_in_slab(unit.folder, plan, unit.record.request, slab, unit.check)

@@ -29,6 +29,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("services.gateway.results.WAIT_S", 0.05)
+        patch.setattr("services.gateway.mesh_routes.WAIT_S", 0.05)
         patch.setattr("services.gateway.bodies.IDLE_S", 5.0)
         with make_house(tmp_path_factory.mktemp("data")) as made:
             yield made
@@ -51,6 +52,7 @@ OPERATIONS = [
     ("GET", "/v1/jobs/{job}/uncertain"),
     ("GET", "/v1/jobs/{job}/at"),
     ("PUT", "/v1/jobs/{job}/thresholds"),
+    ("GET", "/v1/jobs/{job}/meshes/{name}/{label}.{form}"),
     ("GET", "/v1/jobs/{job}/files/{name}"),
     ("PUT", "/v1/jobs/{job}/files/{name}"),
     ("GET", "/v1/timeline"),

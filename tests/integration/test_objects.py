@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import trimesh
 
 from emstream.job import RAW
 from emstream.ledger import Answer
@@ -116,6 +117,22 @@ def test_a_voxel_tells_its_object(house: House, job: str) -> None:
     z, y, x = (int(v) for v in np.argwhere(labels == 0)[0])
     assert ask(house, job, "at", z=z, y=y, x=x).json()["objects"]["spots"]["label"] is None
     assert house.client.get(f"/v1/jobs/{job}/at", params={"z": 5, "y": 0, "x": 0}).status_code == 422
+
+
+@pytest.mark.parametrize("form", ["stl", "ply", "glb"])
+def test_an_object_has_a_surface(house: House, job: str, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.mesh_routes.WAIT_S", 0.0)
+    row = ask(house, job, "measurements", sort="volume_um3", descending=True).json()["rows"][0]
+    url = f"/v1/jobs/{job}/meshes/spots/{row['id']}.{form}"
+    assert house.client.get(url).status_code == 202
+    finish(house, job)
+    mesh = trimesh.load_mesh(io.BytesIO(house.client.get(url).content), file_type=form)
+    assert mesh.is_watertight
+    assert mesh.volume == pytest.approx(row["volume_um3"], rel=0.15)
+    low, high = mesh.bounds
+    assert low == pytest.approx([row["box_x0"] * 0.01, row["box_y0"] * 0.01, row["box_z0"] * 0.03], abs=0.015)
+    assert high == pytest.approx([row["box_x1"] * 0.01, row["box_y1"] * 0.01, row["box_z1"] * 0.03], abs=0.015)
+    assert house.client.get(f"/v1/jobs/{job}/meshes/spots/100000.{form}").status_code == 404
 
 
 def test_what_is_not_there_is_said(house: House, job: str) -> None:
