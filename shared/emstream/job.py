@@ -267,6 +267,15 @@ class JobFolder:
         """Which pieces are which object."""
         return self.path / "objects" / "joined.h5"
 
+    def whole(self, slab: int) -> Path:
+        """The slab's objects before those that touch are split."""
+        return self.path / "objects" / "whole" / f"{slab:05d}.h5"
+
+    @property
+    def divided_path(self) -> Path:
+        """What objects are once those that touch are split."""
+        return self.path / "objects" / "divided.h5"
+
     def labels(self, slab: int) -> Path:
         """The slab's numbered objects."""
         return self.path / "labels" / f"{slab:05d}.h5"

@@ -16,6 +16,13 @@ import numpy as np
 from emstream.geometry import Slab
 from emstream.job import JobFolder, Plan, Request
 from emstream.volume import opened
+from services.postprocess.objects.divide import (
+    groups_of,
+    parts_path,
+    write_divided,
+    write_divided_labels,
+    write_parts,
+)
 from services.postprocess.objects.join import write_joined
 from services.postprocess.objects.measure import Column, measure
 from services.postprocess.objects.pieces import write_pieces
@@ -56,9 +63,31 @@ def find_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab) ->
 
 def number_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab, check: Check = lambda: None) -> None:
     """Publish a slab's labels, if its pieces are joined and they are not there."""
+    choice, final = choice_of(plan, request), folder.labels(slab.index)
+    source = folder.divided_path if request.split_touching else folder.joined_path
+    if not is_made(source, choice) or is_made(final, choice):
+        return
+    if request.split_touching:
+        write_divided_labels(folder, plan, slab, check)
+    else:
+        write_labels(folder, plan, slab, final, check)
+
+
+def divide_objects(folder: JobFolder, plan: Plan, request: Request, slabs: list[Slab], check: Check) -> None:
+    """Publish what objects are once those that touch are split."""
     choice = choice_of(plan, request)
-    if is_made(folder.joined_path, choice) and not is_made(folder.labels(slab.index), choice):
-        write_labels(folder, plan, slab, check)
+    if is_made(folder.divided_path, choice):
+        return
+    for slab in slabs:
+        check()
+        if not is_made(folder.whole(slab.index), choice):
+            write_labels(folder, plan, slab, folder.whole(slab.index), check)
+    for name, first in groups_of(folder, plan):
+        check()
+        if not is_made(parts_path(folder, plan, name, first), choice):
+            write_parts(folder, plan, name, first, request.min_voxels, request.spread, check)
+    check()
+    write_divided(folder, plan)
 
 
 def number_objects(
@@ -83,6 +112,8 @@ def number_objects(
         for derived in (folder.measurements, folder.meshes):
             shutil.rmtree(derived, ignore_errors=True)
         write_joined(folder, plan, request.min_voxels, choice)
+    if request.split_touching:
+        divide_objects(folder, plan, request, slabs, check)
     ask_for_help(slab for slab in slabs if not is_made(folder.labels(slab.index), choice))
     for slab in [*reversed(slabs), *slabs]:  # again: somebody late may have published one of another choice
         check()
@@ -94,12 +125,12 @@ def number_objects(
 
 def write_measurements(folder: JobFolder, plan: Plan, request: Request, name: str) -> None:
     """Publish an object's tables."""
-    with opened(folder.joined_path) as joined:
-        table = joined[f"{name}/sums"][()]
-        dropped = int(joined[name].attrs["dropped"])
+    with opened(folder.divided_path if request.split_touching else folder.joined_path) as file:
+        table = file[f"{name}/sums"][()]
+        counts = {key: int(value) for key, value in sorted(file[name].attrs.items())}
     is_outline = name in plan.outlines
     columns = measure(table, plan.shape_zyx, plan.voxel_size_nm, is_outline, request.spread)
-    write_tables(folder.measurements, name, columns, facts_of(plan, request, name, columns, dropped))
+    write_tables(folder.measurements, name, columns, facts_of(plan, request, name, columns) | counts)
 
 
 def summary(folder: JobFolder, name: str) -> dict[str, object]:
@@ -109,7 +140,7 @@ def summary(folder: JobFolder, name: str) -> dict[str, object]:
     return found
 
 
-def facts_of(plan: Plan, request: Request, name: str, columns: list[Column], dropped: int) -> dict[str, object]:
+def facts_of(plan: Plan, request: Request, name: str, columns: list[Column]) -> dict[str, object]:
     """Return what is said of all objects together."""
     by_name = {column.name: column.values for column in columns}
     voxels = int(by_name["volume_voxels"].sum())
@@ -117,7 +148,6 @@ def facts_of(plan: Plan, request: Request, name: str, columns: list[Column], dro
         "object": name,
         "count": len(by_name["id"]),
         "counted": "profiles enclosed in each section" if name in plan.outlines else "bodies, 26-connected",
-        "dropped": dropped,
         "min_voxels": request.min_voxels,
         "split_touching": request.split_touching and name not in plan.outlines,
         "touching_border": int(np.count_nonzero(by_name["touches_border"])),

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import trimesh
 from numpy.typing import NDArray
-from skimage.measure import marching_cubes
 
 from emstream.errors import EmstreamError, VolumeDamaged
 from emstream.geometry import Box
@@ -48,7 +46,7 @@ def mesh_of(folder: JobFolder, plan: Plan, name: str, label: int, form: MeshForm
     if not share.any():
         raise VolumeDamaged(f"object {label} of {name} is not in the labels: derive them anew, by PUT thresholds")
     z, y, x = (v / 1000 for v in plan.voxel_size_nm) if plan.voxel_size_nm else (1.0, 1.0, 1.0)
-    return surface(share, box.start, (z, y, x), step).export(file_type=form)  # type: ignore[no-any-return]
+    return export_surface(share, box.start, (z, y, x), step, form)
 
 
 def box_of(folder: JobFolder, name: str, label: int) -> Box:
@@ -75,11 +73,18 @@ def read_share(folder: JobFolder, plan: Plan, name: str, label: int, box: Box, s
     return share
 
 
-def surface(share: NDArray[np.float32], start: tuple[int, int, int], voxel: Voxel, step: int = 1) -> trimesh.Trimesh:
+def export_surface(
+    share: NDArray[np.float32], start: tuple[int, int, int], voxel: Voxel, step: int, form: MeshForm
+) -> bytes:
     """Return the surface where half of a cell is the object. start: the first voxel's place in the volume."""
+    import trimesh  # these two load slowly, and most jobs need neither
+    from skimage.measure import marching_cubes
+
     cell = np.array([1, step, step])
     level = 0.5 if share.max() > 0.5 else float(share.max()) / 2
     vertices, faces, _, _ = marching_cubes(np.pad(share, 1), level)
     places = (np.array(start) + (vertices - 0.5) * cell) * voxel  # cell i of the padded grid has its middle at i - 1/2
     # seen in x, y, z (a mirror of z, y, x) the faces' corners go round outward normals
-    return trimesh.Trimesh(places[:, ::-1], faces, process=False)
+    mesh = trimesh.Trimesh(places[:, ::-1], faces, process=False)
+    content: bytes = mesh.export(file_type=form)
+    return content

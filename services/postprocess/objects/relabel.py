@@ -7,6 +7,7 @@ arrays: of one block.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +37,13 @@ def numbered_blocks(layers: Layers, numbers: UINT32, side: int = SIDE) -> Iterat
 
 
 def write_labels(
-    folder: JobFolder, plan: Plan, slab: Slab, check: Callable[[], None] = lambda: None, side: int = SIDE
+    folder: JobFolder, plan: Plan, slab: Slab, final: Path, check: Callable[[], None] = lambda: None, side: int = SIDE
 ) -> None:
-    """Publish labels/<slab>.h5. check: called before each block and before publishing."""
+    """Publish a slab's labels as joined at `final`. check: called before each block and before publishing."""
     with (
         opened(folder.result(slab.index)) as result,
         opened(folder.joined_path) as joined,
-        publishing(folder.labels(slab.index)) as part,
+        publishing(final) as part,
         created(part) as file,
     ):
         file.attrs["made_for"] = joined.attrs["made_for"]

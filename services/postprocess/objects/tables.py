@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from emstream.volume import created, publishing
 from services.postprocess.objects.measure import Column
@@ -51,6 +49,9 @@ def _cells(values: Any) -> list[str]:
 
 
 def _write_parquet(final: Path, columns: Sequence[Column], facts: dict[str, object]) -> None:
+    import pyarrow as pa  # loads slowly
+    import pyarrow.parquet as pq
+
     fields = [
         pa.field(c.name, pa.from_numpy_dtype(c.values.dtype), metadata={"unit": c.unit, "meaning": c.meaning})
         for c in columns

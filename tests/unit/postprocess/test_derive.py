@@ -163,6 +163,27 @@ def test_slab_sizes_change_nothing_but_the_cut(done: tuple[JobFolder, Plan, UINT
         assert (folder.measurements / name).read_bytes() == (undisturbed.measurements / name).read_bytes()
 
 
+def test_splitting_does_not_depend_on_slabs(tmp_path: Path) -> None:
+    shape, request = (9, 200, 600), Request(input="in", min_voxels=40, split_touching=True)
+    volume = bumps(shape, 60, 3)
+    found = {}
+    for sections in (2, 4, 9):
+        folder, plan = JobFolder(tmp_path / str(sections)), make_plan(shape, sections=sections)
+        write_results(folder, plan, volume)
+        number_objects(folder, plan, request)
+        table = (folder.measurements / "spots.csv").read_text()
+        found[sections] = (labels_of(folder, plan), table)
+        rows = read_csv(folder)
+    labels, table = found[9]
+    assert all((other == labels).all() and text == table for other, text in found.values())
+    together = filtered(volume >= 128, 40)
+    assert ((labels > 0) == (together > 0)).all()
+    assert labels.max() > together.max()
+    assert [int(row["volume_voxels"]) for row in rows] == np.bincount(labels.ravel())[1:].tolist()
+    first = [np.flatnonzero(labels == k)[0] for k in range(1, labels.max() + 1)]
+    assert first == sorted(first)
+
+
 def test_other_thresholds_make_everything_anew(done: tuple[JobFolder, Plan, UINT8], tmp_path: Path) -> None:
     _, _, volume = done
     shape = (3, 200, 300)
