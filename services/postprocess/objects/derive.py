@@ -1,7 +1,7 @@
 """From stitched slabs to numbered, measured objects: each step publishes its files, so a killed run goes on.
 
-What is derived depends on thresholds and on how objects are told apart. Each file says for which choice of these it was
-made; one that was made for another does not count, and goes.
+What is derived depends on thresholds, on how objects are told apart, and on which slabs there are. Each file says for
+which choice of these it was made; one that was made for another does not count, and goes.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ from services.postprocess.objects.tables import write_tables
 Check = Callable[[], None]
 
 
-def choice_of(plan: Plan, request: Request) -> str:
-    """Return what decides the objects, given the probabilities."""
+def choice_of(plan: Plan, request: Request, slabs: list[Slab] | None = None) -> str:
+    """Return what decides the objects, given the probabilities. slabs: those stitched; None for a slab's own pieces."""
     choice = {
+        "slabs": None if slabs is None else [slab.index for slab in slabs],
         "thresholds": plan.thresholds,
         "outlines": list(plan.outlines),
         "min_voxels": request.min_voxels,
@@ -54,6 +55,11 @@ def is_made(path: Path, choice: str) -> bool:
     return False
 
 
+def stitched(folder: JobFolder, plan: Plan) -> list[Slab]:
+    """Return the slabs that are stitched; a job with errors may lack some, and get them later."""
+    return [slab for slab in plan.slabs if folder.result(slab.index).exists()]
+
+
 def find_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab) -> None:
     """Publish a stitched slab's pieces, if they are wanted and not there."""
     choice = choice_of(plan, request)
@@ -63,7 +69,7 @@ def find_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab) ->
 
 def number_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab, check: Check = lambda: None) -> None:
     """Publish a slab's labels, if its pieces are joined and they are not there."""
-    choice, final = choice_of(plan, request), folder.labels(slab.index)
+    choice, final = choice_of(plan, request, stitched(folder, plan)), folder.labels(slab.index)
     source = folder.divided_path if request.split_touching else folder.joined_path
     if not is_made(source, choice) or is_made(final, choice):
         return
@@ -75,7 +81,7 @@ def number_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab, 
 
 def divide_objects(folder: JobFolder, plan: Plan, request: Request, slabs: list[Slab], check: Check) -> None:
     """Publish what objects are once those that touch are split."""
-    choice = choice_of(plan, request)
+    choice = choice_of(plan, request, slabs)
     if is_made(folder.divided_path, choice):
         return
     for slab in slabs:
@@ -102,11 +108,11 @@ def number_objects(
     check: called between steps. ask_for_help: told the slabs whose labels are to be made, for others to make some; here
     they are taken from the last to the first, so that helpers, which begin with the first, are met half way.
     """
-    slabs = [slab for slab in plan.slabs if folder.result(slab.index).exists()]
+    slabs = stitched(folder, plan)
     for slab in slabs:
         check()
         find_in_slab(folder, plan, request, slab)
-    choice = choice_of(plan, request)
+    choice = choice_of(plan, request, slabs)
     if not is_made(folder.joined_path, choice):
         check()
         for derived in (folder.measurements, folder.meshes):

@@ -8,8 +8,8 @@ Lang, Ohser & Hilfer, J. Microscopy 203 (2001); Legland, Kieu & Devaux, Image An
 In a section, of profiles, the same over 4 directions gives the perimeter, with pi / 2 in place of 2.
 
 Spheres of radius 10 (of the finest voxel), placed at random, come out right within 0.2 % (standard deviation; mean
--0.3 %) with isotropic voxels, and 1.2 % (mean -0.6 %) with sections three times as thick; the worst placement, middle
-exactly between two sections, is 4.3 % too small there, as so is the digital ball itself.
+-0.3 %) with isotropic voxels, and 1.2 % (mean -0.6 %) with sections three times as thick; where the middle lies exactly
+between voxels it may be 5 % too small there, as the digital ball itself is too small then (its volume by up to 4.5 %).
 Voxels beyond the volume count as background: an object that it cuts is closed there.
 """
 

@@ -17,7 +17,7 @@ from services.postprocess.stitch import mask_of
 from tests.unit.postprocess.test_objects import whole
 
 UINT8 = NDArray[np.uint8]
-SHAPE = (7, 700, 1100)
+SHAPE = (5, 530, 620)
 REQUEST = Request(input="in", min_voxels=5)
 
 
@@ -43,7 +43,7 @@ def make_plan(shape: tuple[int, int, int], threshold: float = 0.5, sections: int
     )
 
 
-def bumps(shape: tuple[int, int, int], count: int = 150, seed: int = 0) -> UINT8:
+def bumps(shape: tuple[int, int, int], count: int = 60, seed: int = 0) -> UINT8:
     """Bodies of falling probability, some cut by the borders, and specks."""
     random = np.random.default_rng(seed)
     volume = np.where(random.random(shape) < 1e-3, 200, 0).astype(np.uint8)
@@ -155,7 +155,7 @@ def test_killed_after_any_step_and_run_again_gives_the_same_bytes(
 
 def test_slab_sizes_change_nothing_but_the_cut(done: tuple[JobFolder, Plan, UINT8], tmp_path: Path) -> None:
     undisturbed, plan, volume = done
-    folder, other = JobFolder(tmp_path), make_plan(SHAPE, sections=4)
+    folder, other = JobFolder(tmp_path), make_plan(SHAPE, sections=2)
     write_results(folder, other, volume)
     number_objects(folder, other, REQUEST)
     assert (labels_of(folder, other) == labels_of(undisturbed, plan)).all()
@@ -182,6 +182,18 @@ def test_splitting_does_not_depend_on_slabs(tmp_path: Path) -> None:
     assert [int(row["volume_voxels"]) for row in rows] == np.bincount(labels.ravel())[1:].tolist()
     first = [np.flatnonzero(labels == k)[0] for k in range(1, labels.max() + 1)]
     assert first == sorted(first)
+
+
+def test_a_slab_that_is_stitched_later_is_joined_too(tmp_path: Path) -> None:
+    shape = (6, 200, 300)
+    volume, folder, plan = bumps(shape, 20), JobFolder(tmp_path), make_plan(shape, sections=2)
+    write_results(folder, plan, volume)
+    folder.result(1).rename(tmp_path / "later")
+    number_objects(folder, plan, REQUEST)
+    assert not folder.labels(1).exists()
+    (tmp_path / "later").rename(folder.result(1))
+    number_objects(folder, plan, REQUEST)
+    assert (labels_of(folder, plan) == filtered(volume >= 128, 5)).all()
 
 
 def test_other_thresholds_make_everything_anew(done: tuple[JobFolder, Plan, UINT8], tmp_path: Path) -> None:
