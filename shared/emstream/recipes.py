@@ -22,7 +22,7 @@ HaloMode = Literal["fast", "exact"]
 ALL = "all"
 """Asked for as an object: every one there is."""
 OUTLINES = ("membranes",)
-"""Objects of a user's own checkpoints that are outlines; of shipped ones the recipe says it."""
+"""Objects that are outlines whatever their recipe says; a user's own checkpoint has no recipe."""
 VARIANTS: dict[Quality, Literal[1, 4, 16]] = {"fast": 1, "balanced": 4, "accurate": 16}
 
 
@@ -107,7 +107,7 @@ def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), f
     for name in asked_for(objects, books):
         recipe: Recipe = getattr(books[name], quality)
         checkpoints = tuple(read_checkpoint(folder / f"{c}.onnx") for c in recipe.checkpoints)
-        choices.append(Choice(name, recipe, checkpoints, books[name].is_outline))
+        choices.append(Choice(name, recipe, checkpoints, books[name].is_outline or name in OUTLINES))
     return choices
 
 

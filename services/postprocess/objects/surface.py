@@ -16,6 +16,7 @@ Voxels beyond the volume count as background: an object that it cuts is closed t
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,7 @@ def _edge(block: Block) -> NDArray[np.bool_]:
     return block.core_mask & ~inner
 
 
+@lru_cache(maxsize=8)
 def area_weights(voxel: Voxel) -> NDArray[np.float64]:
     """Return what a crossing in each of the 17 directions adds to the surface area, in the square of voxel's unit."""
     steps = np.array(CLASSES, float) * voxel
@@ -68,6 +70,7 @@ def area_weights(voxel: Voxel) -> NDArray[np.float64]:
     return np.asarray(2 * share * np.prod(voxel) / lengths)
 
 
+@lru_cache(maxsize=8)
 def perimeter_weights(voxel: Voxel) -> NDArray[np.float64]:
     """Return what a crossing in each of the 17 directions adds to the perimeter of a profile in a section."""
     steps = np.array(CLASSES, float) * voxel

@@ -196,6 +196,20 @@ def test_a_slab_that_is_stitched_later_is_joined_too(tmp_path: Path) -> None:
     assert (labels_of(folder, plan) == filtered(volume >= 128, 5)).all()
 
 
+def test_of_an_outline_the_enclosed_profiles_are_measured(tmp_path: Path) -> None:
+    volume = np.zeros((3, 60, 90), np.uint8)
+    volume[:, ::20], volume[:, :, ::30] = 255, 255  # a lattice of membranes encloses 3 x 3 profiles per section
+    folder, plan = JobFolder(tmp_path), make_plan(volume.shape, sections=2).model_copy(update={"outlines": ("spots",)})
+    write_results(folder, plan, volume)
+    number_objects(folder, plan, Request(input="in", split_touching=True))
+    rows = read_csv(folder)
+    assert len(rows) == 27
+    assert {row["area_um2"] for row in rows} == {"0.0551"}
+    assert {row["mean_probability"] for row in rows} == {"1"}
+    assert [row["touches_border"] for row in rows[:9]] == ["false", "false", "true"] * 2 + ["true"] * 3
+    assert "volume_um3" not in rows[0]
+
+
 def test_other_thresholds_make_everything_anew(done: tuple[JobFolder, Plan, UINT8], tmp_path: Path) -> None:
     _, _, volume = done
     shape = (3, 200, 300)
