@@ -168,7 +168,10 @@ def derive_anew(parts: Parts, folder: JobFolder, thresholds: Mapping[str, float]
         if name not in record.plan.objects:
             raise UnknownObject(f"the job has no object {name[:40]!r}; it has: {', '.join(record.plan.objects)}")
     plan = record.plan.model_copy(update={"thresholds": {**record.plan.thresholds, **thresholds}})
-    folder.write(record.model_copy(update={"plan": plan}))
+    common = set(plan.thresholds.values())
+    only = common.pop() if len(common) == 1 else None  # the command that makes it again knows one for all objects
+    request = record.request.model_copy(update={"threshold": only})
+    folder.write(record.model_copy(update={"plan": plan, "request": request}))
     folder.report_path.unlink(missing_ok=True)
     if parts.ledger.status(record.id) is None:
         parts.ledger.enter(record.id, record.owner, folder.found())

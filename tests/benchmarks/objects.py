@@ -1,6 +1,6 @@
 """Prints what numbering and measuring objects costs, and its peak memory: `python -m tests.benchmarks.objects`.
 
-The phantom's true mitochondria, slightly spread so that some touch, stand for the probabilities of a stitched job. With
+The phantom's true mitochondria, drawn at half the resolution, stand for the probabilities of a stitched job. With
 `--check` the labels are compared with cc3d on the whole volume, which needs the memory of all of it.
 """
 
@@ -50,6 +50,12 @@ def make_plan(shape: tuple[int, int, int], sections: int) -> Plan:
     )
 
 
+def phantom_of(plan: Plan) -> Phantom:
+    """Return the phantom at half the resolution, which is four times as fast to draw."""
+    depth, height, width = plan.shape_zyx
+    return Phantom((depth, -(-height // 2), -(-width // 2)), (50, 11, 11))
+
+
 def write_slab(folder: JobFolder, plan: Plan, phantom: Phantom, slab: Slab) -> None:
     """Write what stitching would: the truth as probability, with noise beside it."""
     shape = (slab.z_stop - slab.z_start, *plan.shape_zyx[1:])
@@ -58,7 +64,8 @@ def write_slab(folder: JobFolder, plan: Plan, phantom: Phantom, slab: Slab) -> N
         mask = Planes.create(file, f"{NAME}/mask", shape, "zstd")
         mask.dataset.attrs["threshold"] = 0.5
         for z in range(shape[0]):
-            _, labels = phantom.section(slab.z_start + z)
+            _, coarse = phantom.section(slab.z_start + z)
+            labels = coarse.repeat(2, axis=0).repeat(2, axis=1)[: shape[1], : shape[2]]
             noise = np.random.default_rng(slab.z_start + z).integers(0, 60, labels.shape, dtype=np.uint8)
             probability = np.where(labels > 0, np.uint8(255) - noise, noise)
             pyramid.write(z, probability)
@@ -122,7 +129,7 @@ def main() -> None:
             _print(JobFolder(Path(arguments.job)), plan, request, arguments.check)
             continue
         with tempfile.TemporaryDirectory() as scratch:
-            phantom = Phantom(plan.shape_zyx)
+            phantom = phantom_of(plan)
             for slab in plan.slabs:
                 write_slab(JobFolder(Path(scratch)), plan, phantom, slab)
             options = [f"--sections={arguments.sections}", f"--job={scratch}", *["--split"] * arguments.split]

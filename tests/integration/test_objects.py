@@ -150,7 +150,9 @@ def test_other_thresholds_give_other_masks_labels_and_measurements(house: House,
         answer = house.client.put(f"/v1/jobs/{job}/thresholds", json={"spots": threshold})
         assert (answer.status_code, answer.json()["state"]) == (202, "running")
         finish(house, job)
-        assert house.client.get(f"/v1/jobs/{job}").json()["state"] == "completed"
+        shown = house.client.get(f"/v1/jobs/{job}").json()
+        assert (shown["state"], shown["settings"]["threshold"]) == ("completed", threshold)
+        assert shown["links"]["measurements"] == f"/v1/jobs/{job}/measurements"
         mask = np.ceil(255 * threshold) <= VOLUME
         expected = np.bincount(filtered(mask, LEAST).ravel())[1:].tolist()
         rows = ask(house, job, "measurements", limit=1000).json()["rows"]
