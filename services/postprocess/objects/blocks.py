@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cc3d
 import numpy as np
@@ -25,6 +26,8 @@ from emstream.geometry import Box
 
 UINT8 = NDArray[np.uint8]
 UINT32 = NDArray[np.uint32]
+Labels = NDArray[Any]
+"""Unsigned integers, 0 = none, as small as cc3d makes them."""
 SIDE = 1024
 """Side of a block's core in pixels, a multiple of a chunk's."""
 MARGIN = 2
@@ -51,13 +54,13 @@ class Block:
     """A labelled block. core: its box in the slab.
 
     mask: (z + 2, y + 4, x + 4) bool, the core with its margin; False beyond the section, True above and below the slab.
-    labels: (z, y + 1, x + 1) uint32, the core and what is right and below, pieces numbered from 1 to `count`; by
-    one less in y and x at the slab's end. probability: uint8 (z, y, x) of the core, that of the objects.
+    labels: (z, y + 1, x + 1), the core and what is right and below, pieces numbered from 1 to `count`; by one less in y
+    and x at the slab's end. probability: uint8 (z, y, x) of the core, that of the objects.
     """
 
     core: Box
     mask: NDArray[np.bool_]
-    labels: UINT32
+    labels: Labels
     count: int
     probability: UINT8
 
@@ -68,7 +71,7 @@ class Block:
         return inside
 
     @property
-    def core_labels(self) -> UINT32:
+    def core_labels(self) -> Labels:
         """The core's labels, (z, y, x)."""
         _, height, width = self.core.shape
         return self.labels[:, :height, :width]
@@ -98,14 +101,14 @@ def label_block(layers: Layers, core: Box) -> Block:
     return Block(core, mask, labels, count, 255 - inside if layers.is_outline else inside)
 
 
-def _connected(mask: NDArray[np.bool_], is_flat: bool) -> tuple[UINT32, int]:
+def _connected(mask: NDArray[np.bool_], is_flat: bool) -> tuple[Labels, int]:
     if not mask.any():
         return np.zeros(mask.shape, np.uint32), 0
     # as uint8: for bool arrays of odd sides cc3d 4.1.1 may run out of provisional labels
     voxels = np.ascontiguousarray(mask).view(np.uint8)
     if not is_flat:
         labels, count = cc3d.connected_components(voxels, connectivity=26, return_N=True)
-        return np.asarray(labels, np.uint32), int(count)
+        return labels, int(count)
     labels, count = np.zeros(mask.shape, np.uint32), 0
     for z, section in enumerate(voxels):
         found, more = cc3d.connected_components(section, connectivity=4, return_N=True)
@@ -127,16 +130,20 @@ class Seams:
     def join(self, block: Block, first: int) -> NDArray[np.int64]:
         """Return pairs (n, 2) of pieces that are one, numbered through the slab, this block's from `first`."""
         (_, y, x), (_, height, width) = block.core.start, block.core.shape
-        numbers = np.where(block.labels > 0, block.labels + np.uint32(first - 1), np.uint32(0))
-        pairs = [np.zeros((0, 2), np.int64)]
+        labels, pairs = block.labels, [np.zeros((0, 2), np.int64)]
         if x and self._left is not None:
-            pairs.append(shared(self._left, numbers[:, :, 0]))
+            pairs.append(shared(self._left, in_slab(labels[:, :, 0], first)))
         if y:
-            pairs.append(shared(self._above[x], numbers[:, 0]))
-        self._left = numbers[:, :, width].copy() if numbers.shape[2] > width else None
-        if numbers.shape[1] > height:
-            self._above[x] = numbers[:, height].copy()
+            pairs.append(shared(self._above[x], in_slab(labels[:, 0], first)))
+        self._left = in_slab(labels[:, :, width], first) if labels.shape[2] > width else None
+        if labels.shape[1] > height:
+            self._above[x] = in_slab(labels[:, height], first)
         return np.concatenate(pairs)
+
+
+def in_slab(labels: Labels, first: int) -> UINT32:
+    """Return a block's numbers as the slab's, whose first of this block is `first`; 0 stays 0."""
+    return np.where(labels > 0, labels.astype(np.uint32) + np.uint32(first - 1), np.uint32(0))
 
 
 def shared(one: UINT32, other: UINT32) -> NDArray[np.int64]:

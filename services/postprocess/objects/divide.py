@@ -22,7 +22,7 @@ from emstream.volume import Planes, created, opened, publishing
 from services.postprocess.objects.blocks import MARGIN, SIDE, Block, plan_blocks
 from services.postprocess.objects.regions import read_region
 from services.postprocess.objects.split import split
-from services.postprocess.objects.sums import SINGLE_PASS, SUMS, Table, sum_block
+from services.postprocess.objects.sums import SUMS, Table, sum_block
 
 UINT8 = NDArray[np.uint8]
 UINT32 = NDArray[np.uint32]
@@ -74,16 +74,14 @@ def _sum_parts(
 ) -> Table:
     """Return the parts' sums. Each is closed where it was cut: a cut counts as surface of both sides."""
     probability: UINT8 = read_region(folder.result, plan, f"{name}/probability/s0", box, np.uint8)
-    uncertainty: UINT8 = SINGLE_PASS[probability]
-    if with_spread:
-        uncertainty = read_region(folder.result, plan, f"{name}/spread", box, np.uint8)
+    spread = read_region(folder.result, plan, f"{name}/spread", box, np.uint8) if with_spread else None
     core = Box((0, *box.start[1:]), (box.shape[0], *box.stop[1:]))
     rows = []
     for number in range(1, count + 1):
         inside = parts == number
         margins = [(1, 1), (MARGIN, MARGIN), (MARGIN, MARGIN)]
         block = Block(core, np.pad(inside, margins), inside.astype(np.uint32), 1, probability)
-        rows.append(sum_block(block, box.start[0], plan.shape_zyx[1:], uncertainty))
+        rows.append(sum_block(block, box.start[0], plan.shape_zyx[1:], spread))
     return np.concatenate(rows)
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from emstream.geometry import Box, Slab
 from emstream.job import JobFolder, Plan
 from emstream.volume import Planes, created, opened, publishing
-from services.postprocess.objects.blocks import SIDE, Block, Layers, Seams, label_block, plan_blocks
-from services.postprocess.objects.sums import SINGLE_PASS, SUMS, Table, sum_block
+from services.postprocess.objects.blocks import SIDE, Layers, Seams, in_slab, label_block, plan_blocks
+from services.postprocess.objects.sums import SUMS, Table, sum_block
 from services.postprocess.stitch import least_value
 
 UINT32 = NDArray[np.uint32]
@@ -47,15 +47,12 @@ def find_pieces(
     for core in plan_blocks(layers.shape, side):
         block = label_block(layers, core)
         pairs.append(seams.join(block, first))
-        tables.append(sum_block(block, z_start, layers.shape[1:], _uncertainty(layers, block)))
-        ends = block.core_labels[[0, -1]]
-        keep_face(core, np.where(ends > 0, ends + np.uint32(first - 1), np.uint32(0)))
+        spread = layers.spread(core) if layers.spread and block.count else None
+        tables.append(sum_block(block, z_start, layers.shape[1:], spread))
+        keep_face(core, in_slab(block.core_labels[[0, -1]], first))
         first += block.count
+        del block  # before the next one is read
     return np.concatenate(tables), np.concatenate(pairs)
-
-
-def _uncertainty(layers: Layers, block: Block) -> NDArray[np.uint8]:
-    return SINGLE_PASS[block.probability] if layers.spread is None else layers.spread(block.core)
 
 
 def write_pieces(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool, made_for: str, side: int = SIDE) -> None:

@@ -22,16 +22,20 @@ from services.postprocess.objects.pieces import layers_of
 UINT32 = NDArray[np.uint32]
 
 
-def numbered_blocks(layers: Layers, numbers: UINT32, side: int = SIDE) -> Iterator[tuple[Box, UINT32]]:
-    """Yield each block's core and its objects' numbers (z, y, x). numbers: of the slab's pieces, in their order."""
-    table, first = np.concatenate([[np.uint32(0)], numbers]).astype(np.uint32), 0
+def numbered_blocks(layers: Layers, numbers: UINT32, side: int = SIDE) -> Iterator[tuple[Box, Callable[[int], UINT32]]]:
+    """Yield each block's core, and what gives its objects' numbers (y, x) in a section.
+
+    numbers: of the slab's pieces, in their order.
+    """
+    first = 0
     for core in plan_blocks(layers.shape, side):
         block = label_block(layers, core)
-        of_block = np.concatenate([table[:1], table[first + 1 : first + 1 + block.count]])
+        of_block = np.concatenate([[0], numbers[first : first + block.count]]).astype(np.uint32)
         if len(of_block) <= block.count:
             break
-        yield core, of_block[block.core_labels]
+        yield core, lambda z, labels=block.core_labels, of=of_block: of[labels[z]]  # type: ignore[misc]  # bound here
         first += block.count
+        del block
     if first != len(numbers):
         raise VolumeDamaged("the numbers of objects do not fit the masks: delete the job's folder objects, and retry")
 
@@ -51,8 +55,8 @@ def write_labels(
             layers = layers_of(result, plan, name)
             planes = Planes.create(file, f"{name}/labels", layers.shape, "zstd", np.uint32)
             numbers = joined[f"{name}/numbers/{slab.index:05d}"][()]
-            for core, block in numbered_blocks(layers, numbers, side):
+            for core, section in numbered_blocks(layers, numbers, side):
                 check()
-                for z, plane in enumerate(block):
-                    planes.put(z, planes.encode_block(core.start[1:], plane))
+                for z in range(layers.shape[0]):
+                    planes.put(z, planes.encode_block(core.start[1:], section(z)))
         check()

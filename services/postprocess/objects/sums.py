@@ -44,10 +44,10 @@ def empty_table(count: int) -> Table:
     return table
 
 
-def sum_block(block: Block, z_start: int, size_yx: tuple[int, int], uncertainty: NDArray[np.uint8]) -> Table:
+def sum_block(block: Block, z_start: int, size_yx: tuple[int, int], spread: NDArray[np.uint8] | None) -> Table:
     """Return the sums of a block's pieces, over its core, in order of their numbers.
 
-    z_start: of the slab in the volume. size_yx: of the volume's sections. uncertainty: uint8 (z, y, x) of the core.
+    z_start: of the slab in the volume. size_yx: of the volume's sections. spread: uint8 (z, y, x) of the core.
     """
     table = empty_table(block.count)
     inside = block.core_mask
@@ -57,16 +57,17 @@ def sum_block(block: Block, z_start: int, size_yx: tuple[int, int], uncertainty:
     z, rest = np.divmod(starts, (inside.shape[1]) * (inside.shape[2] + 1))
     y, x = np.divmod(rest, inside.shape[2] + 1)
     piece = block.core_labels[z, y, x].astype(np.int64) - 1
+    local = np.stack([z, y, x])
     origin = np.array([z_start, block.core.start[1], block.core.start[2]], np.int64)
-    _sum_places(table, piece, np.stack([z, y, x]), lengths, origin)
-    corner = np.stack([z, y, x]) + origin[:, None]
+    _sum_places(table, piece, local, lengths, origin)
+    corner = local + origin[:, None]
     np.minimum.at(table["first"], piece, (corner[0] * size_yx[0] + corner[1]) * size_yx[1] + corner[2])
-    first_of_run = np.cumsum(lengths) - lengths
-    table["probability"] = _added(
-        piece, np.add.reduceat(block.probability[inside], first_of_run, dtype=np.int64), len(table)
-    )
-    table["uncertainty"] = _added(piece, np.add.reduceat(uncertainty[inside], first_of_run, dtype=np.int64), len(table))
-    table["crossings"] = crossings(block)
+    probability = block.probability[inside]
+    uncertainty = SINGLE_PASS[probability] if spread is None else spread[inside]
+    begins = np.cumsum(lengths) - lengths  # of the runs, among the voxels that are set
+    for name, values in (("probability", probability), ("uncertainty", uncertainty)):
+        table[name] = _added(piece, np.add.reduceat(values, begins, dtype=np.int64), len(table))
+    table["crossings"] = crossings(block.mask, piece, local, lengths, block.count)
     return table
 
 

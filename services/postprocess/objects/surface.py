@@ -21,8 +21,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from services.postprocess.objects.blocks import MARGIN, Block
+from services.postprocess.objects.blocks import MARGIN
 
+INT64 = NDArray[np.int64]
 Voxel = tuple[float, float, float]
 NEIGHBOURS = tuple(d for d in itertools.product((0, 1), (-1, 0, 1), (-1, 0, 1)) if d > (0, 0, 0))
 CLASSES = (*NEIGHBOURS, (1, -2, 0), (1, 2, 0), (1, 0, -2), (1, 0, 2))
@@ -30,35 +31,25 @@ CLASSES = (*NEIGHBOURS, (1, -2, 0), (1, 2, 0), (1, 0, -2), (1, 0, 2))
 SAMPLES = 200_000
 
 
-def crossings(block: Block) -> NDArray[np.int64]:
-    """Return, per piece of a block, how often the lines of each direction cross its surface, (pieces, 17).
+def crossings(mask: NDArray[np.bool_], piece: INT64, corner: INT64, lengths: INT64, count: int) -> INT64:
+    """Return, per piece of a block, how often the lines of each direction cross its surface, (count, 17).
 
-    Neighbours above and below the slab do not count here: `join` adds them.
+    mask: the block's, with its margin. piece, corner (z, y, x; of the core), lengths: of its runs along x. Neighbours
+    above and below the slab do not count here: `join` adds them.
     """
-    mask = block.mask
-    counts = np.zeros((block.count + 1, len(CLASSES)), np.int64)
-    near = np.flatnonzero(_edge(block))
-    if len(near):
-        z, y, x = np.unravel_index(near, block.core.shape)
-        labels = block.core_labels[z, y, x]
-        flat, strides = mask.ravel(), np.array(mask.strides)
-        at = (z + 1) * strides[0] + (y + MARGIN) * strides[1] + (x + MARGIN)
-        for k, direction in enumerate(CLASSES):
-            step = int(strides @ direction)
-            for neighbour in (at + step, at - step):
-                counts[:, k] += np.bincount(labels[~flat[neighbour]], minlength=block.count + 1)
-    return counts[1:]
-
-
-def _edge(block: Block) -> NDArray[np.bool_]:
-    """Return where the core's voxels are set and one in reach of the directions is not."""
-    mask = block.mask
-    inner = mask[:-2] & mask[1:-1] & mask[2:]
-    for axis in (1, 2):
-        size = inner.shape[axis] - 2 * MARGIN
-        parts = [inner.take(range(k, k + size), axis) for k in range(2 * MARGIN + 1)]
-        inner = np.logical_and.reduce(parts)
-    return block.core_mask & ~inner
+    height, width = mask.shape[1], mask.shape[2] + 1
+    before = np.zeros((mask.shape[0], height, width), np.uint16)  # how many are set in the row before a place
+    np.cumsum(mask, axis=2, dtype=np.uint16, out=before[:, :, 1:])
+    flat = before.ravel()
+    start = ((corner[0] + 1) * height + corner[1] + MARGIN) * width + corner[2] + MARGIN
+    counts = np.zeros((count, len(CLASSES)), np.int64)
+    for k, (dz, dy, dx) in enumerate(CLASSES):
+        step = (dz * height + dy) * width + dx
+        outside = 2 * lengths
+        for begin in (start + step, start - step):
+            outside -= flat[begin + lengths].astype(np.int64) - flat[begin]
+        counts[:, k] = np.bincount(piece, outside, count).astype(np.int64)
+    return counts
 
 
 @lru_cache(maxsize=8)

@@ -45,8 +45,8 @@ def objects_of(
     labels = np.zeros(probability.shape, np.uint32)
     for slab, numbers in zip(slabs, joined.numbers, strict=True):
         layers = layers_of(probability[slab.z_start : slab.z_stop], is_outline)
-        for core, block in numbered_blocks(layers, numbers, side):
-            labels[slab.z_start : slab.z_stop][core.slices] = block
+        for core, section in numbered_blocks(layers, numbers, side):
+            labels[slab.z_start : slab.z_stop][core.slices] = [section(z) for z in range(core.shape[0])]
     return joined, labels
 
 
