@@ -82,10 +82,13 @@ def whole_labels(folder: JobFolder, plan: Plan, least: int) -> NDArray[np.uint32
             planes = Planes.open(file, f"{NAME}/mask")
             masks += [planes.read(z) for z in range(planes.shape[0])]
     labels = cc3d.connected_components(np.stack(masks), connectivity=26, out_dtype=np.uint32)
-    names, first, counts = np.unique(labels, return_index=True, return_counts=True)
-    order = [k for k in np.argsort(first) if names[k] and counts[k] >= least]
-    numbers = np.zeros(int(labels.max()) + 1, np.uint32)
-    numbers[names[order]] = np.arange(1, len(order) + 1)
+    count, places = int(labels.max()) + 1, np.flatnonzero(labels)[::-1]
+    found, first = labels.ravel()[places], np.zeros(count, np.int64)
+    first[found] = places  # of several the last assignment stays: that of the first voxel
+    order = np.argsort(first)
+    order = order[np.bincount(found, minlength=count)[order] >= least]
+    numbers = np.zeros(count, np.uint32)
+    numbers[order] = np.arange(1, len(order) + 1)
     return np.asarray(numbers[labels])
 
 
