@@ -31,6 +31,7 @@ from services.inference.engines import Engine
 from services.inference.loading import load_predictor
 from services.inference.packages import predict_package
 from services.inference.predictor import Predictor
+from services.postprocess.objects.derive import find_in_slab
 from services.postprocess.stitch import drop_packages, write_result
 from services.preprocess.plan import make_plan
 from services.preprocess.reader import StackReader
@@ -244,6 +245,7 @@ class Run:
     def _postprocess(self, unit: int) -> None:
         slab = self.plan.slabs[unit]
         write_result(self.folder, self.plan, slab, self.record.request.spread)
+        find_in_slab(self.folder, self.plan, self.record.request, slab)
         drop_packages(self.folder, self.plan, slab)
 
     def _note_busy(self, start: float, stop: float) -> None:

@@ -17,6 +17,8 @@ from services.gateway import (
     exports,
     health,
     inspections,
+    mesh_routes,
+    object_routes,
     page,
     results,
     routes,
@@ -64,7 +66,21 @@ def make_app(
     app = FastAPI(title="emstream", version=__version__, lifespan=life, docs_url=None, redoc_url=None)
     app.state.parts = parts
     for router in (
-        r.router for r in (upload_routes, inspections, routes, events, results, exports, views, timelines, health, page)
+        r.router
+        for r in (
+            upload_routes,
+            inspections,
+            routes,
+            events,
+            results,
+            exports,
+            views,
+            object_routes,
+            mesh_routes,
+            timelines,
+            health,
+            page,
+        )
     ):
         app.include_router(router)
     app.add_middleware(Guard, settings=settings)

@@ -97,7 +97,7 @@ def _started(parts: Parts, folder: JobFolder, record: JobRecord) -> Job:
         shape_zyx=plan.shape_zyx if plan else None,
         voxel_size_nm=plan.voxel_size_nm if plan else record.request.voxel_size_nm,
         objects=plan.objects if plan else list(record.request.objects) or asked_for((), parts.books()),
-        links=_links(record.id, state),
+        links=_links(record.id, state, folder.measurements.exists()),
     )
 
 
@@ -169,7 +169,7 @@ def _read(folder: JobFolder, name: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _links(job: str, state: State) -> dict[str, str]:
+def _links(job: str, state: State, is_measured: bool) -> dict[str, str]:
     base = f"/v1/jobs/{job}"
     names = ["events", "timeline", "view"]
     match state:
@@ -181,4 +181,6 @@ def _links(job: str, state: State) -> dict[str, str]:
             names += ["mask", "overlay", "report", "exports", "retry"]
         case "failed" | "cancelled":
             names += ["retry"]
+    if is_measured and state in ("completed", "completed_with_errors"):
+        names += ["measurements", "uncertain"]
     return {"self": base, **{name: f"{base}/{name}" for name in names}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from emstream.export_order import Content, Form
 from emstream.job import Request, Voxel
@@ -44,6 +44,9 @@ class JobSettings(Given):
     threshold: float | None = Field(None, ge=0.004, le=0.996, description="On the probability. Default: the recipe's.")
     contrast_stretch: bool = Field(False, description="Stretch 8-bit grey values, too: one range for the whole stack.")
     spread: bool = Field(False, description="Also keep how far the variants disagree.")
+    measure: bool = Field(True, description="Number and measure the objects.")
+    min_voxels: int = Field(64, ge=1, le=2**40, description="Smaller objects are not counted; the mask keeps them.")
+    split_touching: bool = Field(False, description="Cut objects that touch where they are narrow.")
     formats: tuple[Format, ...] = Field(("h5",), max_length=3, description="Files made with the job; others on demand.")
 
     @model_validator(mode="after")
@@ -286,6 +289,66 @@ class Recipes(BaseModel):
     """What can be found."""
 
     models: list[RecipeState]
+
+
+class ColumnState(BaseModel):
+    """A column of measurements."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+class Measurements(BaseModel):
+    """Objects of one kind, a page of them, and what holds for all together."""
+
+    object: str
+    voxel_size_nm: Voxel | None
+    total: int = Field(description="Objects there are, of which this is a page.")
+    volume_fraction: float = Field(description="Share of the volume that they fill.")
+    dropped: int = Field(description="Objects that were too small to count.")
+    columns: list[ColumnState]
+    rows: list[dict[str, int | float | bool]]
+
+
+class UnsureObject(BaseModel):
+    """An object that should be looked at. z, y, x: a voxel's, near its middle; box: first and stop corner."""
+
+    id: int
+    uncertainty: float
+    z: int
+    y: int
+    x: int
+    box: tuple[Corner, Corner]
+
+
+class Unsure(BaseModel):
+    """Objects that the networks are least sure of, first the least sure."""
+
+    object: str
+    rows: list[UnsureObject]
+
+
+class Spot(BaseModel):
+    """What one object's layers hold at a voxel. label: null where none is numbered, or nothing is yet."""
+
+    probability: float
+    label: int | None
+
+
+class Spots(BaseModel):
+    """What lies at a voxel, by object."""
+
+    objects: dict[str, Spot]
+
+
+Threshold = Annotated[float, Field(ge=0.004, le=0.996, allow_inf_nan=False)]
+
+
+class Thresholds(RootModel[dict[ObjectName, Threshold]]):
+    """A threshold on the probability, by object; objects that are left out keep theirs."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [{"mitochondria": 0.6}]})
 
 
 class Health(BaseModel):

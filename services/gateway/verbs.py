@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from emstream.errors import UploadRefused
+from emstream.errors import UnknownObject, UploadRefused
 from emstream.job import InputFile, JobFolder, JobRecord, input_identity
 from emstream.natural import natural_key
 from services.gateway.names import check_one_folder, is_clutter
@@ -162,6 +163,31 @@ def retry(parts: Parts, folder: JobFolder, owner: str) -> None:
     if folder.record_path.exists():
         parts.ledger.enter(folder.path.name, owner, folder.found())
         parts.nudge()
+
+
+def derive_anew(parts: Parts, folder: JobFolder, thresholds: Mapping[str, float]) -> None:
+    """Have masks, labels and measurements made anew by other thresholds; what is not named keeps its own.
+
+    The probabilities stay. Safe to repeat: job.json changes in one step, and the report goes before the unit is given
+    out, so a job left half way counts as unfinished, and is finished. Raises NotReady, UnknownObject.
+    """
+    record = parts.shelf.record(folder)
+    if record is None or record.plan is None or not folder.report_path.exists():
+        state = state_of(parts, folder)
+        raise NotReady(f"the job is {state}: its thresholds can be changed once it is completed")
+    for name in thresholds:
+        if name not in record.plan.objects:
+            raise UnknownObject(f"the job has no object {name[:40]!r}; it has: {', '.join(record.plan.objects)}")
+    plan = record.plan.model_copy(update={"thresholds": {**record.plan.thresholds, **thresholds}})
+    common = set(plan.thresholds.values())
+    only = common.pop() if len(common) == 1 else None  # the command that makes it again knows one for all objects
+    request = record.request.model_copy(update={"threshold": only})
+    folder.write(record.model_copy(update={"plan": plan, "request": request}))
+    folder.report_path.unlink(missing_ok=True)
+    if parts.ledger.status(record.id) is None:
+        parts.ledger.enter(record.id, record.owner, folder.found())
+    parts.ledger.add(record.id, 0)
+    parts.nudge()
 
 
 def delete(parts: Parts, folder: JobFolder) -> None:

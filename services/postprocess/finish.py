@@ -17,8 +17,11 @@ from emstream import __version__
 from emstream.errors import UsageError
 from emstream.job import JobFolder, JobRecord, Plan, Region, Request
 from emstream.volume import write_bytes
+from services.postprocess.objects.derive import number_objects, summary
 from services.postprocess.outputs import (
+    copy_tables,
     sections_of,
+    write_label_file,
     write_mask_file,
     write_overlay,
     write_png_masks,
@@ -44,7 +47,12 @@ class Wanted:
 def finish(
     folder: JobFolder, record: JobRecord, wanted: Wanted, output: Path, timings: Mapping[str, object]
 ) -> dict[str, object]:
-    """Write mask.h5, the formats asked for, overlay.png and report.json into `output`; return the report."""
+    """Write mask.h5, the formats asked for, overlay.png, objects and report.json into `output`; return the report."""
+    assert record.plan is not None
+    if record.request.measure:
+        number_objects(folder, record.plan, record.request)
+        write_label_file(folder, record.plan, provenance(record), output / "labels.h5")
+        copy_tables(folder, output / "measurements")
     write_outputs(folder, record, wanted, output)
     report = make_report(folder, record, wanted, output, timings)
     write_bytes(output / "report.json", (json.dumps(report, indent=2) + "\n").encode())
@@ -92,6 +100,7 @@ def make_report(
             "voxels": voxels,
             "fraction": voxels / float(np.prod(plan.shape_zyx)),
             "volume_um3": None if voxel_volume is None else voxels * voxel_volume,
+            "measured": summary(folder, name) if record.request.measure else None,
         }
     return {
         "emstream": __version__,
@@ -128,6 +137,10 @@ def command_line(request: Request, wanted: Wanted, output: Path) -> str:
     for option, value in single.items():
         if value is not None:
             parts += [option, str(value)]
+    parts += ["--no-measure"] * (not request.measure) + ["--split-touching"] * request.split_touching
+    parts += ["--min-voxels", str(request.min_voxels)] * (
+        request.min_voxels != Request.model_fields["min_voxels"].default
+    )
     parts += ["--contrast-stretch"] * request.contrast_stretch + ["--spread"] * request.spread
     parts += ["--no-overlay"] * (not wanted.has_overlay)
     environment = f"EMSTREAM_SLAB_SECTIONS={request.slab_sections} EMSTREAM_CORE_SIDE={request.core_side} "

@@ -10,9 +10,10 @@ import itertools
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import imagecodecs
@@ -23,7 +24,8 @@ from PIL import Image
 from emstream.colours import colour_of
 from emstream.job import RAW, JobFolder, Plan
 from emstream.parallel import mapped
-from emstream.volume import Planes, created, disk_full_named, opened, resample
+from emstream.volume import Planes, Voxels, created, disk_full_named, opened, resample
+from services.postprocess.stitch import mask_of
 
 UINT8 = NDArray[np.uint8]
 """(y, x) unless said otherwise."""
@@ -31,21 +33,40 @@ OVERLAY_OPACITY = 0.45
 OVERLAY_PANEL = 1600
 """Longest side of a panel of the overlay picture in pixels."""
 CLASSIC_TIFF_LIMIT = 2**32 - 2**25
+MEANINGS = {
+    "mask": "255 = structure",
+    "probability": "p = v / 255",
+    "spread": "2 * standard deviation = v / 255",
+    "labels": "number of the object, 0 = none",
+}
 _counter = itertools.count()
 
 
-def sections_of(folder: JobFolder, plan: Plan, dataset: str, kind: str = "result") -> Iterator[UINT8]:
-    """Yield one data set's planes through all slabs, in order; zeros where a slab could not be stitched."""
+def sections_of(
+    folder: JobFolder, plan: Plan, dataset: str, kind: Literal["result", "stack", "labels"] = "result"
+) -> Iterator[Voxels]:
+    """Yield one data set's planes through all slabs, in order; zeros where a slab could not be stitched.
+
+    Masks are those of the plan's thresholds, also where a slab was stitched by other ones.
+    """
     for slab in plan.slabs:
-        path = folder.result(slab.index) if kind == "result" else folder.stack(slab.index)
+        path: Path = getattr(folder, kind)(slab.index)
         if not path.exists():
             for _ in range(slab.z_stop - slab.z_start):
-                yield np.zeros(plan.shape_zyx[1:], np.uint8)
+                yield np.zeros(plan.shape_zyx[1:], np.uint32 if kind == "labels" else np.uint8)
             continue
         with opened(path) as file:
-            planes = Planes.open(file, dataset)
-            for z in range(planes.shape[0]):
-                yield planes.read(z)
+            read, depth = section_reader(file, plan, dataset)
+            yield from map(read, range(depth))
+
+
+def section_reader(file: h5py.File, plan: Plan, dataset: str) -> tuple[Callable[[int], Voxels], int]:
+    """Return what gives a data set's sections in a slab's file, and how many there are; masks as in `sections_of`."""
+    planes, (name, _, layer) = Planes.open(file, dataset), dataset.rpartition("/")
+    if layer != "mask" or planes.dataset.attrs["threshold"] == plan.thresholds[name]:
+        return planes.read, planes.shape[0]
+    probability = Planes.open(file, f"{name}/probability/s0")
+    return (lambda z: mask_of(probability.read(z), plan.thresholds[name])), planes.shape[0]
 
 
 def write_mask_file(
@@ -69,6 +90,26 @@ def write_mask_file(
                     planes.put(z, encoded)
 
 
+def write_label_file(folder: JobFolder, plan: Plan, attributes: Mapping[str, str], final: Path) -> None:
+    """Write the HDF5 of numbered objects for the user: `/<object>/labels`, (z, y, x) uint32, 0 = none, gzip."""
+    with _whole(final) as part, created(part) as file:
+        file.attrs.update(attributes)
+        for name, threshold in plan.thresholds.items():
+            planes = Planes.create(file, f"{name}/labels", plan.shape_zyx, "gzip", np.uint32)
+            _describe(planes.dataset, plan, "labels", threshold)
+            for z, encoded in enumerate(mapped(planes.encode, sections_of(folder, plan, f"{name}/labels", "labels"))):
+                planes.put(z, encoded)
+
+
+def copy_tables(folder: JobFolder, final: Path) -> None:
+    """Write the tables of measurements, CSV and Parquet, into the folder `final`."""
+    with _whole(final) as part:
+        part.mkdir()
+        for path in sorted(folder.measurements.iterdir()):
+            if path.suffix in (".csv", ".parquet"):
+                shutil.copyfile(path, part / path.name)
+
+
 def _describe(dataset: h5py.Dataset, plan: Plan, layer: str, threshold: float) -> None:
     dataset.attrs["axes"] = "zyx"
     if plan.voxel_size_nm is not None:
@@ -76,9 +117,8 @@ def _describe(dataset: h5py.Dataset, plan: Plan, layer: str, threshold: float) -
         dataset.attrs["resolution"] = np.array(plan.voxel_size_nm)
         dataset.attrs["units"] = "nm"
         dataset.attrs["offset"] = np.array(plan.voxel_size_nm) * plan.offset_zyx
-    meaning = {"mask": "255 = structure", "probability": "p = v / 255", "spread": "2 * standard deviation = v / 255"}
-    dataset.attrs["meaning"] = meaning[layer]
-    if layer == "mask":
+    dataset.attrs["meaning"] = MEANINGS[layer]
+    if layer in ("mask", "labels"):
         dataset.attrs["threshold"] = threshold
 
 
@@ -138,7 +178,7 @@ def write_overlay(folder: JobFolder, plan: Plan, final: Path) -> None:
     with opened(folder.stack(slab.index)) as file:
         raw = Planes.open(file, RAW).read(z - slab.z_start)
     with opened(folder.result(slab.index)) as file:
-        masks = [Planes.open(file, f"{name}/mask").read(z - slab.z_start) for name in plan.objects]
+        masks = [section_reader(file, plan, f"{name}/mask")[0](z - slab.z_start) for name in plan.objects]
     with _whole(final) as part:
         side_by_side(raw, masks).save(part, format="PNG")
 

@@ -26,7 +26,16 @@ def mask_of(probability: UINT8, threshold: float) -> UINT8:
 
     probability: uint8, p = v / 255; threshold: 0..1.
     """
-    return np.where(probability >= np.ceil(threshold * 255 - 1e-9), np.uint8(255), np.uint8(0))
+    return np.where(probability >= least_value(threshold), np.uint8(255), np.uint8(0))
+
+
+def least_value(threshold: float) -> int:
+    """Return the smallest uint8 probability that is structure.
+
+    >>> least_value(0.5), least_value(0.2)
+    (128, 51)
+    """
+    return int(np.ceil(threshold * 255 - 1e-9))
 
 
 def write_result(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from emstream.errors import JobFailed
-from emstream.export_shelf import export_file, is_export, note_progress, read_order
+from emstream.export_shelf import export_file, note_progress, read_order
 from emstream.exports import FORMATS, UNITS, export_path
+from emstream.finish_units import LABELS_FROM, MESHES, is_export
+from emstream.geometry import Slab
 from emstream.job import JobFolder, JobRecord, Plan
 from emstream.ledger import Ledger
 from emstream.messages import Stage
@@ -18,12 +21,14 @@ from emstream.volume import write_bytes
 from emstream.work import Made, Unit, begin_work
 from services.postprocess.exports.build import build_export
 from services.postprocess.finish import Wanted, make_report, write_outputs
+from services.postprocess.objects.derive import find_in_slab, number_in_slab, number_objects
+from services.postprocess.objects.mesh import make_meshes
 from services.postprocess.outputs import write_tiff_masks, write_zipped_masks
 from services.postprocess.stitch import drop_packages, write_result
 
 
 class Postprocess:
-    """Makes results and exports."""
+    """Makes results, objects and exports."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -38,6 +43,11 @@ class Postprocess:
             self._finish(unit, plan)
         elif is_export(unit.hint.unit):
             export(unit)
+        elif unit.hint.unit == MESHES:
+            make_meshes(unit.folder, plan, unit.check)
+        elif unit.hint.unit >= LABELS_FROM:
+            slab = plan.slabs[unit.hint.unit - LABELS_FROM]
+            number_in_slab(unit.folder, plan, unit.record.request, slab, unit.check)
         else:
             form = next(form for form, number in UNITS.items() if number == unit.hint.unit)
             write_export(unit.folder, plan, form)
@@ -51,6 +61,9 @@ class Postprocess:
         for slab in plan.slabs:
             if folder.result(slab.index).exists():
                 drop_packages(folder, plan, slab)  # a worker that came back late may have left some
+        drop_exports(folder, plan)
+        if record.request.measure:
+            number_objects(folder, plan, record.request, unit.check, lambda slabs: self._ask_for_help(record.id, slabs))
         write_outputs(folder, record, Wanted(), folder.exports)
         for form in FORMATS[1:]:
             if form in record.formats:
@@ -64,6 +77,10 @@ class Postprocess:
         report = make_report(folder, shown, Wanted(), Path("OUT"), timings(folder)) | {"errors": errors}
         write_bytes(folder.report_path, (json.dumps(report, indent=2) + "\n").encode())
 
+    def _ask_for_help(self, job: str, slabs: Iterable[Slab]) -> None:
+        for slab in list(slabs)[:-1]:
+            self._ledger.add(job, LABELS_FROM + slab.index)
+
     def _errors(self, record: JobRecord) -> list[dict[str, object]]:
         status = self._ledger.status(record.id)
         failed = sorted(status.failed.items()) if status else []
@@ -75,10 +92,11 @@ class Postprocess:
 
 
 def stitch(unit: Unit, plan: Plan) -> None:
-    """Publish a slab's result, then delete its packages."""
+    """Publish a slab's result and its pieces of objects, then delete its packages."""
     slab = plan.slabs[unit.hint.unit]
     if not unit.folder.result(slab.index).exists():
         write_result(unit.folder, plan, slab, unit.record.request.spread)
+    find_in_slab(unit.folder, plan, unit.record.request, slab)
     drop_packages(unit.folder, plan, slab)
 
 
@@ -113,6 +131,13 @@ def export(unit: Unit) -> None:
             build_export(folder, record, order, final, record.id, look)
     if read_order(folder, number) is None:  # taken back in the last moment
         final.unlink(missing_ok=True)
+
+
+def drop_exports(folder: JobFolder, plan: Plan) -> None:
+    """Delete the masks made on demand: a job that is finished again may have other ones."""
+    for form in UNITS:
+        for name in plan.objects:
+            export_path(folder, form, name).unlink(missing_ok=True)
 
 
 def with_fingerprint(folder: JobFolder, record: JobRecord) -> JobRecord:

@@ -58,6 +58,7 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
         thresholds={c.object: request.threshold or c.recipe.threshold for c in choices},
         warnings=tuple(warnings),
         offset_zyx=request.region[0] if request.region else (0, 0, 0),
+        outlines=tuple(choice.object for choice in choices if choice.is_outline),
     )
 
 

@@ -13,15 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from emstream.export_order import ExportOrder
+from emstream.finish_units import FIRST_EXPORT
 from emstream.job import JobFolder
-
-FIRST_EXPORT = 1 << 20
-"""`finish` units from here on are exports."""
-
-
-def is_export(unit: int) -> bool:
-    """Whether a `finish` unit builds an export."""
-    return unit >= FIRST_EXPORT
 
 
 def orders(folder: JobFolder) -> dict[int, ExportOrder]:

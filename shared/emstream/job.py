@@ -11,7 +11,11 @@
              stack/<slab>.h5          raw sections of a slab, their pyramid, halo sections, resampled copies
              probability/<package>.h5 per object, core only; deleted once its slab is stitched
              result/<slab>.h5         per object: probability pyramid, mask, optional spread pyramid
-             labels/<slab>.h5         per object: instance labels, once its objects are joined
+             objects/<slab>.h5        per object: pieces of the slab with their sums, and its end faces
+             objects/joined.h5        per object: which pieces are which object, and the objects' sums
+             labels/<slab>.h5         per object `<object>/labels`: numbers of objects, uint32
+             measurements/            per object a table as CSV, Parquet, and HDF5 (columns)
+             meshes/                  surfaces of single objects
 
 The disk is the truth at rest: `done_units` reads from the file names what is finished.
 """
@@ -48,7 +52,10 @@ class Record(BaseModel):
 
 
 class Request(Record):
-    """What the user asked for; with the input's identity it decides every byte of the masks on one machine."""
+    """What the user asked for; with the input's identity it decides every byte of the masks on one machine.
+
+    measure: number and measure objects of at least min_voxels voxels. split_touching: cut them where they are narrow.
+    """
 
     input: str
     dataset: str | None = None
@@ -62,6 +69,9 @@ class Request(Record):
     threshold: float | None = None
     contrast_stretch: bool = False
     spread: bool = False
+    measure: bool = True
+    min_voxels: int = 64
+    split_touching: bool = False
     slab_sections: int = 32
     core_side: int = 1024
 
@@ -91,7 +101,8 @@ class Plan(Record):
     """What the plan step found and decided.
 
     grey_low, grey_high: values that become 0 and 255. section_names: of the first and the last section.
-    offset_zyx: of the region's first voxel in the stack as delivered.
+    offset_zyx: of the region's first voxel in the stack as delivered. outlines: of the objects those that enclose what
+    is counted and measured (membranes).
     """
 
     shape_zyx: tuple[int, int, int]
@@ -110,6 +121,7 @@ class Plan(Record):
     thresholds: dict[str, float]
     warnings: tuple[str, ...]
     offset_zyx: tuple[int, int, int] = (0, 0, 0)
+    outlines: tuple[str, ...] = ()
 
     @property
     def slabs(self) -> list[Slab]:
@@ -246,9 +258,37 @@ class JobFolder:
         """The slab's stitched probabilities and masks."""
         return self.path / "result" / f"{slab:05d}.h5"
 
+    def pieces(self, slab: int) -> Path:
+        """The slab's pieces of objects."""
+        return self.path / "objects" / f"{slab:05d}.h5"
+
+    @property
+    def joined_path(self) -> Path:
+        """Which pieces are which object."""
+        return self.path / "objects" / "joined.h5"
+
+    def whole(self, slab: int) -> Path:
+        """The slab's objects before those that touch are split."""
+        return self.path / "objects" / "whole" / f"{slab:05d}.h5"
+
+    @property
+    def divided_path(self) -> Path:
+        """What objects are once those that touch are split."""
+        return self.path / "objects" / "divided.h5"
+
     def labels(self, slab: int) -> Path:
-        """The slab's instance labels."""
+        """The slab's numbered objects."""
         return self.path / "labels" / f"{slab:05d}.h5"
+
+    @property
+    def measurements(self) -> Path:
+        """Folder of the tables of objects."""
+        return self.path / "measurements"
+
+    @property
+    def meshes(self) -> Path:
+        """Folder of the surfaces that were asked for."""
+        return self.path / "meshes"
 
     def done_units(self, kind: Literal["stack", "probability", "result", "labels"]) -> set[int]:
         """Return the numbers of the published files of one kind: their final names mean done."""

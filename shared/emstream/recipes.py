@@ -21,6 +21,8 @@ Quality = Literal["fast", "balanced", "accurate"]
 HaloMode = Literal["fast", "exact"]
 ALL = "all"
 """Asked for as an object: every one there is."""
+OUTLINES = ("membranes",)
+"""Objects that are outlines whatever their recipe says; a user's own checkpoint has no recipe."""
 VARIANTS: dict[Quality, Literal[1, 4, 16]] = {"fast": 1, "balanced": 4, "accurate": 16}
 
 
@@ -37,12 +39,17 @@ class Recipe(BaseModel):
 
 
 class RecipeBook(BaseModel):
-    """One object's recipes, as stored. is_default: what is found when no object is named."""
+    """One object's recipes, as stored.
+
+    is_default: what is found when no object is named. is_outline: what it encloses in each section is counted and
+    measured, not itself (membranes).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     object: str
     is_default: bool = False
+    is_outline: bool = False
     fast: Recipe
     balanced: Recipe
     accurate: Recipe
@@ -50,11 +57,12 @@ class RecipeBook(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A recipe with its checkpoints, read."""
+    """A recipe with its checkpoints, read. is_outline: as in RecipeBook."""
 
     object: str
     recipe: Recipe
     checkpoints: tuple[Checkpoint, ...]
+    is_outline: bool = False
 
 
 def shipped_books(folder: Path = MODELS) -> dict[str, RecipeBook]:
@@ -99,7 +107,7 @@ def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), f
     for name in asked_for(objects, books):
         recipe: Recipe = getattr(books[name], quality)
         checkpoints = tuple(read_checkpoint(folder / f"{c}.onnx") for c in recipe.checkpoints)
-        choices.append(Choice(name, recipe, checkpoints))
+        choices.append(Choice(name, recipe, checkpoints, books[name].is_outline or name in OUTLINES))
     return choices
 
 
@@ -113,5 +121,5 @@ def _from_own(objects: Sequence[str], quality: Quality, checkpoints: list[Checkp
         threshold = sum(c.header.threshold for c in members) / len(members)
         names = tuple(c.header.name for c in members)
         recipe = Recipe(checkpoints=names, variants=VARIANTS[quality], halo="fast", threshold=threshold)
-        choices.append(Choice(name, recipe, members))
+        choices.append(Choice(name, recipe, members, name in OUTLINES))
     return choices

@@ -2,7 +2,7 @@
 
 A file is written under a temporary name, flushed to disk, and linked to its final name: the first one published wins
 and never changes; a final name means done. Compressed chunks are encoded and decoded by imagecodecs outside of h5py's
-lock, through h5py's direct chunk calls. Axes are (z, y, x), values uint8.
+lock, through h5py's direct chunk calls. Axes are (z, y, x), values uint8; of labels uint32.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import imagecodecs
@@ -25,7 +26,9 @@ from emstream.errors import DiskFull, ShapeError, VolumeDamaged
 from emstream.geometry import Box, pyramid_levels
 
 UINT8 = NDArray[np.uint8]
-Encoded = UINT8 | list[tuple[int, int, bytes]]
+Voxels = NDArray[Any]
+"""uint8, or uint32 in a data set of labels."""
+Encoded = Voxels | list[tuple[int, int, bytes]]
 """A plane ready to be stored: itself where nothing is compressed, else its chunks with their corners (y, x)."""
 CHUNK = 512
 ZSTD_FILTER = 32015  # registered HDF5 filter number
@@ -121,7 +124,7 @@ def created(part: Path) -> Iterator[h5py.File]:
 
 
 class Planes:
-    """A uint8 data set (z, y, x) in (1, 512, 512) chunks, plain or compressed, read and written by whole planes.
+    """A data set (z, y, x), uint8 or uint32, in (1, 512, 512) chunks, plain or compressed, written plane by plane.
 
     Largest array held: one plane.
     """
@@ -131,9 +134,17 @@ class Planes:
         self.codec = codec
         self._shape: tuple[int, int, int] = dataset.shape
         self._chunk_yx: tuple[int, int] = dataset.chunks[1:]
+        self._dtype: np.dtype[Any] = dataset.dtype
 
     @classmethod
-    def create(cls, group: h5py.Group, name: str, shape: tuple[int, int, int], codec: str = "none") -> Planes:
+    def create(
+        cls,
+        group: h5py.Group,
+        name: str,
+        shape: tuple[int, int, int],
+        codec: str = "none",
+        dtype: type[np.uint8 | np.uint32] = np.uint8,
+    ) -> Planes:
         """Create the data set. codec: "none", "zstd" (inside the house), or "gzip" (opens anywhere)."""
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         properties.set_obj_track_times(False)  # the same job gives the same bytes
@@ -146,7 +157,7 @@ class Planes:
         parent, _, leaf = name.rpartition("/")
         target = group.require_group(parent) if parent else group
         space = h5py.h5s.create_simple(shape)
-        identifier = h5py.h5d.create(target.id, leaf.encode(), h5py.h5t.NATIVE_UINT8, space, properties)
+        identifier = h5py.h5d.create(target.id, leaf.encode(), h5py.h5t.py_create(np.dtype(dtype)), space, properties)
         return cls(h5py.Dataset(identifier), codec)
 
     @classmethod
@@ -164,21 +175,26 @@ class Planes:
         """(z, y, x)."""
         return self._shape
 
-    def write(self, z: int, plane: UINT8) -> None:
+    def write(self, z: int, plane: Voxels) -> None:
         """Write plane (y, x) at z."""
         self.put(z, self.encode(plane))
 
-    def encode(self, plane: UINT8) -> Encoded:
+    def encode(self, plane: Voxels) -> Encoded:
         """Return plane (y, x) as `put` stores it; may be called from any thread, also while others write."""
         shape = self._shape
         if plane.shape != shape[1:]:
             raise ShapeError(f"plane {plane.shape} does not fit data set {shape}")
-        if self.codec == "none":
-            return plane
-        encode = _ENCODERS[self.codec]
+        return plane if self.codec == "none" else self.encode_block((0, 0), plane)
+
+    def encode_block(self, corner: tuple[int, int], block: Voxels) -> Encoded:
+        """Return a part of a plane as `put` stores it, of a compressed data set.
+
+        corner: of the part (y, x), on the chunks' grid; the part ends on it, too, or at the plane's edge.
+        """
+        encode, (top, left) = _ENCODERS[self.codec], corner
         return [
-            (y, x, encode(self._padded(plane[y : y + CHUNK, x : x + CHUNK])))
-            for y, x in self._corners(0, shape[1], 0, shape[2])
+            (top + y, left + x, encode(self._padded(block[y : y + CHUNK, x : x + CHUNK])))
+            for y, x in self._corners(0, block.shape[0], 0, block.shape[1])
         ]
 
     def put(self, z: int, encoded: Encoded) -> None:
@@ -189,16 +205,16 @@ class Planes:
         for y, x, chunk in encoded:
             self.dataset.id.write_direct_chunk((z, y, x), chunk)
 
-    def read(self, z: int) -> UINT8:
+    def read(self, z: int) -> Voxels:
         """Return plane (y, x) at z."""
-        plane: UINT8 = self.read_box(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
+        plane: Voxels = self.read_box(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
         return plane
 
-    def read_box(self, box: Box) -> UINT8:
+    def read_box(self, box: Box) -> Voxels:
         """Return the voxels of `box` (z, y, x)."""
         if self.codec == "none":
-            return np.asarray(self.dataset[box.slices], np.uint8)
-        values = np.empty(box.shape, np.uint8)
+            return np.asarray(self.dataset[box.slices], self._dtype)
+        values = np.empty(box.shape, self._dtype)
         (z0, y0, x0), (z1, y1, x1) = box.start, box.stop
         for z in range(z0, z1):
             for y, x in self._corners(y0, y1, x0, x1):
@@ -213,24 +229,24 @@ class Planes:
         rows = range(y0 // CHUNK * CHUNK, y1, CHUNK)
         return itertools.product(rows, range(x0 // CHUNK * CHUNK, x1, CHUNK))
 
-    def _padded(self, values: UINT8) -> UINT8:
+    def _padded(self, values: Voxels) -> Voxels:
         height, width = self._chunk_yx
         if values.shape == (height, width):
             return np.ascontiguousarray(values)
-        chunk = np.zeros((height, width), np.uint8)
+        chunk = np.zeros((height, width), self._dtype)
         chunk[: values.shape[0], : values.shape[1]] = values
         return chunk
 
-    def _read_chunk(self, z: int, y: int, x: int) -> UINT8:
+    def _read_chunk(self, z: int, y: int, x: int) -> Voxels:
         try:
             _, content = self.dataset.id.read_direct_chunk((z, y, x))
             decoded = _DECODERS[self.codec](content)
         except (OSError, RuntimeError) as error:  # RuntimeError: h5py's for a chunk that was never written
             raise VolumeDamaged(f"{self.dataset.file.filename} is damaged at {(z, y, x)}: {error}") from error
-        return np.frombuffer(decoded, np.uint8).reshape(self._chunk_yx)
+        return np.frombuffer(decoded, self._dtype).reshape(self._chunk_yx)
 
 
-_ENCODERS: dict[str, Callable[[UINT8], bytes]] = {
+_ENCODERS: dict[str, Callable[[Voxels], bytes]] = {
     "zstd": lambda chunk: bytes(imagecodecs.zstd_encode(chunk.tobytes(), level=ZSTD_LEVEL)),
     "gzip": lambda chunk: bytes(imagecodecs.zlib_encode(chunk.tobytes(), level=1)),
 }

@@ -58,7 +58,8 @@ def test_predict_writes_what_was_asked_for_and_nothing_else(
     assert json.loads(out) == json.loads((output / "report.json").read_text())
     names = {path.name for path in output.iterdir()}
     assert names == {
-        *(".emstream.lock", "mask.h5", "overlay.png", "report.json", "spots.tif", "spots_png", "timeline.png")
+        *(".emstream.lock", "labels.h5", "mask.h5", "measurements", "overlay.png", "report.json"),
+        *("spots.tif", "spots_png", "timeline.png"),
     }
     with h5py.File(output / "mask.h5") as file:
         mask = file["spots/mask"][()]

@@ -22,7 +22,6 @@ from emstream.colours import colour_of
 from emstream.errors import JobFailed, UsageError
 from emstream.export_order import ExportOrder, Wish, make_order
 from emstream.export_shelf import (
-    FIRST_EXPORT,
     export_file,
     orders,
     place_order,
@@ -30,6 +29,7 @@ from emstream.export_shelf import (
     read_progress,
     withdraw,
 )
+from emstream.finish_units import FIRST_EXPORT
 from emstream.geometry import Box
 from emstream.job import JobFolder, JobRecord, Plan
 from emstream.label_planes import LabelPlanes

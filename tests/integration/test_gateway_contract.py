@@ -16,6 +16,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from services.postprocess.objects.measure import measure
+from services.postprocess.objects.sums import empty_table
+from services.postprocess.objects.tables import write_tables
 from tests.integration.gateway_house import House, finish_job, make_house, plan_job
 
 EXAMPLES = 25
@@ -26,6 +29,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("services.gateway.results.WAIT_S", 0.05)
+        patch.setattr("services.gateway.mesh_routes.WAIT_S", 0.05)
         patch.setattr("services.gateway.bodies.IDLE_S", 5.0)
         with make_house(tmp_path_factory.mktemp("data")) as made:
             yield made
@@ -44,6 +48,11 @@ OPERATIONS = [
     ("GET", "/v1/jobs/{job}/overlay"),
     ("GET", "/v1/jobs/{job}/report"),
     ("GET", "/v1/jobs/{job}/timeline"),
+    ("GET", "/v1/jobs/{job}/measurements"),
+    ("GET", "/v1/jobs/{job}/uncertain"),
+    ("GET", "/v1/jobs/{job}/at"),
+    ("PUT", "/v1/jobs/{job}/thresholds"),
+    ("GET", "/v1/jobs/{job}/meshes/{name}/{label}.{form}"),
     ("GET", "/v1/jobs/{job}/files/{name}"),
     ("PUT", "/v1/jobs/{job}/files/{name}"),
     ("POST", "/v1/jobs/{job}/inspect"),
@@ -76,8 +85,17 @@ def jobs_in_every_state(house: House) -> list[str]:
     plan_job(house, planned)
     plan_job(house, done)
     finish_job(house, done)
+    measure_two_objects(house, done)
     house.client.post(f"/v1/jobs/{cancelled}/cancel")
     return [uploading, queued, planned, done, cancelled]
+
+
+def measure_two_objects(house: House, job: str) -> None:
+    table = empty_table(2)
+    table["voxels"], table["crossings"], table["start"], table["stop"] = 1, 2, 0, 1
+    columns = measure(table, (2, 64, 64), (50, 5, 5), False, False)
+    facts = {"object": "spots", "voxel_size_nm": (50, 5, 5), "volume_fraction": 0.1, "dropped": 0}
+    write_tables(house.folder(job).measurements, "spots", columns, facts)
 
 
 def give_signs_of_life(house: House) -> None:

@@ -67,7 +67,8 @@ def test_killed_and_run_again_gives_the_same_bytes(tmp_path: Path, checkpoint_3f
     arguments = [*command(source, disturbed, checkpoint_3fm), "--keep"]
     kills = kill_and_rerun(arguments, disturbed / ".emstream", how, random.Random(int(how)))
     assert kills >= 1
-    assert (disturbed / "mask.h5").read_bytes() == (undisturbed / "mask.h5").read_bytes()
+    for name in ("mask.h5", "labels.h5", "measurements/spots.csv", "measurements/spots.parquet"):
+        assert (disturbed / name).read_bytes() == (undisturbed / name).read_bytes(), name
     assert list(disturbed.rglob("*.part")) == []
 
 

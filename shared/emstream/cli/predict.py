@@ -15,9 +15,12 @@ from emstream.cli.app import app, say, start, warn
 from emstream.cli.options import (
     CHECKPOINT,
     DATASET,
+    MEASURE,
+    MIN_VOXELS,
     OBJECT,
     QUALITY,
     REGION,
+    SPLIT_TOUCHING,
     VERBOSE,
     VOXEL_SIZE,
     HaloName,
@@ -61,6 +64,9 @@ def predict(
     threshold: float = typer.Option(None, min=0.004, max=0.996, help="On the probability. Default: the recipe's."),
     contrast_stretch: bool = typer.Option(False, "--contrast-stretch", help="Stretch 8-bit grey values, too."),
     spread: bool = typer.Option(False, "--spread", help="Write how much variants and checkpoints differ."),
+    measure: bool = MEASURE,
+    min_voxels: int = MIN_VOXELS,
+    split_touching: bool = SPLIT_TOUCHING,
     overlay: bool = typer.Option(True, "--overlay/--no-overlay", help="Write overlay.png."),
     timeline: bool = typer.Option(False, "--timeline", help="Write timeline.png: which stage worked on what, when."),
     keep: bool = typer.Option(False, "--keep", help="Keep the working files (pyramids, timeline)."),
@@ -86,6 +92,9 @@ def predict(
         threshold=threshold,
         contrast_stretch=contrast_stretch,
         spread=spread,
+        measure=measure,
+        min_voxels=min_voxels,
+        split_touching=split_touching,
     )
     wanted = Wanted(tuple(dict.fromkeys(formats)), overlay)
     report = run(request, wanted, output, settings, is_quiet=as_json, restart=restart, keep=keep, timeline=timeline)
@@ -110,6 +119,9 @@ def make_request(
     threshold: float | None = None,
     contrast_stretch: bool = False,
     spread: bool = False,
+    measure: bool = False,
+    min_voxels: int = 64,
+    split_touching: bool = False,
 ) -> Request:
     """Return the request that the options make. Raises UsageError for a value that is not allowed."""
     if variants not in (None, 1, 4, 16):
@@ -127,6 +139,9 @@ def make_request(
         threshold=threshold,
         contrast_stretch=contrast_stretch,
         spread=spread,
+        measure=measure,
+        min_voxels=min_voxels,
+        split_touching=split_touching,
         slab_sections=settings.slab_sections,
         core_side=settings.core_side,
     )
@@ -238,4 +253,8 @@ def _tell(report: dict[str, object], output: Path) -> None:
     for name, facts in objects.items():
         volume = "" if facts["volume_um3"] is None else f", {facts['volume_um3']:.3g} µm³"
         say(f"{name}: {100 * facts['fraction']:.2f} % of the voxels{volume} (threshold {facts['threshold']:.2f})")
+        if facts["measured"] is not None:
+            say(f"  {facts['measured']['count']} objects of at least {facts['measured']['min_voxels']} voxels")
     say(f"masks: {output / 'mask.h5'}")
+    if (output / "measurements").exists():
+        say(f"measurements: {output / 'measurements'}")

@@ -12,9 +12,12 @@ import typer
 from emstream.cli.app import app, say, start, warn
 from emstream.cli.options import (
     DATASET,
+    MEASURE,
+    MIN_VOXELS,
     OBJECT,
     QUALITY,
     REGION,
+    SPLIT_TOUCHING,
     VERBOSE,
     VOXEL_SIZE,
     HaloName,
@@ -47,6 +50,9 @@ def submit(
     threshold: float = typer.Option(None, min=0.004, max=0.996, help="On the probability. Default: the recipe's."),
     contrast_stretch: bool = typer.Option(False, "--contrast-stretch", help="Stretch 8-bit grey values, too."),
     spread: bool = typer.Option(False, "--spread", help="Write how much variants and checkpoints differ."),
+    measure: bool = MEASURE,
+    min_voxels: int = MIN_VOXELS,
+    split_touching: bool = SPLIT_TOUCHING,
     formats: list[str] = typer.Option(["h5"], "--format", help="h5, png, tiff; may be repeated."),
     name: str = typer.Option(None, help="Name of the job. Default: that of the folder or file."),
     wait: bool = typer.Option(False, "--wait", help="Wait until the jobs are over."),
@@ -70,6 +76,9 @@ def submit(
         threshold=threshold,
         contrast_stretch=contrast_stretch or None,
         spread=spread or None,
+        measure=None if measure else False,
+        min_voxels=min_voxels,
+        split_touching=split_touching or None,
         formats=list(dict.fromkeys(formats)),
     )
     with Client(url, key) as client:

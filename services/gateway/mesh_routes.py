@@ -1,0 +1,100 @@
+"""The route by which the surface of a single object leaves; a worker makes it when it is first asked for."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter
+from fastapi import Path as InPath
+from fastapi.responses import Response
+from starlette.requests import Request
+
+from emstream.errors import JobNotFound
+from emstream.finish_units import MESHES
+from emstream.job import JobFolder
+from emstream.meshes import MeshForm, failed_mark, mesh_path, wanted_mark
+from emstream.messages import Stage
+from emstream.volume import opened
+from services.gateway.access import Reader
+from services.gateway.answers import as_json, gives, problems
+from services.gateway.downloads import send_file
+from services.gateway.object_routes import measured, table_path
+from services.gateway.parts import Parts, PartsOf
+from services.gateway.problems import NotReady
+from services.gateway.records import describe
+from services.gateway.results import file_answers, save_name
+from services.gateway.schemas import Job
+
+router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
+MEDIA_TYPES: dict[str, str] = {"stl": "model/stl", "ply": "application/octet-stream", "glb": "model/gltf-binary"}
+WAIT_S = 5.0
+_POLL_S = 0.1
+
+
+@router.get(
+    "/meshes/{name}/{label}.{form}",
+    response_class=Response,
+    summary="The surface of one object as STL, PLY or GLB, in micrometres",
+    responses={
+        **file_answers(*MEDIA_TYPES.values()),
+        **gives(Job, "Being made: ask again", 202, ("Retry-After",)),
+        **problems(404, 409, 416, 422, 503),
+    },
+)
+async def get_mesh(
+    request: Request,
+    caller: Reader,
+    parts: PartsOf,
+    job: str,
+    name: Annotated[str, InPath(max_length=100, description="The object, such as mitochondria.")],
+    label: Annotated[int, InPath(ge=1, lt=2**32, description="Its number.")],
+    form: MeshForm,
+) -> Response:
+    """Hand out a surface."""
+    folder = await run_sync(parts.shelf.owned, job, caller.owner)
+    path, save_as = await run_sync(_path, parts, folder, name, label, form)
+    if not path.exists():
+        await run_sync(_ask_for, parts, folder, path)
+        stop = time.monotonic() + WAIT_S
+        while not path.exists() and time.monotonic() < stop and not parts.stopping.is_set():
+            await run_sync(_check_possible, parts, folder, path)
+            await anyio.sleep(_POLL_S)
+    if not path.exists():
+        return as_json(await run_sync(describe, parts, folder), 202, {"Retry-After": "1"})
+    return await run_sync(send_file, request, path, MEDIA_TYPES[form], save_as)
+
+
+def _path(parts: Parts, folder: JobFolder, name: str, label: int, form: MeshForm) -> tuple[Path, str]:
+    record, name = measured(parts, folder, name)
+    with opened(table_path(folder, name)) as file:
+        count = file["id"].shape[0]
+    if label > count:
+        raise JobNotFound(f"the job has no object {label} of {name}: its numbers go from 1 to {count}")
+    path = mesh_path(folder, name, label, form)
+    return path, save_name(record, f"{name}_{path.name}")
+
+
+def _ask_for(parts: Parts, folder: JobFolder, path: Path) -> None:
+    job = folder.path.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    failed_mark(path).unlink(missing_ok=True)
+    wanted_mark(path).touch()
+    if parts.ledger.status(job) is None:
+        record = parts.shelf.record(folder)
+        assert record is not None
+        parts.ledger.enter(job, record.owner, folder.found())
+    parts.ledger.add(job, MESHES)
+    parts.nudge()
+
+
+def _check_possible(parts: Parts, folder: JobFolder, path: Path) -> None:
+    if failed_mark(path).exists():
+        raise NotReady(f"the surface could not be made: {failed_mark(path).read_text()}")
+    status = parts.ledger.status(folder.path.name)
+    reason = status.failed.get((Stage.FINISH, MESHES)) if status else None
+    if reason is not None:
+        raise NotReady(f"the surface could not be made: {reason}. Ask again to try again")

@@ -1,0 +1,71 @@
+"""measurements/<object>.csv, .parquet, .h5: one row per object, each column with its unit and meaning.
+
+The HDF5 holds each column as a data set of its own, which the gateway sorts and pages by h5py alone. The same job gives
+the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emstream.volume import created, publishing
+from services.postprocess.objects.measure import Column
+
+ROWS = 65536
+"""Rows written at once."""
+
+
+def write_tables(folder: Path, name: str, columns: Sequence[Column], facts: dict[str, object]) -> None:
+    """Publish an object's tables. facts: of the whole, such as the voxel size, kept in HDF5 and Parquet."""
+    _write_csv(folder / f"{name}.csv", columns, facts)
+    _write_parquet(folder / f"{name}.parquet", columns, facts)
+    _write_columns(folder / f"{name}.h5", columns, facts)
+
+
+def _write_csv(final: Path, columns: Sequence[Column], facts: dict[str, object]) -> None:
+    """The voxel size is a column, too: a row that is copied elsewhere keeps it."""
+    voxel_size = facts.get("voxel_size_nm")
+    stated = " x ".join(f"{v:g}" for v in voxel_size) if isinstance(voxel_size, list | tuple) else "unknown"
+    with publishing(final) as part, part.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerow([*(c.name for c in columns), "voxel_size_zyx_nm"])
+        for start in range(0, len(columns[0].values), ROWS):
+            text = io.StringIO()
+            cells = [_cells(column.values[start : start + ROWS]) for column in columns]
+            csv.writer(text, lineterminator="\n").writerows([*row, stated] for row in zip(*cells, strict=True))
+            file.write(text.getvalue())
+
+
+def _cells(values: Any) -> list[str]:
+    if values.dtype == np.float64:
+        return [f"{v:.7g}" for v in values.tolist()]
+    return [str(v).lower() for v in values.tolist()]
+
+
+def _write_parquet(final: Path, columns: Sequence[Column], facts: dict[str, object]) -> None:
+    import pyarrow as pa  # loads slowly
+    import pyarrow.parquet as pq
+
+    fields = [
+        pa.field(c.name, pa.from_numpy_dtype(c.values.dtype), metadata={"unit": c.unit, "meaning": c.meaning})
+        for c in columns
+    ]
+    schema = pa.schema(fields, metadata={"emstream": json.dumps(facts, sort_keys=True)})
+    table = pa.Table.from_arrays([pa.array(c.values) for c in columns], schema=schema)
+    with publishing(final) as part:
+        pq.write_table(table, part, compression="zstd", row_group_size=ROWS)
+
+
+def _write_columns(final: Path, columns: Sequence[Column], facts: dict[str, object]) -> None:
+    with publishing(final) as part, created(part) as file:
+        file.attrs["facts"] = json.dumps(facts, sort_keys=True)
+        file.attrs["columns"] = [c.name for c in columns]
+        for column in columns:
+            dataset = file.create_dataset(column.name, data=column.values)
+            dataset.attrs["unit"], dataset.attrs["meaning"] = column.unit, column.meaning

@@ -1,0 +1,221 @@
+"""A job's labels and tables: equal to the whole volume's, the same bytes after a kill, anew for other thresholds."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from numpy.typing import NDArray
+
+from emstream.job import Grid, JobFolder, Member, Plan, Request
+from emstream.volume import Planes, Pyramid, created, opened, publishing
+from services.postprocess.objects.derive import number_objects
+from services.postprocess.stitch import mask_of
+from tests.unit.postprocess.test_objects import whole
+
+UINT8 = NDArray[np.uint8]
+SHAPE = (5, 530, 620)
+REQUEST = Request(input="in", min_voxels=5)
+
+
+def make_plan(shape: tuple[int, int, int], threshold: float = 0.5, sections: int = 3) -> Plan:
+    member = Member(name="n", path="n.onnx", sha256="0" * 64, sections=1, objects=("spots",))
+    grid = Grid(size_yx=shape[1:], pixel_size_nm=5, is_resampled=False, halo=32, alignment=16, members=(member,))
+    return Plan(
+        shape_zyx=shape,
+        dtype="uint8",
+        source="",
+        section_names=(),
+        voxel_size_nm=(30, 10, 10),
+        voxel_size_source="",
+        grey_low=0,
+        grey_high=255,
+        is_constant=False,
+        slab_sections=sections,
+        core_side=256,
+        variants=1,
+        grids=(grid,),
+        thresholds={"spots": threshold},
+        warnings=(),
+    )
+
+
+def bumps(shape: tuple[int, int, int], count: int = 60, seed: int = 0) -> UINT8:
+    """Bodies of falling probability, some cut by the borders, and specks."""
+    random = np.random.default_rng(seed)
+    volume = np.where(random.random(shape) < 1e-3, 200, 0).astype(np.uint8)
+    for _ in range(count):
+        middle, radius = random.integers(0, shape), random.integers(4, 40)
+        start = [max(int(m) - radius, 0) for m in middle]
+        part = volume[tuple(slice(s, int(m) + radius) for s, m in zip(start, middle, strict=True))]
+        z, y, x = (np.arange(n) + s - m for n, s, m in zip(part.shape, start, middle, strict=True))
+        distance = np.sqrt(9 * z[:, None, None] ** 2 + y[:, None] ** 2 + x**2) / radius
+        np.maximum(part, np.clip(255 * 1.2 * (1 - distance), 0, 255).astype(np.uint8), out=part)
+    return volume
+
+
+def write_results(folder: JobFolder, plan: Plan, volume: UINT8) -> None:
+    """Do what stitching does."""
+    for slab in plan.slabs:
+        with publishing(folder.result(slab.index)) as part, created(part) as file:
+            depth = slab.z_stop - slab.z_start
+            pyramid = Pyramid.create(file, "spots/probability", (depth, *plan.shape_zyx[1:]), "zstd")
+            mask = Planes.create(file, "spots/mask", (depth, *plan.shape_zyx[1:]), "zstd")
+            mask.dataset.attrs["threshold"] = plan.thresholds["spots"]
+            for z in range(depth):
+                pyramid.write(z, volume[slab.z_start + z])
+                mask.write(z, mask_of(volume[slab.z_start + z], plan.thresholds["spots"]))
+
+
+def labels_of(folder: JobFolder, plan: Plan) -> NDArray[np.uint32]:
+    sections = []
+    for slab in plan.slabs:
+        with opened(folder.labels(slab.index)) as file:
+            planes = Planes.open(file, "spots/labels")
+            sections += [planes.read(z) for z in range(planes.shape[0])]
+    return np.stack(sections)
+
+
+def files_of(folder: JobFolder) -> dict[str, bytes]:
+    return {str(p.relative_to(folder.path)): p.read_bytes() for p in sorted(folder.path.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobFolder, Plan, UINT8]:
+    folder, plan, volume = JobFolder(tmp_path_factory.mktemp("job")), make_plan(SHAPE), bumps(SHAPE)
+    write_results(folder, plan, volume)
+    number_objects(folder, plan, REQUEST)
+    return folder, plan, volume
+
+
+def filtered(mask: NDArray[np.bool_], least: int) -> NDArray[np.uint32]:
+    labels = whole(mask)
+    kept = np.bincount(labels.ravel()) >= least
+    kept[0] = False
+    numbers = np.where(kept, np.cumsum(kept), 0).astype(np.uint32)
+    return np.asarray(numbers[labels])
+
+
+def test_labels_and_volumes_are_those_of_the_whole_volume(done: tuple[JobFolder, Plan, UINT8]) -> None:
+    folder, plan, volume = done
+    expected = filtered(volume >= 128, 5)
+    assert (labels_of(folder, plan) == expected).all()
+    rows = read_csv(folder)
+    assert [int(row["id"]) for row in rows] == list(range(1, expected.max() + 1))
+    assert [int(row["volume_voxels"]) for row in rows] == np.bincount(expected.ravel())[1:].tolist()
+    assert {row["voxel_size_zyx_nm"] for row in rows} == {"30 x 10 x 10"}
+
+
+def test_parquet_holds_what_the_csv_holds(done: tuple[JobFolder, Plan, UINT8]) -> None:
+    folder, _, _ = done
+    table = pq.read_table(folder.measurements / "spots.parquet")
+    rows = read_csv(folder)
+    assert [f"{v:.7g}" for v in table["surface_area_um2"].to_pylist()] == [row["surface_area_um2"] for row in rows]
+    assert table.schema.field("volume_um3").metadata == {
+        b"unit": "µm³".encode(),
+        b"meaning": b"voxels times the voxel size",
+    }
+
+
+def read_csv(folder: JobFolder) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder.measurements / "spots.csv").read_text().splitlines()))
+
+
+class Killed(Exception):
+    pass
+
+
+def test_killed_after_any_step_and_run_again_gives_the_same_bytes(
+    done: tuple[JobFolder, Plan, UINT8], tmp_path: Path
+) -> None:
+    undisturbed, plan, volume = done
+    folder = JobFolder(tmp_path)
+    write_results(folder, plan, volume)
+    left = [0]
+
+    def check() -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+
+    for steps in range(1, 40):
+        left[0] = 1 + steps % 5
+        try:
+            number_objects(folder, plan, REQUEST, check)
+        except Killed:
+            continue
+        break
+    assert steps > 3
+    number_objects(folder, plan, REQUEST)
+    assert files_of(folder) == files_of(undisturbed)
+
+
+def test_slab_sizes_change_nothing_but_the_cut(done: tuple[JobFolder, Plan, UINT8], tmp_path: Path) -> None:
+    undisturbed, plan, volume = done
+    folder, other = JobFolder(tmp_path), make_plan(SHAPE, sections=2)
+    write_results(folder, other, volume)
+    number_objects(folder, other, REQUEST)
+    assert (labels_of(folder, other) == labels_of(undisturbed, plan)).all()
+    for name in ("spots.csv", "spots.parquet", "spots.h5"):
+        assert (folder.measurements / name).read_bytes() == (undisturbed.measurements / name).read_bytes()
+
+
+def test_splitting_does_not_depend_on_slabs(tmp_path: Path) -> None:
+    shape, request = (9, 200, 600), Request(input="in", min_voxels=40, split_touching=True)
+    volume = bumps(shape, 60, 3)
+    found = {}
+    for sections in (2, 4, 9):
+        folder, plan = JobFolder(tmp_path / str(sections)), make_plan(shape, sections=sections)
+        write_results(folder, plan, volume)
+        number_objects(folder, plan, request)
+        table = (folder.measurements / "spots.csv").read_text()
+        found[sections] = (labels_of(folder, plan), table)
+        rows = read_csv(folder)
+    labels, table = found[9]
+    assert all((other == labels).all() and text == table for other, text in found.values())
+    together = filtered(volume >= 128, 40)
+    assert ((labels > 0) == (together > 0)).all()
+    assert labels.max() > together.max()
+    assert [int(row["volume_voxels"]) for row in rows] == np.bincount(labels.ravel())[1:].tolist()
+    first = [np.flatnonzero(labels == k)[0] for k in range(1, labels.max() + 1)]
+    assert first == sorted(first)
+
+
+def test_a_slab_that_is_stitched_later_is_joined_too(tmp_path: Path) -> None:
+    shape = (6, 200, 300)
+    volume, folder, plan = bumps(shape, 20), JobFolder(tmp_path), make_plan(shape, sections=2)
+    write_results(folder, plan, volume)
+    folder.result(1).rename(tmp_path / "later")
+    number_objects(folder, plan, REQUEST)
+    assert not folder.labels(1).exists()
+    (tmp_path / "later").rename(folder.result(1))
+    number_objects(folder, plan, REQUEST)
+    assert (labels_of(folder, plan) == filtered(volume >= 128, 5)).all()
+
+
+def test_of_an_outline_the_enclosed_profiles_are_measured(tmp_path: Path) -> None:
+    volume = np.zeros((3, 60, 90), np.uint8)
+    volume[:, ::20], volume[:, :, ::30] = 255, 255  # a lattice of membranes encloses 3 x 3 profiles per section
+    folder, plan = JobFolder(tmp_path), make_plan(volume.shape, sections=2).model_copy(update={"outlines": ("spots",)})
+    write_results(folder, plan, volume)
+    number_objects(folder, plan, Request(input="in", split_touching=True))
+    rows = read_csv(folder)
+    assert len(rows) == 27
+    assert {row["area_um2"] for row in rows} == {"0.0551"}
+    assert {row["mean_probability"] for row in rows} == {"1"}
+    assert [row["touches_border"] for row in rows[:9]] == ["false", "false", "true"] * 2 + ["true"] * 3
+    assert "volume_um3" not in rows[0]
+
+
+def test_other_thresholds_make_everything_anew(done: tuple[JobFolder, Plan, UINT8], tmp_path: Path) -> None:
+    _, _, volume = done
+    shape = (3, 200, 300)
+    volume, folder = volume[:3, :200, :300], JobFolder(tmp_path)
+    for threshold in (0.5, 0.8, 0.5):
+        plan = make_plan(shape, threshold, 2)
+        write_results(folder, plan, volume)
+        number_objects(folder, plan, REQUEST)
+        assert (labels_of(folder, plan) == filtered(volume >= np.ceil(255 * threshold), 5)).all()
