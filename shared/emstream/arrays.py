@@ -98,6 +98,7 @@ def segment(
             voxel_size=None,
             dataset=None,
             threshold=threshold,
+            measure=True,
         ).model_copy(update={"voxel_size_nm": size})
         with _array_named(source):
             report = run_kept(request, output, settings, is_quiet=not progress)

@@ -74,7 +74,7 @@ def _sum_parts(
 ) -> Table:
     """Return the parts' sums. Each is closed where it was cut: a cut counts as surface of both sides."""
     probability: UINT8 = read_region(folder.result, plan, f"{name}/probability/s0", box, np.uint8)
-    spread = read_region(folder.result, plan, f"{name}/spread", box, np.uint8) if with_spread else None
+    spread = read_region(folder.result, plan, f"{name}/spread/s0", box, np.uint8) if with_spread else None
     core = Box((0, *box.start[1:]), (box.shape[0], *box.stop[1:]))
     rows = []
     for number in range(1, count + 1):

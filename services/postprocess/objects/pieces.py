@@ -79,7 +79,7 @@ def write_pieces(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool, m
 def layers_of(result: h5py.File, plan: Plan, name: str, with_spread: bool = False) -> Layers:
     """Return an object's layers in a slab's result."""
     probability = Planes.open(result, f"{name}/probability/s0")
-    spread = Planes.open(result, f"{name}/spread").read_box if with_spread else None
+    spread = Planes.open(result, f"{name}/spread/s0").read_box if with_spread else None
     least = least_value(plan.thresholds[name])
     return Layers(probability.shape, probability.read_box, least, name in plan.outlines, spread)
 
