@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emstream.job import Grid, JobFolder, Member, Plan, Request
 from emstream.volume import Planes, Pyramid, created, opened, publishing
-from services.postprocess.objects.derive import number_objects
+from services.postprocess.objects.derive import number_in_slab, number_objects
 from services.postprocess.stitch import mask_of
 from tests.unit.postprocess.test_objects import whole
 
@@ -219,3 +219,6 @@ def test_other_thresholds_make_everything_anew(done: tuple[JobFolder, Plan, UINT
         write_results(folder, plan, volume)
         number_objects(folder, plan, REQUEST)
         assert (labels_of(folder, plan) == filtered(volume >= np.ceil(255 * threshold), 5)).all()
+    before = files_of(folder)
+    number_in_slab(folder, make_plan(shape, 0.8, 2), REQUEST, plan.slabs[0])  # a late helper of earlier thresholds
+    assert files_of(folder) == before
