@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import logging
 from contextlib import suppress
 from pathlib import Path
 
-from emstream.errors import JobFailed
+from emstream.errors import JobFailed, VolumeDamaged
 from emstream.export_shelf import export_file, note_progress, read_order
 from emstream.exports import FORMATS, UNITS, export_path
 from emstream.finish_units import LABELS_FROM, MESHES, is_export
@@ -25,6 +25,8 @@ from services.postprocess.objects.derive import find_in_slab, number_in_slab, nu
 from services.postprocess.objects.mesh import make_meshes
 from services.postprocess.outputs import write_tiff_masks, write_zipped_masks
 from services.postprocess.stitch import drop_packages, write_result
+
+logger = logging.getLogger(__name__)
 
 
 class Postprocess:
@@ -46,8 +48,7 @@ class Postprocess:
         elif unit.hint.unit == MESHES:
             make_meshes(unit.folder, plan, unit.check)
         elif unit.hint.unit >= LABELS_FROM:
-            slab = plan.slabs[unit.hint.unit - LABELS_FROM]
-            number_in_slab(unit.folder, plan, unit.record.request, slab, unit.check)
+            self._help(unit, plan.slabs[unit.hint.unit - LABELS_FROM], plan)
         else:
             form = next(form for form, number in UNITS.items() if number == unit.hint.unit)
             write_export(unit.folder, plan, form)
@@ -77,8 +78,15 @@ class Postprocess:
         report = make_report(folder, shown, Wanted(), Path("OUT"), timings(folder)) | {"errors": errors}
         write_bytes(folder.report_path, (json.dumps(report, indent=2) + "\n").encode())
 
-    def _ask_for_help(self, job: str, slabs: Iterable[Slab]) -> None:
-        for slab in list(slabs)[:-1]:
+    def _help(self, unit: Unit, slab: Slab, plan: Plan) -> None:
+        """Number a slab's objects. What is damaged, or was taken away meanwhile, is for unit 0 to tell."""
+        try:
+            number_in_slab(unit.folder, plan, unit.record.request, slab, unit.check)
+        except VolumeDamaged as error:
+            logger.warning("no help given", extra={"reason": str(error)})
+
+    def _ask_for_help(self, job: str, slabs: list[Slab]) -> None:
+        for slab in slabs[:-1]:
             self._ledger.add(job, LABELS_FROM + slab.index)
 
     def _errors(self, record: JobRecord) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,14 +45,22 @@ def choice_of(plan: Plan, request: Request, slabs: list[Slab] | None = None) -> 
 
 
 def is_made(path: Path, choice: str) -> bool:
-    """Whether a file is there and was made for this choice; one made for another is removed."""
+    """Whether a file is there and was made for this choice. Raises VolumeDamaged."""
     if not path.exists():
         return False
     with opened(path) as file:
-        if file.attrs.get("made_for") == choice:
-            return True
+        return bool(file.attrs.get("made_for") == choice)
+
+
+def is_due(path: Path, choice: str) -> bool:
+    """Whether a file is to be made; one that was made for another choice is removed.
+
+    For the job's own units only: a late helper of an earlier choice must not remove what is right.
+    """
+    if is_made(path, choice):
+        return False
     path.unlink(missing_ok=True)
-    return False
+    return True
 
 
 def stitched(folder: JobFolder, plan: Plan) -> list[Slab]:
@@ -63,15 +71,15 @@ def stitched(folder: JobFolder, plan: Plan) -> list[Slab]:
 def find_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab) -> None:
     """Publish a stitched slab's pieces, if they are wanted and not there."""
     choice = choice_of(plan, request)
-    if request.measure and not is_made(folder.pieces(slab.index), choice):
+    if request.measure and is_due(folder.pieces(slab.index), choice):
         write_pieces(folder, plan, slab, request.spread, choice)
 
 
 def number_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab, check: Check = lambda: None) -> None:
-    """Publish a slab's labels, if its pieces are joined and they are not there."""
+    """Publish a slab's labels, if its pieces are joined and there are none."""
     choice, final = choice_of(plan, request, stitched(folder, plan)), folder.labels(slab.index)
     source = folder.divided_path if request.split_touching else folder.joined_path
-    if not is_made(source, choice) or is_made(final, choice):
+    if final.exists() or not is_made(source, choice):
         return
     if request.split_touching:
         write_divided_labels(folder, plan, slab, check)
@@ -82,15 +90,15 @@ def number_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab, 
 def divide_objects(folder: JobFolder, plan: Plan, request: Request, slabs: list[Slab], check: Check) -> None:
     """Publish what objects are once those that touch are split."""
     choice = choice_of(plan, request, slabs)
-    if is_made(folder.divided_path, choice):
+    if not is_due(folder.divided_path, choice):
         return
     for slab in slabs:
         check()
-        if not is_made(folder.whole(slab.index), choice):
+        if is_due(folder.whole(slab.index), choice):
             write_labels(folder, plan, slab, folder.whole(slab.index), check)
     for name, first in groups_of(folder, plan):
         check()
-        if not is_made(parts_path(folder, plan, name, first), choice):
+        if is_due(parts_path(folder, plan, name, first), choice):
             write_parts(folder, plan, name, first, request.min_voxels, request.spread, check)
     check()
     write_divided(folder, plan)
@@ -101,7 +109,7 @@ def number_objects(
     plan: Plan,
     request: Request,
     check: Check = lambda: None,
-    ask_for_help: Callable[[Iterable[Slab]], None] = lambda slabs: None,
+    ask_for_help: Callable[[list[Slab]], None] = lambda slabs: None,
 ) -> None:
     """Publish labels of all stitched slabs, and the tables of measurements; what is there is not made again.
 
@@ -113,17 +121,18 @@ def number_objects(
         check()
         find_in_slab(folder, plan, request, slab)
     choice = choice_of(plan, request, slabs)
-    if not is_made(folder.joined_path, choice):
+    if is_due(folder.joined_path, choice):
         check()
         for derived in (folder.measurements, folder.meshes):
             shutil.rmtree(derived, ignore_errors=True)
         write_joined(folder, plan, request.min_voxels, choice)
     if request.split_touching:
         divide_objects(folder, plan, request, slabs, check)
-    ask_for_help(slab for slab in slabs if not is_made(folder.labels(slab.index), choice))
-    for slab in [*reversed(slabs), *slabs]:  # again: somebody late may have published one of another choice
+    ask_for_help([slab for slab in slabs if is_due(folder.labels(slab.index), choice)])
+    for slab in [*reversed(slabs), *slabs]:  # again: a late helper may have published one of an earlier choice
         check()
-        number_in_slab(folder, plan, request, slab, check)
+        if is_due(folder.labels(slab.index), choice):
+            number_in_slab(folder, plan, request, slab, check)
     for name in plan.objects:
         check()
         write_measurements(folder, plan, request, name)

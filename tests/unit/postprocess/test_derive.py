@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emstream.job import Grid, JobFolder, Member, Plan, Request
 from emstream.volume import Planes, Pyramid, created, opened, publishing
-from services.postprocess.objects.derive import number_objects
+from services.postprocess.objects.derive import number_in_slab, number_objects
 from services.postprocess.stitch import mask_of
 from tests.unit.postprocess.test_objects import whole
 
@@ -57,7 +57,7 @@ def bumps(shape: tuple[int, int, int], count: int = 60, seed: int = 0) -> UINT8:
     return volume
 
 
-def write_results(folder: JobFolder, plan: Plan, volume: UINT8) -> None:
+def write_results(folder: JobFolder, plan: Plan, volume: UINT8, spread: UINT8 | None = None) -> None:
     """Do what stitching does."""
     for slab in plan.slabs:
         with publishing(folder.result(slab.index)) as part, created(part) as file:
@@ -68,6 +68,10 @@ def write_results(folder: JobFolder, plan: Plan, volume: UINT8) -> None:
             for z in range(depth):
                 pyramid.write(z, volume[slab.z_start + z])
                 mask.write(z, mask_of(volume[slab.z_start + z], plan.thresholds["spots"]))
+            if spread is not None:
+                levels = Pyramid.create(file, "spots/spread", (depth, *plan.shape_zyx[1:]), "zstd")
+                for z in range(depth):
+                    levels.write(z, spread[slab.z_start + z])
 
 
 def labels_of(folder: JobFolder, plan: Plan) -> NDArray[np.uint32]:
@@ -107,6 +111,14 @@ def test_labels_and_volumes_are_those_of_the_whole_volume(done: tuple[JobFolder,
     assert [int(row["id"]) for row in rows] == list(range(1, expected.max() + 1))
     assert [int(row["volume_voxels"]) for row in rows] == np.bincount(expected.ravel())[1:].tolist()
     assert {row["voxel_size_zyx_nm"] for row in rows} == {"30 x 10 x 10"}
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_the_spread_that_was_stored_is_the_uncertainty(tmp_path: Path, split: bool) -> None:
+    folder, plan, volume = JobFolder(tmp_path), make_plan((4, 90, 80)), bumps((4, 90, 80), 6)
+    write_results(folder, plan, volume, np.full_like(volume, 51))
+    number_objects(folder, plan, REQUEST.model_copy(update={"spread": True, "split_touching": split}))
+    assert {round(float(row["uncertainty"]), 4) for row in read_csv(folder)} == {0.2}
 
 
 def test_parquet_holds_what_the_csv_holds(done: tuple[JobFolder, Plan, UINT8]) -> None:
@@ -219,3 +231,6 @@ def test_other_thresholds_make_everything_anew(done: tuple[JobFolder, Plan, UINT
         write_results(folder, plan, volume)
         number_objects(folder, plan, REQUEST)
         assert (labels_of(folder, plan) == filtered(volume >= np.ceil(255 * threshold), 5)).all()
+    before = files_of(folder)
+    number_in_slab(folder, make_plan(shape, 0.8, 2), REQUEST, plan.slabs[0])  # a late helper of earlier thresholds
+    assert files_of(folder) == before
