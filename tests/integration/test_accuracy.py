@@ -23,8 +23,8 @@ def f1_of(images: Path, labels: Path, *options: str) -> float:
 
 @pytest.mark.real
 def test_the_default_recipe_on_sections_kept_out_of_training(real_mitochondria: Path) -> None:
-    """Measured 2026-11-23: see the model card; the bar is the issue's."""
-    assert f1_of(real_mitochondria / "val" / "images", real_mitochondria / "val" / "labels") >= 0.75
+    """Measured 2026-11-25: 0.768, see the model card."""
+    assert f1_of(real_mitochondria / "val" / "images", real_mitochondria / "val" / "labels") >= 0.76
 
 
 def test_the_fast_recipe_beats_a_threshold_on_a_phantom(tmp_path: Path) -> None:
