@@ -37,6 +37,11 @@ NOT_IN_CONTAINERS = {
 }
 """Settings that docker-compose.yml does not offer, and why."""
 
+KEDA_SPEC = {"scaleTargetRef", "pollingInterval", "cooldownPeriod", "minReplicaCount", "maxReplicaCount", "advanced"}
+KEDA_SPEC |= {"initialCooldownPeriod", "idleReplicaCount", "fallback", "triggers"}
+KEDA_PROMETHEUS = {"serverAddress", "query", "threshold", "activationThreshold", "ignoreNullValues", "namespace"}
+"""keda.sh/docs, ScaledObject specification and Prometheus trigger, 2.20."""
+
 
 def tool(name: str) -> str:
     """Return a program's path, beside the interpreter or on PATH; skip the test where it is missing."""
@@ -182,6 +187,18 @@ def test_kustomize_makes_manifests_that_kubernetes_takes(tmp_path: Path) -> None
     assert told.returncode == 0, told.stdout + told.stderr
 
 
+def test_the_gpu_pool_goes_to_zero_by_the_ledger_in_words_that_keda_knows() -> None:
+    (scaled,) = documents(ROOT / "k8s" / "overlays" / "gpu" / "autoscale.yaml")
+    spec = scaled["spec"]
+    assert spec.keys() <= KEDA_SPEC
+    assert spec["scaleTargetRef"] == {"name": "inference"}
+    assert spec["minReplicaCount"] == 0
+    (trigger,) = spec["triggers"]
+    assert trigger["metadata"].keys() <= KEDA_PROMETHEUS
+    assert all(isinstance(value, str) for value in trigger["metadata"].values())
+    assert 'stage="inference",state=~"ready|hinted|leased"' in trigger["metadata"]["query"]
+
+
 def test_the_dockerfile_has_no_faults() -> None:
     told = subprocess.run([tool("hadolint"), DOCKERFILE], capture_output=True, text=True)
     assert told.returncode == 0, told.stdout
@@ -196,3 +213,30 @@ def test_all_yaml_is_well_formed() -> None:
 def test_cloudformation_takes_the_template() -> None:
     told = subprocess.run([tool("cfn-lint"), ROOT / "deploy" / "aws.yml"], capture_output=True, text=True)
     assert told.returncode == 0, told.stdout
+
+
+def cost_table() -> list[list[str]]:
+    """Return the rows of the README's table of instances."""
+    lines = (ROOT / "README.md").read_text().splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("| instance |"))
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[first + 2 :]]
+    return rows[: rows.index([""])]
+
+
+def test_the_costs_in_the_readme_follow_from_its_prices_and_rates() -> None:
+    window_pixels_per_voxel = (1152 / 1024) ** 2
+    rates = {name: float(rate.split(",")[0]) for name, _, _, _, rate, *_ in cost_table() if rate[0].isdigit()}
+    costs = {}
+    for name, _, vcpus, price, rate, one, four in cost_table():
+        if name not in rates:
+            assert rate == f"cheaper from {float(price) * rates['c7i.4xlarge'] / 0.714:.0f}"
+            continue
+        assert rates[name] == pytest.approx(4.1 * int(vcpus) / 2)
+        costs[name] = float(price) * 1000 * window_pixels_per_voxel / 3600 / rates[name]
+        assert [float(one), float(four)] == [pytest.approx(c, rel=0.02) for c in (costs[name], 4 * costs[name])]
+    assert costs
+
+
+def test_the_template_takes_the_instances_of_the_readme() -> None:
+    (allowed,) = re.findall(r"AllowedValues:\n((?:      - .*\n)+)", (ROOT / "deploy" / "aws.yml").read_text())
+    assert {row[0] for row in cost_table()} <= set(allowed.split()) - {"-"}
