@@ -21,7 +21,7 @@ from emstream.settings import Settings
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "services" / "Dockerfile"
 COMPOSE = ROOT / "docker-compose.yml"
-CPU = ROOT / "docker-compose.cpu.yml"
+CPU = ROOT / "services/deploy/compose.cpu.yml"
 MANIFESTS = [path for path in sorted((ROOT / "k8s").rglob("*.yaml")) if path.name != "kustomization.yaml"]
 SERVICES = ("gateway", "preprocess", "inference", "postprocess")
 NOT_IN_CONTAINERS = {
@@ -168,7 +168,7 @@ def test_dashboard_and_autoscaler_ask_for_metrics_that_exist() -> None:
     exposed = set(
         re.findall(r'"(emstream_\w+)"', "".join(p.read_text() for p in (ROOT / "services" / "gateway").glob("*.py")))
     )
-    asked = (ROOT / "deploy" / "grafana" / "dashboards" / "emstream.json").read_text()
+    asked = (ROOT / "services" / "deploy" / "grafana" / "dashboards" / "emstream.json").read_text()
     asked += (ROOT / "k8s" / "overlays" / "gpu" / "autoscale.yaml").read_text()
     used = set(re.findall(r"\bemstream_\w+", asked)) - {"emstream_token"}
     assert used
@@ -205,13 +205,13 @@ def test_the_dockerfile_has_no_faults() -> None:
 
 
 def test_all_yaml_is_well_formed() -> None:
-    command = [tool("yamllint"), "--strict", str(COMPOSE), str(CPU), "k8s", "deploy"]
+    command = [tool("yamllint"), "--strict", str(COMPOSE), str(CPU), "k8s", "services/deploy"]
     told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert told.returncode == 0, told.stdout
 
 
 def test_cloudformation_takes_the_template() -> None:
-    told = subprocess.run([tool("cfn-lint"), ROOT / "deploy" / "aws.yml"], capture_output=True, text=True)
+    told = subprocess.run([tool("cfn-lint"), ROOT / "services" / "deploy" / "aws.yml"], capture_output=True, text=True)
     assert told.returncode == 0, told.stdout
 
 
@@ -238,5 +238,7 @@ def test_the_costs_in_the_readme_follow_from_its_prices_and_rates() -> None:
 
 
 def test_the_template_takes_the_instances_of_the_readme() -> None:
-    (allowed,) = re.findall(r"AllowedValues:\n((?:      - .*\n)+)", (ROOT / "deploy" / "aws.yml").read_text())
+    (allowed,) = re.findall(
+        r"AllowedValues:\n((?:      - .*\n)+)", (ROOT / "services" / "deploy" / "aws.yml").read_text()
+    )
     assert {row[0] for row in cost_table()} <= set(allowed.split()) - {"-"}
