@@ -2,7 +2,8 @@
 
 Threads stand for the workers of the service: one reads and cleans slabs, a few read and write packages while the
 batcher's thread owns the engine, one stitches. All ask the same ledger for work, so the engine starts when the first
-slab is read. A published file is never made again: a run that was killed goes on where it was.
+slab is read. A published file is never made again: a run that was killed goes on where it was. A run may make only
+a share of its job: what others make is entered in its ledger as done.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from pathlib import Path
 
 from emstream.errors import OutputInUse
 from emstream.job import JobFolder, JobRecord, Plan, Request, input_identity
-from emstream.ledger import Answer, Limits
+from emstream.ledger import Answer, Found, Limits
 from emstream.logs import bound
 from emstream.memory_ledger import MemoryLedger
 from emstream.messages import Hint, Stage
 from emstream.recipes import Choice
 from emstream.settings import Settings
+from emstream.shards import Share
 from emstream.timeline import Timeline
 from services.inference.batcher import Batcher
 from services.inference.engines import Engine
@@ -117,11 +119,17 @@ def lock_folder(output: Path) -> Iterator[None]:
 
 
 class Run:
-    """One job's way through the stages. Call `execute` once."""
+    """One job's way through the stages, or that of its `share`. Call `execute` once."""
 
-    def __init__(self, folder: JobFolder, record: JobRecord, engine: Engine, settings: Settings) -> None:
+    def __init__(
+        self, folder: JobFolder, record: JobRecord, engine: Engine, settings: Settings, share: Share | None = None
+    ) -> None:
         assert record.plan is not None
         self.folder, self.record, self.plan = folder, record, record.plan
+        shape = record.plan.job_shape
+        self._share = share or Share(shape, range(shape.slabs * shape.packages_per_slab))
+        others = self._share.as_if_others_were_done(Found())
+        self._of_others = {stage: len(units) for stage, units in others.done().items()}
         self._settings = settings
         self._timeline = Timeline(folder.timeline_path)
         limits = Limits(
@@ -167,7 +175,7 @@ class Run:
 
     def _enter_what_is_done(self) -> None:
         found = self.folder.found()
-        self._ledger.enter(self.record.id, OWNER, found)
+        self._ledger.enter(self.record.id, OWNER, self._share.as_if_others_were_done(found))
         done = {"slabs": len(found.slabs), "packages": len(found.packages), "results": len(found.results)}
         logger.info("job entered", extra=done)
 
@@ -214,7 +222,8 @@ class Run:
     def _counts(self) -> dict[Stage, tuple[int, int]]:
         status = self._ledger.status(self.record.id)
         assert status is not None
-        return status.counts
+        others = self._of_others
+        return {stage: (done - others[stage], total - others[stage]) for stage, (done, total) in status.counts.items()}
 
     def _is_over(self, stage: Stage) -> bool:
         done, total = self._counts()[stage]
@@ -243,6 +252,8 @@ class Run:
         return {"windows": seen}
 
     def _postprocess(self, unit: int) -> None:
+        if unit not in self._share.whole_slabs:
+            return  # other shards make the rest of it: merging stitches it
         slab = self.plan.slabs[unit]
         write_result(self.folder, self.plan, slab, self.record.request.spread)
         find_in_slab(self.folder, self.plan, self.record.request, slab)

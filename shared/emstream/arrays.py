@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from emstream.errors import EmstreamError, UsageError
 from emstream.geometry import Box
-from emstream.job import JobFolder, Plan, Voxel
+from emstream.job import WORK, JobFolder, Plan, Voxel
 from emstream.label_planes import LabelPlanes, labels_dataset
 from emstream.notebook import as_html
 from emstream.recipes import Quality
@@ -77,7 +77,7 @@ def segment(
     Raises UsageError for what is not allowed, InputUnreadable for values that cannot be segmented, JobFailed.
     """
     from emstream.cli.options import QualityName
-    from emstream.cli.predict import WORK, make_request, run_kept
+    from emstream.cli.predict import make_request, run_kept
     from emstream.settings import read_settings
 
     stack = checked_array(array)

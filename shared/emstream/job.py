@@ -39,6 +39,8 @@ from emstream.volume import write_bytes
 Voxel = tuple[float, float, float]
 Region = tuple[tuple[int, int, int], tuple[int, int, int]]
 """Start and stop of a box, each (z, y, x), stop one past the end."""
+WORK = ".emstream"
+"""Folder inside the output folder of `emstream predict` with the job's working files; deleted when it is done."""
 RAW = "raw/s0"
 """Data set of a slab's file: its sections (z, y, x)."""
 HALO = "halo"

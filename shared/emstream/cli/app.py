@@ -69,6 +69,7 @@ def main() -> NoReturn:
         fetch,
         info,
         keys,
+        merge,
         models,
         phantom,
         predict,

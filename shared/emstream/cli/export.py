@@ -10,13 +10,12 @@ import typer
 
 from emstream.cli.app import app, say, start
 from emstream.cli.options import VERBOSE
-from emstream.cli.predict import WORK
 from emstream.cli.service import AS_JSON, KEY, URL, whole_id
 from emstream.cli.transfer import TransferProgress
 from emstream.client import Client
 from emstream.errors import Interrupted, UsageError
 from emstream.export_order import Wish, make_order
-from emstream.job import JobFolder
+from emstream.job import WORK, JobFolder
 
 
 @app.command()

@@ -30,18 +30,16 @@ from emstream.cli.options import (
 )
 from emstream.cli.progress import StageProgress
 from emstream.errors import Interrupted, UsageError
-from emstream.job import JobFolder, Request
+from emstream.job import WORK, JobFolder, Request
 from emstream.memory import return_freed_memory
 from emstream.messages import Stage
 from emstream.recipes import MODELS, Choice, choose
 from emstream.settings import Settings
+from emstream.shards import Shard, parse_shard, share_of
 
 if TYPE_CHECKING:
     from services.postprocess.finish import Wanted
     from services.standalone import Outcome, Run
-
-WORK = ".emstream"
-"""Folder inside the output folder with the job's working files; deleted when the job is done."""
 
 
 @app.command()
@@ -69,6 +67,7 @@ def predict(
     split_touching: bool = SPLIT_TOUCHING,
     overlay: bool = typer.Option(True, "--overlay/--no-overlay", help="Write overlay.png."),
     timeline: bool = typer.Option(False, "--timeline", help="Write timeline.png: which stage worked on what, when."),
+    shard: str = typer.Option(None, metavar="I/N", help="Make only part I of N; `emstream merge` joins the parts."),
     keep: bool = typer.Option(False, "--keep", help="Keep the working files (pyramids, timeline)."),
     restart: bool = typer.Option(False, "--restart", help="Drop an unfinished job in the output folder."),
     as_json: bool = typer.Option(False, "--json", help="Print the report as JSON, nothing else."),
@@ -97,11 +96,18 @@ def predict(
         split_touching=split_touching,
     )
     wanted = Wanted(tuple(dict.fromkeys(formats)), overlay)
+    if shard is not None:
+        if (wanted, timeline) != (Wanted(), False):
+            raise UsageError(
+                "--format, --no-overlay and --timeline do not go with --shard: give them to emstream merge"
+            )
+        run_shard(request, parse_shard(shard), output, settings, is_quiet=as_json, restart=restart)
+        return
     report = run(request, wanted, output, settings, is_quiet=as_json, restart=restart, keep=keep, timeline=timeline)
     if as_json:
         say(json.dumps(report))
     else:
-        _tell(report, output)
+        tell(report, output)
 
 
 def make_request(
@@ -148,14 +154,15 @@ def make_request(
 
 
 @contextmanager
-def _interruption_told() -> Iterator[None]:
+def interruption_told() -> Iterator[None]:
+    """Turn Ctrl-C into Interrupted, which says how to go on."""
     try:
         yield
     except KeyboardInterrupt:
         raise Interrupted("interrupted; run the same command again to go on where it was") from None
 
 
-@_interruption_told()
+@interruption_told()
 def run(
     request: Request,
     wanted: Wanted,
@@ -191,6 +198,36 @@ def run(
         if not keep:
             drop_job(folder)
     return report
+
+
+@interruption_told()
+def run_shard(
+    request: Request, shard: Shard, output: Path, settings: Settings, *, is_quiet: bool, restart: bool
+) -> None:
+    """Make one shard of a job in its own folder inside `output`. Raises Interrupted on Ctrl-C."""
+    from services.inference.engines import make_engine
+    from services.postprocess.finish import drop_job
+    from services.standalone import Run, lock_folder, prepare_job
+
+    return_freed_memory()
+    own = output / shard.folder_name
+    folder = JobFolder(own / WORK)
+    with lock_folder(own):
+        if restart:
+            drop_job(folder)
+        engine = make_engine(settings)
+        began = time.time()
+        record = prepare_job(folder, request, chosen(request, settings), engine, settings)
+        assert record.plan is not None
+        if not is_quiet:
+            _tell_plan(record.plan.source, list(record.plan.warnings))
+        share = share_of(record.plan.job_shape, shard)
+        outcome = _execute(Run(folder, record, engine, settings, share), is_quiet)
+    facts = {"shard": str(shard), "packages": len(share.packages), "folder": str(own)}
+    if is_quiet:
+        say(json.dumps(facts | {"timings": timings(outcome, began)}))
+    else:
+        say(f"shard {shard} is done, {len(share.packages)} packages, in {own}; join all with: emstream merge")
 
 
 def run_kept(request: Request, output: Path, settings: Settings, *, is_quiet: bool) -> dict[str, object]:
@@ -247,7 +284,8 @@ def _tell_plan(source: str, warnings: list[str]) -> None:
         warn(f"note: {warning}")
 
 
-def _tell(report: dict[str, object], output: Path) -> None:
+def tell(report: dict[str, object], output: Path) -> None:
+    """Say what was found and where it is."""
     objects = report["objects"]
     assert isinstance(objects, dict)
     for name, facts in objects.items():

@@ -17,9 +17,9 @@ import numpy as np
 from emstream import __version__
 from emstream.checkpoint import Checkpoint
 from emstream.cli.app import warn
-from emstream.cli.predict import WORK, run
+from emstream.cli.predict import run
 from emstream.intensity import IntensityRange, check_finite, to_uint8
-from emstream.job import JobFolder, Plan, Request
+from emstream.job import WORK, JobFolder, Plan, Request
 from emstream.parallel import cores
 from emstream.recipes import Choice
 from emstream.settings import Settings
