@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emstream.job import InputFile, JobFolder
 from emstream.natural import natural_key
+from emstream.retention import INPUT_GONE
 from services.gateway.names import is_clutter
 from services.gateway.parts import Parts
 from services.gateway.problems import NotReady
@@ -34,6 +35,8 @@ def source_of(parts: Parts, folder: JobFolder) -> Source:
     if record is not None and not record.files:
         return Source(server_path=record.request.input)
     if record is not None:
+        if not (folder.path / INPUT).exists():
+            raise NotReady(INPUT_GONE)
         return Source(record.files, tuple(folder.path / file.stored for file in record.files))
     arrivals = list(parts.uploads.get(folder).arrivals.values())
     missing = [a for a in arrivals if a.sha256 is None]

@@ -137,7 +137,7 @@ def not_ready(layer: Layer, place: Place) -> SectionNotReady:
 
 
 _WAITING: dict[Kind, str] = {
-    "raw": "it is still being read",
+    "raw": "it is still being read, or kept no longer",
     "probability": "it is still being stitched",
     "spread": "it is still being stitched",
     "labels": "its objects are numbered once all sections are stitched",

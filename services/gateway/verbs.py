@@ -13,6 +13,7 @@ from pathlib import Path
 from emstream.errors import UnknownObject, UploadRefused
 from emstream.job import InputFile, JobFolder, JobRecord, input_identity
 from emstream.natural import natural_key
+from emstream.retention import INPUT_GONE, SECTIONS_GONE, has_sections
 from services.gateway.names import check_one_folder, is_clutter
 from services.gateway.parts import Parts
 from services.gateway.problems import NotReady
@@ -157,6 +158,11 @@ def retry(parts: Parts, folder: JobFolder, owner: str) -> None:
     state = state_of(parts, folder)
     if state not in ("failed", "cancelled", "completed_with_errors"):
         raise NotReady(f"the job is {state}: only one that failed, was cancelled or has errors can be done again")
+    record = parts.shelf.record(folder)
+    if record is not None and record.files and not (folder.path / INPUT).exists():
+        raise NotReady(INPUT_GONE)
+    if not has_sections(folder):
+        raise NotReady(f"{SECTIONS_GONE}: what failed cannot be done again; start a new job")
     parts.ledger.forget(folder.path.name)
     for mark in (folder.failure_path, folder.report_path, folder.cancelled_path):
         mark.unlink(missing_ok=True)
@@ -175,6 +181,8 @@ def derive_anew(parts: Parts, folder: JobFolder, thresholds: Mapping[str, float]
     if record is None or record.plan is None or not folder.report_path.exists():
         state = state_of(parts, folder)
         raise NotReady(f"the job is {state}: its thresholds can be changed once it is completed")
+    if not has_sections(folder):
+        raise NotReady(f"{SECTIONS_GONE}: its thresholds stay as they are; start a new job for others")
     for name in thresholds:
         if name not in record.plan.objects:
             raise UnknownObject(f"the job has no object {name[:40]!r}; it has: {', '.join(record.plan.objects)}")

@@ -10,6 +10,7 @@ from typing import Literal, cast, get_args
 from emstream.errors import UsageError
 from emstream.job import JobFolder, Plan, Record
 from emstream.label_planes import made_for
+from emstream.retention import SECTIONS_GONE, has_sections
 from emstream.volume import opened
 
 Content = Literal["mask", "labels", "probability", "overlay", "original"]
@@ -98,6 +99,8 @@ def make_order(folder: JobFolder, plan: Plan, wish: Wish) -> ExportOrder:
     labels_for = _checked_labels(folder, form, combined) if content == "labels" else ""
     if form == "jpeg" and max(plan.shape_zyx[1:]) > JPEG_SIDE:
         raise UsageError(f"JPEG holds at most {JPEG_SIDE} pixels a side, the sections have more: take PNG or TIFF")
+    if content in ("original", "overlay") and not has_sections(folder):
+        raise UsageError(f"{SECTIONS_GONE}: take mask, labels, or probability")
     thresholds = {name: plan.thresholds[name] for name in chosen}
     return ExportOrder(
         content=content,

@@ -2,13 +2,14 @@
 
 Twice a second it takes back expired leases and lost hints, and hands out what may run. At its start, every ten
 seconds, and at once where Redis holds nothing of ours (it is new, or its data are gone) it enters the jobs that the
-disk shows as started and not over and that the ledger does not know.
+disk shows as started and not over and that the ledger does not know. Once an hour it deletes what `retention` says.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
+import shutil
 import threading
 import time
 from typing import Any
@@ -21,12 +22,14 @@ from emstream.job import JobFolder
 from emstream.messages import QUEUES, Hint, Stage
 from emstream.queues import Sender
 from emstream.redis_ledger import RedisLedger
+from emstream.retention import Retention, Step, drop, ended_at, set_aside
 from emstream.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 EVERY_S = 0.5
 COMPARE_EVERY_S = 10.0
+RETAIN_EVERY_S = 3600.0
 LEADS_FOR_S = 5
 
 
@@ -39,7 +42,8 @@ class Janitor:
         self._lock_key = f"{settings.redis_prefix}janitor"
         self._name = secrets.token_hex(8)
         self._is_stopping = False
-        self._compare_at = 0.0
+        self._compare_at = self._retain_at = 0.0
+        self._retention = Retention.of(settings)
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
 
@@ -72,11 +76,31 @@ class Janitor:
             hints += self._ledger.dispatch(stage, now, room)
         self._sender.send(hints)
 
+    def retain(self, now: float) -> None:
+        """Delete what is kept no longer, of jobs that have ended; what is in use stays readable until it is closed."""
+        if self._retention == Retention():
+            return
+        for path in sorted((self._settings.data / "jobs").glob("[!.]*")):
+            folder = JobFolder(path)
+            for step in self._retention.due(ended_at(folder), now):
+                if self._drop(folder, step):
+                    logger.warning("files deleted", extra={"job": folder.path.name, "what": step})
+
+    def _drop(self, folder: JobFolder, step: Step) -> bool:
+        if step is not Step.RESULTS:
+            return drop(folder, step)
+        self._ledger.forget(folder.path.name)
+        shutil.rmtree(set_aside(folder), ignore_errors=True)
+        return True
+
     def _run(self) -> None:
         while not self._is_stopping:
             try:
                 if self._leads():
                     self.round()
+                    if time.monotonic() > self._retain_at:
+                        self._retain_at = time.monotonic() + RETAIN_EVERY_S
+                        self.retain(time.time())
             except (redis.RedisError, OSError) as error:
                 logger.warning("round missed", extra={"reason": str(error)})
             except Exception:

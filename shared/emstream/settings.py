@@ -62,6 +62,13 @@ class Settings(BaseSettings):
     max_files: int = Field(8192, ge=1, description="Files in one upload at the most.")
     max_running_jobs: int = Field(1000, ge=1, description="Unfinished jobs of one key at the most.")
     max_stored_gb: float = Field(16384.0, gt=0, description="Bytes that the jobs of one key may keep on disk.")
+    keep_input_days: float = Field(0.0, ge=0, description="Days after a job's end until its input goes; 0 = for ever.")
+    keep_intermediates_days: float = Field(
+        0.0, ge=0, description="Days after a job's end until its sections go; 0 = for ever."
+    )
+    keep_results_days: float = Field(
+        0.0, ge=0, description="Days after a job's end until all of it goes; 0 = for ever."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least severe event logged.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines as text or as JSON.")
 

@@ -16,6 +16,7 @@ from emstream.errors import BrokerUnavailable
 from emstream.job import JobRecord
 from emstream.ledger import JobStatus
 from emstream.messages import Hint, Stage
+from emstream.retention import Step, drop
 from tests.integration.gateway_house import TOKEN, House, finish_job, make_house, plan_job, work
 
 
@@ -333,3 +334,23 @@ def test_a_killed_gateway_s_leftovers_are_cleared(tmp_path: Path) -> None:
     with make_house(tmp_path) as house:
         assert house.left() == ["0" * 32]  # young: somebody may be at work there
         assert not (jobs / ".deleted-2").exists()
+
+
+def test_what_was_deleted_after_some_days_is_told(house: House) -> None:
+    job = house.one_job()
+    plan_job(house, job)
+    finish_job(house, job, errors=[{"stage": "inference", "unit": 0, "sentence": "no"}])
+    folder = house.folder(job)
+    base = f"/v1/jobs/{job}"
+    for path in (folder.stack(0), folder.result(0)):
+        path.parent.mkdir()
+        path.touch()
+    assert drop(folder, Step.INTERMEDIATES)
+    assert "EMSTREAM_KEEP_INTERMEDIATES_DAYS" in str(problem(house.client.post(f"{base}/retry"), 409, "wrong_state"))
+    changed = house.client.put(f"{base}/thresholds", json={"spots": 0.4})
+    assert "EMSTREAM_KEEP_INTERMEDIATES_DAYS" in str(problem(changed, 409, "wrong_state"))
+    assert drop(folder, Step.INPUT)
+    assert not drop(folder, Step.INPUT)
+    for call in (f"{base}/retry", "/v1/jobs"):
+        body = {"input_of": job} if call == "/v1/jobs" else None
+        assert "EMSTREAM_KEEP_INPUT_DAYS" in str(problem(house.client.post(call, json=body), 409, "wrong_state"))
