@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -227,7 +228,8 @@ def run_shard(
     if is_quiet:
         say(json.dumps(facts | {"timings": timings(outcome, began)}))
     else:
-        say(f"shard {shard} is done, {len(share.packages)} packages, in {own}; join all with: emstream merge")
+        say(f"shard {shard} is done, {len(share.packages)} packages, in {own}")
+        say(f"once all are done, join them: emstream merge {shlex.quote(str(output))} -o RESULT")
 
 
 def run_kept(request: Request, output: Path, settings: Settings, *, is_quiet: bool) -> dict[str, object]:
