@@ -25,7 +25,8 @@ from services.inference.loading import load_predictor
 from tests.benchmarks.scaling import write_noise
 from tests.integration.service import Service, running
 
-FAST = {"quality": "fast", "voxel_size_nm": [50, 5.5, 5.5]}
+FAST = {"quality": "fast", "voxel_size_nm": [50, 5.5, 5.5], "measure": False}
+"""Masks alone: what numbering objects costs is measured by `tests.benchmarks.objects`."""
 
 
 def submit(service: Service, shape: tuple[int, int, int], folder: Path, name: str, client: Client | None = None) -> Job:
