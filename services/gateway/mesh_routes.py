@@ -26,7 +26,7 @@ from services.gateway.object_routes import measured, table_path
 from services.gateway.parts import Parts, PartsOf
 from services.gateway.problems import NotReady
 from services.gateway.records import describe
-from services.gateway.results import file_answers, save_name
+from services.gateway.results import ask_for, file_answers, save_name
 from services.gateway.schemas import Job
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
@@ -79,16 +79,10 @@ def _path(parts: Parts, folder: JobFolder, name: str, label: int, form: MeshForm
 
 
 def _ask_for(parts: Parts, folder: JobFolder, path: Path) -> None:
-    job = folder.path.name
     path.parent.mkdir(parents=True, exist_ok=True)
     failed_mark(path).unlink(missing_ok=True)
     wanted_mark(path).touch()
-    if parts.ledger.status(job) is None:
-        record = parts.shelf.record(folder)
-        assert record is not None
-        parts.ledger.enter(job, record.owner, folder.found())
-    parts.ledger.add(job, MESHES)
-    parts.nudge()
+    ask_for(parts, folder, MESHES)
 
 
 def _check_possible(parts: Parts, folder: JobFolder, path: Path) -> None:

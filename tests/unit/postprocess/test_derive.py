@@ -14,7 +14,7 @@ from emstream.job import Grid, JobFolder, Member, Plan, Request
 from emstream.volume import Planes, Pyramid, created, opened, publishing
 from services.postprocess.objects.derive import number_in_slab, number_objects
 from services.postprocess.stitch import mask_of
-from tests.unit.postprocess.test_objects import whole
+from tests.unit.postprocess.test_pieces import whole
 
 UINT8 = NDArray[np.uint8]
 SHAPE = (5, 530, 620)

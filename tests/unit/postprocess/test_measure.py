@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from services.postprocess.objects.measure import Column, measure
-from tests.unit.postprocess.test_objects import objects_of
+from tests.unit.postprocess.test_pieces import objects_of
 
 Voxel = tuple[float, float, float]
 
