@@ -21,7 +21,7 @@ from emstream.colours import coloured
 from emstream.errors import JobNotFound
 from emstream.geometry import Box, pyramid_levels
 from emstream.job import JobFolder, JobRecord, Plan
-from emstream.label_planes import LabelPlanes, labels_dataset
+from emstream.labels import labels_dataset
 from emstream.volume import Planes
 from services.gateway.problems import SectionNotReady
 from services.gateway.slab_files import SlabFiles
@@ -106,7 +106,7 @@ def read_tile(files: SlabFiles, path: Path, plan: Plan, layer: Layer, place: Pla
 def _read(file: h5py.File, layer: Layer, box: Box, plan: Plan, level: int) -> NDArray[np.uint8 | np.uint32]:
     match layer.kind:
         case "labels":
-            planes = LabelPlanes.open(file, labels_dataset(layer.name))
+            planes = Planes.open(file, labels_dataset(layer.name))
             labels: NDArray[np.uint32] = planes.read_box(_enlarged(box, plan, level), 1 << level)[0]
             return labels
         case "raw":

@@ -12,7 +12,7 @@ from emstream.colours import colour_of, in_hex
 from emstream.errors import UsageError
 from emstream.geometry import pyramid_levels
 from emstream.job import JobFolder, JobRecord, Plan
-from emstream.label_planes import labels_dataset
+from emstream.labels import labels_dataset
 from services.gateway.access import Reader
 from services.gateway.answers import HEADER_TEXT, as_json, gives, problems
 from services.gateway.downloads import is_known

@@ -22,7 +22,7 @@ from services.inference.predictor import Predictor
 
 UINT8 = NDArray[np.uint8]
 Orders = list[tuple[Future[Prediction] | None, NDArray[np.bool_] | None]]
-"""Per section the window's prediction to come (None: not needed), and its flat pixels, if any."""
+"""Per section the window's prediction to come (None: not needed), and its flat cells, if any."""
 
 
 def read_package(stack: Path, names: tuple[str, str], package: Package) -> UINT8:
@@ -53,7 +53,8 @@ def flat_core(window: UINT8, halo: int, cell: int) -> NDArray[np.bool_]:
     matters at the section's border only.
     """
     _, rows, columns = window.shape
-    window = np.pad(window, [(0, 0), (0, -rows % cell), (0, -columns % cell)], mode="edge")
+    if rows % cell or columns % cell:
+        window = np.pad(window, [(0, 0), (0, -rows % cell), (0, -columns % cell)], mode="edge")
     low, high = (_in_cells(pick(window, axis=0), cell, pick) for pick in (np.min, np.max))
     if not (low == high).any():
         return np.zeros(low.shape, bool)
@@ -106,13 +107,13 @@ def predict_package(
             mean, spread = _empty(objects, shape) if future is None else _cut(future.result(), core_y, core_x)
             orders[z] = (None, None)  # a written window's prediction is not kept until the package ends
             if flat is not None:
-                mean[:, flat[core_y, core_x]] = 0
+                mean[:, _pixels(flat, grid.alignment)[core_y, core_x]] = 0
             layers = {"probability": mean} if spread is None else {"probability": mean, "spread": spread}
             for layer, values in layers.items():
                 for name, plane in zip(objects, values, strict=True):
                     key = f"{name}/{layer}"
                     if key not in planes:
-                        planes[key] = Planes.create(file, key, shape, "zstd")
+                        planes[key] = Planes.create(file, key, shape, "zstd-fast")
                     planes[key].write(z, plane)
     return seen
 
@@ -141,12 +142,17 @@ def _submit_windows(voxels: UINT8, grid: Grid, package: Package, predictor: Pred
     for z in range(HALO_SECTIONS, voxels.shape[0] - HALO_SECTIONS):
         window = voxels[z - half : z + half + 1]
         flat = flat_core(window[:, :rows, :columns], grid.halo, grid.alignment)
-        pixels = np.kron(flat, np.ones((grid.alignment, grid.alignment), bool)) if flat.any() else None
-        if pixels is not None and pixels[core_y, core_x].all():
+        if not flat.any():
+            orders.append((batcher.submit(predictor, window), None))
+        elif _pixels(flat, grid.alignment)[core_y, core_x].all():
             orders.append((None, None))
         else:
-            orders.append((batcher.submit(predictor, window), pixels))
+            orders.append((batcher.submit(predictor, window), flat))
     return orders
+
+
+def _pixels(cells: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    return np.kron(cells, np.ones((side, side), bool))
 
 
 def _cut(prediction: Prediction, core_y: slice, core_x: slice) -> Prediction:

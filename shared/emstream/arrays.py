@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from emstream.errors import EmstreamError, UsageError
 from emstream.geometry import Box
 from emstream.job import WORK, JobFolder, Plan, Voxel
-from emstream.label_planes import LabelPlanes, labels_dataset
+from emstream.labels import labels_dataset
 from emstream.notebook import as_html
 from emstream.recipes import Quality
-from emstream.volume import opened
+from emstream.volume import Planes, opened
 
 ALLOWED = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _NAME = "the array"
@@ -162,6 +162,6 @@ def _labels(folder: JobFolder, plan: Plan) -> dict[str, NDArray[np.uint32]]:
         with opened(folder.labels(slab.index)) as file:
             for name, parts in found.items():
                 if labels_dataset(name) in file:
-                    planes = LabelPlanes.open(file, labels_dataset(name))
+                    planes = Planes.open(file, labels_dataset(name))
                     parts.append(planes.read_box(Box((0, 0, 0), planes.shape)))
     return {name: np.concatenate(parts) for name, parts in found.items() if parts}

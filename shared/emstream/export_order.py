@@ -9,7 +9,7 @@ from typing import Literal, cast, get_args
 
 from emstream.errors import UsageError
 from emstream.job import JobFolder, Plan, Record
-from emstream.label_planes import made_for
+from emstream.labels import made_for
 from emstream.retention import SECTIONS_GONE, has_sections
 from emstream.volume import opened
 

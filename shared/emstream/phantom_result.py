@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from emstream import __version__
 from emstream.geometry import HALO_SECTIONS, Slab
 from emstream.job import HALO, Grid, JobFolder, JobRecord, Member, Plan, Request
-from emstream.label_planes import LabelPlanes, labels_dataset
+from emstream.labels import labels_dataset
 from emstream.phantom import Phantom
 from emstream.volume import Planes, Pyramid, created, halve, publishing, resample, write_bytes
 
@@ -129,7 +129,7 @@ def _write_slab(
         mask = Planes.create(result_file, f"{OBJECT}/mask", shape, "zstd")
         mask.dataset.attrs["threshold"] = THRESHOLD
         spread = Pyramid.create(result_file, f"{OBJECT}/spread", shape, "zstd") if record.request.spread else None
-        labels = LabelPlanes.create(labels_file, labels_dataset(OBJECT), shape)
+        labels = Planes.create(labels_file, labels_dataset(OBJECT), shape, "zstd", np.uint32)
         for z in range(depth):
             grey, truth = tissue.section(slab.z_start + z)
             certain = _repeated(probability_of(truth), (height, width))
@@ -164,7 +164,7 @@ def _repeated(block: UINT8, size_yx: tuple[int, int]) -> UINT8:
     return np.ascontiguousarray(whole)
 
 
-def _write_labels(labels: LabelPlanes, z: int, truth: NDArray[np.uint32], numbers: Numbers) -> None:
+def _write_labels(labels: Planes, z: int, truth: NDArray[np.uint32], numbers: Numbers) -> None:
     """Write a section's labels block by block; `numbers` keeps them from section to section, and grows."""
     ids, inverse = np.unique(truth, return_inverse=True)
     inverse = inverse.reshape(truth.shape)
@@ -173,4 +173,5 @@ def _write_labels(labels: LabelPlanes, z: int, truth: NDArray[np.uint32], number
         for column, left in enumerate(range(0, width, truth.shape[1])):
             keys = ((row, column, int(i)) for i in ids)
             table = np.array([numbers.setdefault(k, len(numbers) + 1) if k[2] else 0 for k in keys], np.uint32)
-            labels.write_part(z, top, left, table[inverse[: height - top, : width - left]])
+            part = table[inverse[: height - top, : width - left]]
+            labels.put(z, labels.encode_block((top, left), part))

@@ -32,7 +32,6 @@ from emstream.export_shelf import (
 from emstream.finish_units import FIRST_EXPORT
 from emstream.geometry import Box
 from emstream.job import JobFolder, JobRecord, Plan
-from emstream.label_planes import LabelPlanes
 from emstream.phantom import Phantom
 from emstream.phantom_result import write_result
 from emstream.volume import Planes, Pyramid, created, opened
@@ -90,7 +89,7 @@ def labels_of(folder: JobFolder) -> NDArray[np.uint32]:
     found = []
     for slab in plan_of(folder).slabs:
         with opened(folder.labels(slab.index)) as file:
-            planes = LabelPlanes.open(file, f"{NAME}/labels")
+            planes = Planes.open(file, f"{NAME}/labels")
             found.append(planes.read_box(Box((0, 0, 0), planes.shape)))
     return np.concatenate(found)
 
@@ -345,7 +344,9 @@ def test_labels_need_a_job_that_has_them_and_fit_png_only_up_to_16_bits(job: Job
     one = write_result(Phantom((1, 64, 64)), tmp_path / "jobs")
     one.labels(0).unlink()
     with created(one.labels(0)) as file:
-        LabelPlanes.create(file, f"{NAME}/labels", (1, 64, 64)).write(0, np.full((64, 64), 70_000, np.uint32))
+        Planes.create(file, f"{NAME}/labels", (1, 64, 64), "zstd", np.uint32).write(
+            0, np.full((64, 64), 70_000, np.uint32)
+        )
     with pytest.raises(JobFailed, match="PNG holds numbers up to 65535"):
         export(one, tmp_path / "a.zip", "labels", "png")
     assert not (tmp_path / "a.zip").exists()

@@ -15,7 +15,6 @@ from PIL import Image
 from emstream.colours import coloured
 from emstream.geometry import Box
 from emstream.job import JobFolder
-from emstream.label_planes import LabelPlanes
 from emstream.phantom import Phantom
 from emstream.phantom_result import write_result
 from emstream.volume import Planes, opened
@@ -91,7 +90,7 @@ def test_jpeg_tiles_of_the_sections_are_near_enough(house: House, job: JobFolder
 @pytest.mark.parametrize("level", [0, 2])
 def test_label_tiles_give_each_object_its_colour(house: House, job: JobFolder, level: int) -> None:
     with opened(job.labels(1)) as file:
-        labels = LabelPlanes.open(file, "mitochondria/labels").read_box(Box((0, 0, 0), (1, *SHAPE[1:])))[0]
+        labels = Planes.open(file, "mitochondria/labels").read_box(Box((0, 0, 0), (1, *SHAPE[1:])))[0]
     assert len(np.unique(labels)) > 3
     shown = picture(tile(house, job, f"mitochondria.labels/2/{level}/0_0.png"))
     thin = labels[:: 1 << level, :: 1 << level][:512, :512]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from emstream.errors import JobFailed
 from emstream.geometry import Box
 from emstream.job import JobFolder, Plan
-from emstream.label_planes import LabelPlanes, labels_dataset, made_for
+from emstream.labels import labels_dataset, made_for
 from emstream.volume import Planes, opened
 
 UINT8 = NDArray[np.uint8]
@@ -68,7 +68,7 @@ class SlabReader:
             raise JobFailed("the objects were numbered anew since these labels were ordered: order them again")
         inside = z % self.plan.slab_sections
         box = Box((inside, rows[0] << level, 0), (inside + 1, min(rows[1] << level, height), width))
-        values: NDArray[np.uint32] = LabelPlanes.open(file, labels_dataset(name)).read_box(box, 1 << level)[0]
+        values: NDArray[np.uint32] = Planes.open(file, labels_dataset(name)).read_box(box, 1 << level)[0]
         return values
 
     def _slab(self, z: int) -> int:
