@@ -12,7 +12,14 @@ from emstream.networks.serving import Probability, ServedNetwork
 def build(checkpoint: Checkpoint) -> Probability:
     """Return the network in evaluation mode, float32. Raises CheckpointDamaged if weights are missing or do not fit."""
     header = checkpoint.header
-    network = ServedNetwork(header.sections, len(header.objects), header.width, header.reduction, header.network)
+    network = ServedNetwork(
+        header.sections,
+        len(header.objects),
+        header.width,
+        header.reduction,
+        header.network,
+        header.space_to_depth,
+    )
     expected = {name for name in network.state_dict() if not name.endswith("num_batches_tracked")}
     weights = {n: torch.from_numpy(a.copy()) for n, a in read_weights(checkpoint.path).items() if n in expected}
     missing = sorted(expected - weights.keys())

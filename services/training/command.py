@@ -74,6 +74,7 @@ def finish_checkpoint(order: Order, described: TrainingFile, best: Path, held_ou
         network=made.name,
         width=settings.width,
         reduction=settings.reduction,
+        space_to_depth=settings.space_to_depth,
         sections=settings.sections,
         objects=(settings.object_name,),
         normalisation="(grey - 128) / 64, inside the network",

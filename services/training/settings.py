@@ -30,6 +30,7 @@ class TrainingSettings:
     sections: int = 3
     width: float = 1.0
     reduction: int = 1
+    space_to_depth: bool = False
     patch: int = 512
     batch: int = 4
     scale: float = 1.4
@@ -65,6 +66,7 @@ class TrainingSettings:
             sections=header.sections,
             width=header.width,
             reduction=header.reduction,
+            space_to_depth=header.space_to_depth,
             learning_rate=LEARNING_RATE * FINE_TUNING,
             start_from=str(checkpoint.path),
         )

@@ -137,4 +137,6 @@ def fresh_state(settings: TrainingSettings) -> TrainingState:
 
 def made_network(settings: TrainingSettings) -> ServedNetwork:
     """Return the network that the settings name, for one object."""
-    return ServedNetwork(settings.sections, 1, settings.width, settings.reduction, settings.network)
+    return ServedNetwork(
+        settings.sections, 1, settings.width, settings.reduction, settings.network, settings.space_to_depth
+    )

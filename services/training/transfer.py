@@ -1,4 +1,4 @@
-"""Weights of one network as the start of another: over more or fewer sections, or of another object."""
+"""Weights of one network as the start of another: over more or fewer sections, finer pixels, or of another object."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ def fitting_weights(known: Mapping[str, NDArray[np.generic]], wanted: Mapping[st
     """Return `wanted` with every value that `known` has for it.
 
     known: arrays by state_dict name, as a checkpoint holds them. A convolution over another number of sections is
-    centred: missing neighbours start at zero, and neighbours that are not wanted any more are added to the middle. What
-    fits in no way stays as it is, and is logged (counters of batches are in no checkpoint).
+    centred: missing neighbours start at zero, and neighbours that are not wanted any more are added to the middle. One
+    that saw the mean of blocks and is to see each of their pixels begins as that mean. What fits in no way stays as it
+    is, and is logged (counters of batches are in no checkpoint).
     """
     found, kept = {}, []
     for name, own in wanted.items():
@@ -36,14 +37,29 @@ def _fit(given: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[np.gener
     if given.shape == shape:
         return given
     counts = given.shape[1:2] + shape[1:2]
-    is_other_only_in_sections = len(shape) == 4 and given.shape[:1] + given.shape[2:] == shape[:1] + shape[2:]
-    if not is_other_only_in_sections or any(count not in (1, 3, 5) for count in counts):
+    is_other_only_in_input = len(shape) == 4 and given.shape[:1] + given.shape[2:] == shape[:1] + shape[2:]
+    if not is_other_only_in_input or any(count not in _INPUTS for count in counts):
         return None
-    many, wanted = counts
-    if wanted > many:
+    (many, pixels), (wanted, wanted_pixels) = (_INPUTS[count] for count in counts)
+    if pixels not in (1, wanted_pixels):
+        return None
+    blocks = given.reshape(len(given), many, pixels, *shape[2:])
+    if pixels < wanted_pixels:  # the mean of a block is the same as all its pixels with equal weights
+        blocks = np.repeat(blocks / np.float32(wanted_pixels), wanted_pixels, axis=2)
+    return _over_sections(blocks, wanted).reshape(shape)
+
+
+def _over_sections(given: NDArray[np.generic], wanted: int) -> NDArray[np.generic]:
+    """Return weights (channel, section, ...) over another number of sections."""
+    many = given.shape[1]
+    if wanted >= many:
         missing = (wanted - many) // 2
-        return np.pad(given, [(0, 0), (missing, missing), (0, 0), (0, 0)])
+        return np.pad(given, [(0, 0), (missing, missing), *[(0, 0)] * (given.ndim - 2)])
     surplus = (many - wanted) // 2
     middle = given[:, surplus : surplus + wanted].copy()
     middle[:, wanted // 2] = given.sum(axis=1) - middle.sum(axis=1) + middle[:, wanted // 2]
     return middle
+
+
+_INPUTS = {sections * side**2: (sections, side**2) for sections in (1, 3, 5) for side in (1, 2, 4)}
+"""Channels of a network's input -> sections, and pixels of a block where each has a channel of its own."""

@@ -30,7 +30,8 @@ class Header(BaseModel):
     """How a checkpoint's network was made, and how it is to be used.
 
     sections: neighbouring sections seen at once (1, 3 or 5), the middle one predicted. alignment: windows' sides and
-    origins are multiples of it. reduction: the network works on pixels this many times larger. pixel_size_nm: of the
+    origins are multiples of it. reduction: the network works on pixels this many times larger, and sees
+    their mean or, with space_to_depth, every pixel in channels of its own. pixel_size_nm: of the
     network's input; None = not stated by the training data. z_range_nm: section thicknesses it was trained for.
     halo_exact: beyond the receptive field; halo_fast: smallest whose mask differs in < 1e-4 of real voxels.
     """
@@ -42,6 +43,7 @@ class Header(BaseModel):
     network: NetworkName
     width: float = Field(gt=0)
     reduction: int = Field(ge=1)
+    space_to_depth: bool = False
     sections: Literal[1, 3, 5]
     objects: tuple[str, ...] = Field(min_length=1)
     normalisation: str

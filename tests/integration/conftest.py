@@ -63,9 +63,12 @@ def service_environment(tmp_path_factory: pytest.TempPathFactory, checkpoint_3fm
 
 
 def make_checkpoint(path: Path, sections: int = 3, reduction: int = 1, name: str = "spots") -> Path:
-    """Write a checkpoint of a narrow network with random weights whose probabilities spread over 0..1."""
+    """Write a checkpoint of a narrow network with random weights whose probabilities spread over 0..1.
+
+    A reduced one sees every pixel of a block, in channels of their own.
+    """
     torch.manual_seed(3 + sections)
-    network = ServedNetwork(sections, 1, WIDTH, reduction)
+    network = ServedNetwork(sections, 1, WIDTH, reduction, space_to_depth=reduction > 1)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.bias, -0.3, 0.3)
@@ -75,6 +78,7 @@ def make_checkpoint(path: Path, sections: int = 3, reduction: int = 1, name: str
         network="MultiResUNet",
         width=WIDTH,
         reduction=reduction,
+        space_to_depth=reduction > 1,
         sections=sections,
         objects=(name,),
         normalisation="(grey - 128) / 64",

@@ -81,7 +81,7 @@ def test_fine_tuning_takes_the_network_from_the_checkpoint(
     path = tmp_path / "spots-multiresunet-5fm.onnx"
     assert out == f"checkpoint: {path}\n"
     start, tuned = read_checkpoint(checkpoint_5fm_reduced).header, read_checkpoint(path).header
-    for name in ("network", "width", "sections", "reduction", "objects"):
+    for name in ("network", "width", "sections", "reduction", "space_to_depth", "objects"):
         assert getattr(start, name) == getattr(tuned, name)
     assert tuned.training["learning_rate"] == pytest.approx(2e-4)
     assert tuned.training["start_from"] == "spots.onnx"

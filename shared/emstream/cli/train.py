@@ -46,6 +46,9 @@ def train(
     reduction: int = typer.Option(
         None, min=1, max=4, help=f"Work at 1/1, 1/2 or 1/4 of the resolution. Default: 1{THEIRS}."
     ),
+    space_to_depth: bool = typer.Option(
+        None, help=f"With --reduction: see every pixel, in channels of its own, not the mean. Default: no{THEIRS}."
+    ),
     batch: int = typer.Option(4, min=1, help="Patches in a step."),
     patch: int = typer.Option(512, min=64, help="Side of a patch in pixels."),
     start_from: Path = typer.Option(None, "--from", help="Start from the weights of a checkpoint."),
@@ -76,6 +79,7 @@ def train(
         sections=sections or base.sections,
         width=width or base.width,
         reduction=reduction or base.reduction,
+        space_to_depth=base.space_to_depth if space_to_depth is None else space_to_depth,
         learning_rate=learning_rate or base.learning_rate,
         patch=patch,
         batch=batch,

@@ -11,22 +11,36 @@ GREY_MEAN, GREY_SCALE = 128.0, 64.0
 
 
 class ServedNetwork(nn.Module):
-    """Normalisation, reduction (area mean), then the network; logits at the reduced resolution.
+    """Normalisation, reduction, then the network; logits at the reduced resolution.
+
+    A reduced network gets the area mean of each block of reduction x reduction pixels or, with `space_to_depth`, each
+    of its pixels as a channel, so that fine texture is not lost (W. Shi et al., "Real-time single image and video
+    super-resolution using an efficient sub-pixel convolutional neural network", CVPR 2016, the inverse of its shuffle).
 
     network: its name, as in a checkpoint's header. Raises SettingsError if there is none of this name.
     forward: (n, sections, h, w) float 0..255 -> (n, objects, h / reduction, w / reduction).
     """
 
     def __init__(
-        self, sections: int, objects: int, width: float, reduction: int, network: str = "MultiResUNet"
+        self,
+        sections: int,
+        objects: int,
+        width: float,
+        reduction: int,
+        network: str = "MultiResUNet",
+        space_to_depth: bool = False,
     ) -> None:
         super().__init__()
         self.reduction = reduction
-        self.body = architecture(network).make(sections, objects, width)
+        self.space_to_depth = space_to_depth
+        channels = sections * reduction**2 if space_to_depth else sections
+        self.body = architecture(network).make(channels, objects, width)
 
     def forward(self, x: Tensor) -> Tensor:
         x = (x - GREY_MEAN) / GREY_SCALE
-        if self.reduction > 1:
+        if self.reduction > 1 and self.space_to_depth:
+            x = nn.functional.pixel_unshuffle(x, self.reduction)
+        elif self.reduction > 1:
             x = nn.functional.avg_pool2d(x, self.reduction)
         logits: Tensor = self.body(x)
         return logits

@@ -32,3 +32,13 @@ def test_what_does_not_fit_starts_anew() -> None:
     given, made = ServedNetwork(3, 1, 0.125, 1), ServedNetwork(3, 1, 0.25, 1)
     fitted = fitting_weights(known_weights(given), made.state_dict())
     assert all(fitted[name].shape == value.shape for name, value in made.state_dict().items())
+
+
+@pytest.mark.parametrize("sections", [1, 3])
+def test_seeing_every_pixel_begins_as_seeing_their_mean(sections: int) -> None:
+    torch.manual_seed(0)
+    given, made = (ServedNetwork(sections, 1, 0.125, 2, space_to_depth=detail).eval() for detail in (False, True))
+    made.load_state_dict(fitting_weights(known_weights(given), made.state_dict()))
+    windows = torch.rand(1, sections, 64, 64) * 255
+    with torch.no_grad():
+        torch.testing.assert_close(made(windows), given(windows), rtol=1e-3, atol=1e-3)
