@@ -26,7 +26,7 @@ run: $(VENV)/demo-ready
 	$(BIN)/emstream serve
 
 test: $(VENV)/dev-ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/dev-ready
 	$(BIN)/ruff check --no-cache .
