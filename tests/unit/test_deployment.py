@@ -164,12 +164,34 @@ def test_every_deployment_is_probed_limited_and_spared() -> None:
         assert "PodDisruptionBudget" in kinds
 
 
-def test_dashboard_and_autoscaler_ask_for_metrics_that_exist() -> None:
+def alerts() -> list[dict[str, Any]]:
+    (document,) = documents(ROOT / "services" / "deploy" / "alerts.yml")
+    return [rule for group in document["groups"] for rule in group["rules"]]
+
+
+def test_alerts_are_whole_and_say_what_is_wrong() -> None:
+    """Prometheus's own checker is not at hand: fields, brackets, durations and labels only."""
+    assert len({rule["alert"] for rule in alerts()}) == len(alerts())
+    for rule in alerts():
+        assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert re.fullmatch(r"\d+[smhd]", rule.get("for", "0s"))
+        for pair in ("()", "{}", "[]"):
+            assert rule["expr"].count(pair[0]) == rule["expr"].count(pair[1])
+        if "$labels.stage" in rule["annotations"]["summary"]:
+            assert "by (stage)" in rule["expr"] or "emstream_oldest_lease_seconds" in rule["expr"]
+    assert "/etc/prometheus/alerts.yml" in (ROOT / "services" / "deploy" / "prometheus.yml").read_text()
+    targets = {config["target"] for config in composed(COMPOSE)["services"]["prometheus"]["configs"]}
+    assert "/etc/prometheus/alerts.yml" in targets
+
+
+def test_dashboard_autoscaler_and_alerts_ask_for_metrics_that_exist() -> None:
     exposed = set(
         re.findall(r'"(emstream_\w+)"', "".join(p.read_text() for p in (ROOT / "services" / "gateway").glob("*.py")))
     )
     asked = (ROOT / "services" / "deploy" / "grafana" / "dashboards" / "emstream.json").read_text()
     asked += (ROOT / "k8s" / "overlays" / "gpu" / "autoscale.yaml").read_text()
+    asked += "".join(rule["expr"] for rule in alerts())
     used = set(re.findall(r"\bemstream_\w+", asked)) - {"emstream_token"}
     assert used
     assert used <= exposed
