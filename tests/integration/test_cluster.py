@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import h5py
@@ -86,12 +86,18 @@ def test_the_time_limits_signal_ends_all_with_the_work_handed_back(
 ) -> None:
     data, log = tmp_path / "data", tmp_path / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen([SCRIPT, samples, *CHOICE], env=slurm, stdout=output, stderr=subprocess.STDOUT)
-    deadline = time.monotonic() + 120
-    while not any(data.glob("jobs/*/probability/*.h5")):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 128 + signal.SIGTERM, log.read_text()
+        process = subprocess.Popen(
+            [SCRIPT, samples, *CHOICE], env=slurm, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + 120
+        while not any(data.glob("jobs/*/probability/*.h5")):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM, log.read_text()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what a script that failed has left
     assert not list(data.glob("run/*.alive")), "a worker was killed"
