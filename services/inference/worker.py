@@ -106,7 +106,7 @@ def main() -> None:
     busy = Busy()
     with Batcher(settings.max_batch, settings.max_delay_ms / 1000, on_busy=busy.add) as batcher:
         stage = Inference(engine, batcher, settings, busy)
-        run_worker("inference", pool, settings, lambda message: work.do(message, stage.make), work.is_draining.set)
+        run_worker("inference", pool, settings, lambda message: work.do(message, stage.make), work.drain.set)
 
 
 if __name__ == "__main__":

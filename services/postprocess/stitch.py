@@ -38,8 +38,13 @@ def least_value(threshold: float) -> int:
     return int(np.ceil(threshold * 255 - 1e-9))
 
 
-def write_result(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool) -> None:
-    """Publish result/<slab>.h5: per object pyramids of probability and spread, and the mask with its threshold."""
+def write_result(
+    folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool, check: Callable[[], None] = lambda: None
+) -> None:
+    """Publish result/<slab>.h5: per object pyramids of probability and spread, and the mask with its threshold.
+
+    check: called before each section; what it raises ends the slab.
+    """
     depth = slab.z_stop - slab.z_start
     shape = (depth, *plan.shape_zyx[1:])
     with ExitStack() as stack:
@@ -53,12 +58,14 @@ def write_result(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool) -
             mask.dataset.attrs["threshold"] = threshold
             encode = partial(_encode, probability, threshold, pyramid, mask)
             for z, (levels, masked) in enumerate(mapped(encode, range(depth))):
+                check()
                 pyramid.put(z, levels)
                 mask.put(z, masked)
             if with_spread:
                 spread = Pyramid.create(file, f"{name}/spread", shape, "zstd")
                 read = _section_reader(plan, packages, name, "spread")
                 for z, levels in enumerate(mapped(spread.encode, map(read, range(depth)))):
+                    check()
                     spread.put(z, levels)
 
 

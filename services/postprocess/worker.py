@@ -103,7 +103,7 @@ def stitch(unit: Unit, plan: Plan) -> None:
     """Publish a slab's result and its pieces of objects, then delete its packages."""
     slab = plan.slabs[unit.hint.unit]
     if not unit.folder.result(slab.index).exists():
-        write_result(unit.folder, plan, slab, unit.record.request.spread)
+        write_result(unit.folder, plan, slab, unit.record.request.spread, unit.check)
     find_in_slab(unit.folder, plan, unit.record.request, slab)
     drop_packages(unit.folder, plan, slab)
 
@@ -171,7 +171,7 @@ def main() -> None:
     settings, ledger, work = begin_work()
     stage = Postprocess(ledger)
     pool = Pool("prefork", settings.postprocess_workers)
-    run_worker("postprocess", pool, settings, lambda message: work.do(message, stage.make), work.is_draining.set)
+    run_worker("postprocess", pool, settings, lambda message: work.do(message, stage.make), work.drain.set)
 
 
 if __name__ == "__main__":

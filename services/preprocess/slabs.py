@@ -6,6 +6,7 @@ they come, then section by section the reductions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -21,10 +22,18 @@ from emstream.volume import Encoded, Planes, Pyramid, created, opened, publishin
 from services.preprocess.reader import Rows, StackReader
 
 
-def write_slab(reader: StackReader, plan: Plan, slab: Slab, final: Path, above: Path | None) -> None:
+def write_slab(
+    reader: StackReader,
+    plan: Plan,
+    slab: Slab,
+    final: Path,
+    above: Path | None,
+    check: Callable[[], None] = lambda: None,
+) -> None:
     """Publish the slab's file at `final`.
 
     above: the file of the slab before, if it is there: its last sections are taken from it, not decoded again.
+    check: called before each block and each section; what it raises ends the slab.
     Raises InputUnreadable for damaged sections or an input of another shape than was planned, and DiskFull.
     """
     if reader.facts.shape_zyx != plan.shape_zyx:
@@ -39,9 +48,10 @@ def write_slab(reader: StackReader, plan: Plan, slab: Slab, final: Path, above: 
         raw = pyramid.levels[0]
         halo = Planes.create(file, HALO, (2 * HALO_SECTIONS, height, width))
         for rows in reader.blocks(slab.z_start, slab.z_stop):
+            check()
             _write_rows(raw, rows, slab.z_start, intensity)
         _write_halo(halo, reader, raw, slab, intensity, above)
-        _write_reductions(file, pyramid, halo, plan)
+        _write_reductions(file, pyramid, halo, plan, check)
 
 
 def _write_rows(raw: Planes, rows: Rows, z_start: int, intensity: IntensityRange) -> None:
@@ -80,7 +90,7 @@ def _last_sections(above: Path | None, slab: Slab, sections: list[int]) -> dict[
         return {z: before.read(z - slab.z_start + before.shape[0]) for z in set(sections)}
 
 
-def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Plan) -> None:
+def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Plan, check: Callable[[], None]) -> None:
     raw = pyramid.levels[0]
     depth = raw.shape[0]
     copies = [
@@ -98,6 +108,7 @@ def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Pla
         return pyramid.encode_reductions(section), [resample(section, size) for _, _, size in copies]
 
     for z, (levels, resampled) in enumerate(mapped(reduced, range(depth))):
+        check()
         pyramid.put(z, levels)
         for (sections, _, _), copy in zip(copies, resampled, strict=True):
             sections.write(z, copy)

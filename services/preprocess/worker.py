@@ -77,7 +77,8 @@ class Preprocess:
         final = unit.folder.stack(index)
         if not final.exists():
             above = unit.folder.stack(index - 1) if index else None
-            write_slab(self._reader(unit.folder, unit.record), plan, plan.slabs[index], final, above)
+            reader = self._reader(unit.folder, unit.record)
+            write_slab(reader, plan, plan.slabs[index], final, above, unit.check)
         return Made()
 
     def _reader(self, folder: JobFolder, record: JobRecord) -> StackReader:
@@ -101,7 +102,7 @@ def main() -> None:
     settings, _, work = begin_work()
     stage = Preprocess(settings)
     pool = Pool("prefork", settings.preprocess_workers)
-    run_worker("preprocess", pool, settings, lambda message: work.do(message, stage.make), work.is_draining.set)
+    run_worker("preprocess", pool, settings, lambda message: work.do(message, stage.make), work.drain.set)
 
 
 if __name__ == "__main__":

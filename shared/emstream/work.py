@@ -5,12 +5,14 @@
                            │ full disk, drain, cancel: hand back, no attempt counted
                            │ anything else: hand back, one of four attempts
 A killed worker's lease runs out; a frozen one that comes back finds its token refused, and its file already there.
+A draining worker gives its steps two seconds to come to an end; from those that take longer the lease is taken away.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -24,6 +26,7 @@ import redis
 from emstream.beat import worker_name
 from emstream.connection import make_client
 from emstream.disk import has_room
+from emstream.drain import Drain
 from emstream.errors import DiskFull, EmstreamError, MessageUnreadable
 from emstream.job import JobFolder, JobRecord
 from emstream.ledger import Answer, JobShape, Ledger
@@ -40,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 FULL_DISK_PAUSE_S = 1.0
 ANSWER_WITHIN_S = 60.0
+DRAIN_PATIENCE_S = 2.0
+LOOK_EVERY_S = 0.5
 FOLLOWING = {
     Stage.PLAN: (Stage.PLAN, Stage.PREPROCESS),
     Stage.PREPROCESS: (Stage.PREPROCESS, Stage.INFERENCE),
@@ -80,8 +85,8 @@ class Work:
 
     def __init__(self, ledger: Ledger, sender: Sender, settings: Settings, holder: str) -> None:
         self._ledger, self._sender, self._settings, self._holder = ledger, sender, settings, holder
-        self._leases = Leases(ledger, settings.lease_s / 4)
-        self.is_draining = threading.Event()
+        self.drain = Drain()
+        self._leases = Leases(ledger, settings.lease_s / 4, self.drain)
 
     def do(self, message: str, make: Make) -> None:
         """Do what a message hints at, if the ledger agrees. Never raises for what can be told or tried again."""
@@ -92,6 +97,9 @@ class Work:
             return
         with bound(job=hint.job, stage=str(hint.stage), unit=hint.unit):
             try:
+                if self.drain.is_set():
+                    self._sender.send([hint])  # taken from the queue a moment too late: for another worker
+                    return
                 lease = self._ledger.claim(hint, time.time(), self._holder)
                 if lease.answer is Answer.OK:
                     with self._leases.kept(hint, lease.token):
@@ -142,7 +150,7 @@ class Work:
             note_failure(folder, sentence)
 
     def _check(self, hint: Hint) -> None:
-        if self.is_draining.is_set() or self._leases.is_lost(hint):
+        if self.drain.is_set() or self._leases.is_lost(hint):
             raise Abandoned
 
     def _answer(self, call: Callable[[], Answer]) -> Answer:
@@ -170,10 +178,13 @@ def begin_work() -> tuple[Settings, RedisLedger, Work]:
 
 
 class Leases:
-    """Renews the leases of this process from a thread of its own, which starts with the first one (after a fork)."""
+    """Renews the leases of this process from a thread of its own, which starts with the first one (after a fork).
 
-    def __init__(self, ledger: Ledger, every_s: float) -> None:
-        self._ledger, self._every_s = ledger, every_s
+    Draining, it hands back those whose unit has not come to an end within DRAIN_PATIENCE_S.
+    """
+
+    def __init__(self, ledger: Ledger, every_s: float, drain: Drain) -> None:
+        self._ledger, self._every_s, self._drain = ledger, every_s, drain
         self._held: dict[Hint, str] = {}
         self._lost: set[Hint] = set()
         self._lock = threading.Lock()
@@ -187,7 +198,7 @@ class Leases:
             self._held[hint] = token
             if self._pid != os.getpid():
                 self._pid = os.getpid()
-                threading.Thread(target=self._renew, name="leases", daemon=True).start()
+                threading.Thread(target=self._watch, name="leases", daemon=True).start()
         try:
             yield
         finally:
@@ -196,24 +207,42 @@ class Leases:
                 self._lost.discard(hint)
 
     def is_lost(self, hint: Hint) -> bool:
-        """Whether somebody else has the unit by now, or its job is cancelled."""
+        """Whether somebody else has the unit by now or may take it, or its job is cancelled."""
         return hint in self._lost
 
-    def _renew(self) -> None:
+    def _watch(self) -> None:
+        renew_at, hand_back_at = time.monotonic() + self._every_s, math.inf
         while True:
-            time.sleep(self._every_s)
-            with self._lock:
-                held = list(self._held.items())
-            for hint, token in held:
-                try:
-                    answer = self._ledger.renew(hint, token, time.time())
-                except redis.RedisError as error:
-                    logger.warning("lease not renewed", extra={"reason": str(error)})
-                    break
-                if answer is not Answer.OK:
-                    with self._lock:
-                        if hint in self._held:
-                            self._lost.add(hint)
+            time.sleep(min(LOOK_EVERY_S, self._every_s))
+            now = time.monotonic()
+            if self._drain.is_set():
+                hand_back_at = min(hand_back_at, now + DRAIN_PATIENCE_S)
+            if now >= hand_back_at:
+                self._for_each(self._hand_back)
+            elif now >= renew_at:
+                renew_at = now + self._every_s
+                self._for_each(self._renew)
+
+    def _renew(self, hint: Hint, token: str) -> bool:
+        return self._ledger.renew(hint, token, time.time()) is Answer.OK
+
+    def _hand_back(self, hint: Hint, token: str) -> bool:
+        self._ledger.release(hint, token)
+        return False
+
+    def _for_each(self, is_kept: Callable[[Hint, str], bool]) -> None:
+        with self._lock:
+            held = [(hint, token) for hint, token in self._held.items() if hint not in self._lost]
+        for hint, token in held:
+            try:
+                still_ours = is_kept(hint, token)
+            except redis.RedisError as error:
+                logger.warning("lease not renewed", extra={"reason": str(error)})
+                return
+            if not still_ours:
+                with self._lock:
+                    if hint in self._held:
+                        self._lost.add(hint)
 
 
 def told(sentence: str, folder: JobFolder, record: JobRecord) -> str:

@@ -28,6 +28,7 @@ class Service:
 
     def __init__(self, data: Path, environment: dict[str, str]) -> None:
         self.data = data
+        self._broker_url = environment.get("EMSTREAM_REDIS_URL", "")
         self._log = data.parent / f"{data.name}.log"
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -82,7 +83,9 @@ class Service:
         return RedisLedger(self.redis(), "emstream:", Limits())
 
     def redis(self) -> redis.Redis:
-        """Return a client of the service's broker: its socket is on the broker's command line."""
+        """Return a client of the service's broker: the one it was told of, or its own, by the command line of that."""
+        if self._broker_url:
+            return redis.Redis.from_url(self._broker_url, socket_timeout=5)
         (pid,) = self.pids("broker")
         words = (Path("/proc") / str(pid) / "cmdline").read_bytes().decode().split("\0")
         socket = next((w for w in words if w.endswith(".sock")), None) or words[0].rpartition("unixsocket:")[2]

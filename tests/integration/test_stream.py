@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -27,6 +29,7 @@ from emstream.timeline import Timeline
 from tests.integration.bad_inputs import BAD_INPUTS
 from tests.integration.conftest import noise_stack, write_pngs
 from tests.integration.service import Service, running
+from tests.integration.two_hosts import BROKER_URL, Cable, broker_on_tcp, workers_there
 
 KILLS = int(os.environ.get("EMSTREAM_TEST_KILLS", "2"))
 """Kills per kind of process in the test of losses; the figures in the notes are with 12."""
@@ -92,6 +95,21 @@ def longest_silence(service: Service) -> float:
     found = [unit for path in service.data.glob("jobs/*/timeline.jsonl") for unit in Timeline(path).read()]
     stops = sorted(float(str(unit["stop"])) for unit in found)
     return max(later - earlier for earlier, later in pairwise(stops))
+
+
+def packages_of(service: Service, worker: str) -> set[str]:
+    """Return the packages that a worker holds now, as the ledger names them."""
+    client: Any = service.redis()
+    holders: dict[bytes, bytes] = client.hgetall(f"emstream:ledger:holders:{Stage.INFERENCE}")
+    client.close()
+    return {package.decode() for package, holder in holders.items() if holder.decode() == worker}
+
+
+def workers_of(service: Service, job: Job) -> list[str]:
+    """Return which worker made each package of a job, none of them twice."""
+    found = [unit for unit in Timeline(service.data / "jobs" / job.id / "timeline.jsonl").read() if "worker" in unit]
+    assert len({unit["unit"] for unit in found}) == len(found)
+    return [str(unit["worker"]) for unit in found]
 
 
 def note(sentence: str) -> None:
@@ -211,12 +229,18 @@ def test_nothing_is_lost_whoever_is_killed(
         note(f"{4 * KILLS} kills, {len(jobs)} jobs: longest silence {longest_silence(service):.1f} s")
 
 
-def test_a_frozen_worker_that_comes_back_changes_nothing(
+def test_a_drained_worker_and_a_frozen_one_that_comes_back_change_nothing(
     environment: dict[str, str], source: Path, expected: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     with running(tmp_path / "data", **environment, EMSTREAM_LEASE_S="2") as service:
         (job,) = service.client.submit(source, SETTINGS)
-        while not service.leased(Stage.INFERENCE):
+        while not (held_first := packages_of(service, "inference-1")):
+            time.sleep(0.01)
+        service.kill("inference", signal.SIGTERM)
+        asked = time.monotonic()
+        while held_first & packages_of(service, "inference-1"):
+            assert time.monotonic() < asked + 5
+        while not service.leased(Stage.INFERENCE):  # the one that the supervisor started in its place
             time.sleep(0.02)
         pid = service.kill("inference", signal.SIGSTOP)
         assert pid is not None
@@ -228,6 +252,65 @@ def test_a_frozen_worker_that_comes_back_changes_nothing(
         done = service.client.wait(job.id, timeout_s=120)
         assert done.state == "completed", service.log()
         assert np.array_equal(fetched(service, done, tmp_path / "out"), expected)
+
+
+@pytest.mark.skipif("EMSTREAM_TEST_HOSTS" not in os.environ, reason="takes its time: set EMSTREAM_TEST_HOSTS=1")
+def test_two_hosts_share_jobs_though_one_is_cut_off_and_its_workers_drained_and_killed(
+    environment: dict[str, str], source: Path, expected: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    """Here `emstream serve`, there two more inference workers: one queue, one folder, a broker with a password.
+
+    Files that are published never change: no package is made twice into different ones.
+    """
+    try:
+        cable = Cable()
+    except PermissionError as error:
+        pytest.skip(str(error))
+    own = environment | {"EMSTREAM_REDIS_URL": BROKER_URL, "EMSTREAM_LEASE_S": "2"}
+    with (
+        closing(cable),
+        broker_on_tcp(tmp_path / "broker"),
+        running(tmp_path / "data", **own) as service,
+        workers_there(cable, service.data, own, ("there-1", "there-2")) as there,
+    ):
+        jobs = service.client.submit([source] * 2, SETTINGS)
+        known: dict[Path, int] = {}
+
+        def seconds_until(is_so: Callable[[], object]) -> float:
+            """Keep jobs going and files in view until something is so."""
+            began = time.monotonic()
+            while not is_so():
+                assert time.monotonic() < began + 60, service.log()
+                if all(service.client.job(job.id).is_over for job in jobs):
+                    jobs.extend(service.client.submit(source, SETTINGS))
+                now = {path: inode for job in jobs for path, inode in inodes(service, job).items()}
+                assert not [path for path, inode in known.items() if now.get(path, inode) != inode]
+                known.update(now)
+            return time.monotonic() - began
+
+        def after(strike: Callable[[], None], worker: str) -> float:
+            """Strike while a worker holds packages; return how long until none of them is its own any more."""
+            held: set[str] = set()
+            while not held:  # it may complete them until the very moment
+                cable.mend()
+                seconds_until(lambda: packages_of(service, worker))
+                strike()
+                held = packages_of(service, worker)
+            return seconds_until(lambda: not held & packages_of(service, worker))
+
+        everybody = {"inference-1", "there-1", "there-2"}
+        seconds_until(lambda: everybody <= {worker for job in jobs for worker in workers_of(service, job)})
+        cut_off = after(cable.cut, "there-1")
+        drained = after(there["there-1"].terminate, "there-1")
+        killed = after(there["there-2"].kill, "there-2")
+        assert drained < 5
+        assert there["there-1"].wait(30) == 0
+        note(f"packages elsewhere after {cut_off:.1f} s cut off, {drained:.1f} s drained, {killed:.1f} s killed")
+        for number, job in enumerate(jobs):
+            done = service.client.wait(job.id, timeout_s=120)
+            assert done.state == "completed", service.log()
+            assert np.array_equal(fetched(service, done, tmp_path / str(number)), expected)
+            assert not list((service.data / "jobs" / job.id).rglob("*.part"))
 
 
 def test_a_broker_that_lost_everything_is_filled_from_the_disk(

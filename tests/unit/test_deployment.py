@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -37,10 +38,9 @@ NOT_IN_CONTAINERS = {
 }
 """Settings that docker-compose.yml does not offer, and why."""
 
-KEDA_SPEC = {"scaleTargetRef", "pollingInterval", "cooldownPeriod", "minReplicaCount", "maxReplicaCount", "advanced"}
-KEDA_SPEC |= {"initialCooldownPeriod", "idleReplicaCount", "fallback", "triggers"}
+KEDA_SPEC = json.loads((Path(__file__).parent / "schemas" / "keda_scaledobject_spec.json").read_text())
 KEDA_PROMETHEUS = {"serverAddress", "query", "threshold", "activationThreshold", "ignoreNullValues", "namespace"}
-"""keda.sh/docs, ScaledObject specification and Prometheus trigger, 2.20."""
+"""Of the Prometheus trigger in KEDA 2.20's documentation: the resource's schema leaves a trigger's metadata open."""
 
 
 def tool(name: str) -> str:
@@ -164,12 +164,34 @@ def test_every_deployment_is_probed_limited_and_spared() -> None:
         assert "PodDisruptionBudget" in kinds
 
 
-def test_dashboard_and_autoscaler_ask_for_metrics_that_exist() -> None:
+def alerts() -> list[dict[str, Any]]:
+    (document,) = documents(ROOT / "services" / "deploy" / "alerts.yml")
+    return [rule for group in document["groups"] for rule in group["rules"]]
+
+
+def test_alerts_are_whole_and_say_what_is_wrong() -> None:
+    """Prometheus's own checker is not at hand: fields, brackets, durations and labels only."""
+    assert len({rule["alert"] for rule in alerts()}) == len(alerts())
+    for rule in alerts():
+        assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert re.fullmatch(r"\d+[smhd]", rule.get("for", "0s"))
+        for pair in ("()", "{}", "[]"):
+            assert rule["expr"].count(pair[0]) == rule["expr"].count(pair[1])
+        if "$labels.stage" in rule["annotations"]["summary"]:
+            assert "by (stage)" in rule["expr"] or "emstream_oldest_lease_seconds" in rule["expr"]
+    assert "/etc/prometheus/alerts.yml" in (ROOT / "services" / "deploy" / "prometheus.yml").read_text()
+    targets = {config["target"] for config in composed(COMPOSE)["services"]["prometheus"]["configs"]}
+    assert "/etc/prometheus/alerts.yml" in targets
+
+
+def test_dashboard_autoscaler_and_alerts_ask_for_metrics_that_exist() -> None:
     exposed = set(
         re.findall(r'"(emstream_\w+)"', "".join(p.read_text() for p in (ROOT / "services" / "gateway").glob("*.py")))
     )
     asked = (ROOT / "services" / "deploy" / "grafana" / "dashboards" / "emstream.json").read_text()
     asked += (ROOT / "k8s" / "overlays" / "gpu" / "autoscale.yaml").read_text()
+    asked += "".join(rule["expr"] for rule in alerts())
     used = set(re.findall(r"\bemstream_\w+", asked)) - {"emstream_token"}
     assert used
     assert used <= exposed
@@ -190,13 +212,32 @@ def test_kustomize_makes_manifests_that_kubernetes_takes(tmp_path: Path) -> None
 def test_the_gpu_pool_goes_to_zero_by_the_ledger_in_words_that_keda_knows() -> None:
     (scaled,) = documents(ROOT / "k8s" / "overlays" / "gpu" / "autoscale.yaml")
     spec = scaled["spec"]
-    assert spec.keys() <= KEDA_SPEC
+    jsonschema.Draft202012Validator(KEDA_SPEC).validate(spec)
     assert spec["scaleTargetRef"] == {"name": "inference"}
     assert spec["minReplicaCount"] == 0
     (trigger,) = spec["triggers"]
     assert trigger["metadata"].keys() <= KEDA_PROMETHEUS
     assert all(isinstance(value, str) for value in trigger["metadata"].values())
     assert 'stage="inference",state=~"ready|hinted|leased"' in trigger["metadata"]["query"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("coolDownPeriod",), 600),
+        (("minReplicaCount",), "0"),
+        (("advanced", "horizontalPodAutoscalerConfig", "behavior", "scaledown"), {}),
+        (("triggers", 0, "metadata", "threshold"), 12),
+    ],
+    ids=lambda given: str(given[-1]) if isinstance(given, tuple) else "",
+)
+def test_what_keda_would_not_take_is_found(path: tuple[str | int, ...], value: object) -> None:
+    (scaled,) = documents(ROOT / "k8s" / "overlays" / "gpu" / "autoscale.yaml")
+    place: Any = scaled["spec"]
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    assert not jsonschema.Draft202012Validator(KEDA_SPEC).is_valid(scaled["spec"])
 
 
 def test_the_dockerfile_has_no_faults() -> None:

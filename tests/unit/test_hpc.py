@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_scripts_parse(script: Path) -> None:
     assert SCRIPTS
     subprocess.run(["bash", "-n", script], check=True)
     assert os.access(script, os.X_OK)
-    if shellcheck := shutil.which("shellcheck"):
+    if shellcheck := shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"):
         subprocess.run([shellcheck, script], check=True)
 
 

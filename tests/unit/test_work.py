@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -96,13 +97,47 @@ def test_a_full_disk_is_no_attempt(house: House, monkeypatch: pytest.MonkeyPatch
 
 def test_a_draining_worker_hands_its_unit_back(house: House) -> None:
     def make(unit: Unit) -> Made:
-        house.work.is_draining.set()
+        house.work.drain.set()
         unit.check()
         raise AssertionError("not abandoned")
 
     house.work.do(message(house), make)
     assert house.failed() == {}
     assert house.ledger.claim(house.hint, time.time()).attempt == 1
+
+
+def test_a_draining_worker_hands_back_even_what_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emstream.work.DRAIN_PATIENCE_S", 0.05)
+    monkeypatch.setattr("emstream.work.LOOK_EVERY_S", 0.01)
+
+    def make(unit: Unit) -> Made:
+        house.work.drain.set()
+        deadline = time.monotonic() + 5
+        while not house.ledger.dispatch(Stage.PLAN, time.time()):
+            assert time.monotonic() < deadline
+        return Made(JobShape(2, 1))
+
+    house.work.do(message(house), make)
+    assert house.post.sent == []  # what it made is no longer its to complete
+    assert house.ledger.claim(house.hint, time.time()).attempt == 1
+
+
+def test_a_draining_worker_passes_on_what_it_has_not_begun(house: House) -> None:
+    house.work.drain.set()
+    house.work.do(message(house), lambda unit: Made())
+    assert house.post.sent == [house.hint]
+    assert house.ledger.claim(house.hint, time.time()).attempt == 1
+
+
+def test_the_order_to_drain_reaches_processes_forked_before(house: House) -> None:
+    child = os.fork()
+    if child == 0:
+        deadline = time.monotonic() + 10
+        while not house.work.drain.is_set() and time.monotonic() < deadline:
+            pass
+        os._exit(0 if house.work.drain.is_set() else 1)
+    house.work.drain.set()
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_what_nobody_foresaw_is_tried_four_times(house: House) -> None:
