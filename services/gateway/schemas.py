@@ -231,10 +231,23 @@ class Span(BaseModel):
     stop: float
 
 
+class Begun(BaseModel):
+    """Since when a worker has worked on a unit of a job: seconds since the epoch."""
+
+    job: str
+    unit: int
+    start: float
+
+
 class Timeline(BaseModel):
-    """The three lanes: which kind of worker worked on which sample, when."""
+    """The three lanes: which kind of worker worked on which sample, when.
+
+    at_work: units that a worker holds now, by its lease; empty while the broker does not answer. A worker that was
+    killed is here until its lease runs out, some seconds.
+    """
 
     lanes: dict[str, list[Span]]
+    at_work: dict[str, list[Begun]]
 
 
 class DatasetState(BaseModel):

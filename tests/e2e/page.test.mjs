@@ -69,6 +69,12 @@ test("spans of a lane are joined where the gap cannot be seen, and counted once 
   assert.equal(spans.busyShare([{ start: 0, stop: 4 }, { start: 2, stop: 6 }], 0, 12), 0.5);
 });
 
+test("what is at work is one bar for each sample, from its first unit until now", () => {
+  const begun = [{ job: "b", unit: 4, start: 7 }, { job: "a", unit: 1, start: 6 }, { job: "b", unit: 3, start: 5 }];
+  assert.deepEqual(spans.open(begun, 10).map(({ job, start, stop, units }) => [job, start, stop, units]), [["b", 5, 10, 2], ["a", 6, 10, 1]]);
+  assert.deepEqual(spans.open([], 10), []);
+});
+
 test("a region stays inside its section, in whole pixels, whatever is asked for", () => {
   const section = { width: 3000, height: 500 };
   assert.deepEqual(region.middleOf(section), { x: 988, y: 0, width: 1024, height: 500 });
