@@ -114,7 +114,7 @@ export class Jobs {
         make("p", { class: "facts note" }, factsOf(job))),
       progressOf(job),
       make("div", { class: "actions" }, ...this.#actions(job, name)),
-      notes.length ? make("ul", { class: "sentences" }, ...notes.slice(0, 4).map(([kind, text]) => make("li", { class: kind }, text))) : "",
+      notes.length ? make("ul", { class: "sentences" }, ...notes.slice(0, 4).map(([kind, text]) => make("li", { class: kind }, sentence(text)))) : "",
       detailsOf(job, isOpen),
     ];
   }
@@ -164,6 +164,7 @@ function isSame(text, job) {
 function factsOf(job) {
   const quality = job.settings.quality;
   const what = job.objects.length ? job.objects.join(", ") : "";
+  if (job.state === "uploading") return filesOf(job);
   return [shapeInWords(job.shape_zyx) || filesOf(job), what, quality].filter(Boolean).join(" · ");
 }
 

@@ -130,7 +130,7 @@ export class Pipeline {
   /** @param {Lanes} lanes @param {Open} begun */
   #table(lanes, begun) {
     const done = LANES.flatMap(([lane, name]) => (lanes[lane] ?? []).map((span) => rowOf(this.#name(span.job), name, span, String(span.unit), `${(span.stop - span.start).toFixed(2)} s`)));
-    const now = LANES.flatMap(([lane, name]) => begun[lane].map((span) => rowOf(this.#name(span.job), name, span, count(span.units, "unit"), "at work")));
+    const now = LANES.flatMap(([lane, name]) => begun[lane].map((span) => rowOf(this.#name(span.job), name, span, count(span.units, "unit"), `at work for ${duration(span.stop - span.start)}`)));
     const rows = [...now, ...done.sort((a, b) => b.start - a.start)].slice(0, 200);
     find("lane-table").replaceChildren(make("table", {},
       make("thead", {}, make("tr", {}, ...["Stage", "Sample", "Unit", "Began", "Took"].map((text) => make("th", { scope: "col" }, text)))),
