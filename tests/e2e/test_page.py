@@ -252,6 +252,8 @@ def test_the_files_of_a_job_are_predicted_again_with_other_settings(page: Page, 
     expect(draft.get_by_test_id("shape")).to_contain_text("5 sections")
     expect(draft.get_by_test_id("voxel-z")).to_have_value("50")
     expect(page.get_by_test_id("predict")).to_be_enabled()
+    page.set_viewport_size({"width": 420, "height": 800})  # where the settings come below the sample, not over it
+    assert page.locator("html").evaluate("(root) => root.scrollWidth") <= 420
     draft.get_by_text("Remove").click()
     expect(page.get_by_test_id("job")).to_have_count(1)  # the job itself stays
 
