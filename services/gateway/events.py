@@ -15,7 +15,7 @@ from emstream.job import JobFolder
 from services.gateway.access import Reader
 from services.gateway.answers import problems
 from services.gateway.parts import Parts, PartsOf
-from services.gateway.records import describe
+from services.gateway.records import describe_shortly
 from services.gateway.schemas import OVER
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["jobs"])
@@ -24,7 +24,7 @@ HEARTBEAT_S = 15.0
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _EVENT = {
     "type": "object",
-    "description": "One event; data is a Job as JSON.",
+    "description": "One event; data is a ListedJob as JSON.",
     "properties": {"event": {"const": "job"}, "data": {"type": "string"}, "retry": {"type": "integer"}},
 }
 _STREAM = {"text/event-stream": {"schema": _EVENT, "example": 'event: job\ndata: {"id": "..."}\n\n'}}
@@ -35,7 +35,7 @@ _STREAM = {"text/event-stream": {"schema": _EVENT, "example": 'event: job\ndata:
     response_class=Response,
     summary="A job's changes as they happen (server-sent events)",
     responses={
-        200: {"description": "`event: job`, data: the job; ends when it is over", "content": _STREAM},
+        200: {"description": "`event: job`, data: the job without its files; ends when it is over", "content": _STREAM},
         **problems(404, 422),
     },
 )
@@ -50,7 +50,7 @@ async def _changes(parts: Parts, folder: JobFolder) -> AsyncIterator[str]:
     last, said = "", time.monotonic()
     while not parts.stopping.is_set():
         try:
-            job = await run_sync(describe, parts, folder)
+            job = await run_sync(describe_shortly, parts, folder)
         except JobNotFound:
             return  # deleted meanwhile
         text = job.model_dump_json()

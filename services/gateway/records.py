@@ -12,7 +12,7 @@ from emstream.messages import Stage
 from emstream.recipes import asked_for
 from services.gateway.estimate import seconds_left
 from services.gateway.parts import BROKER_AWAY, Parts
-from services.gateway.schemas import FileState, Job, StageCount, State, UnitError, settings_of
+from services.gateway.schemas import FileState, FileTotals, Job, ListedJob, StageCount, State, UnitError, settings_of
 from services.gateway.shelf import UploadHeader
 
 WEIGHTS = {Stage.PREPROCESS: 0.1, Stage.INFERENCE: 0.8, Stage.POSTPROCESS: 0.09, Stage.FINISH: 0.01}
@@ -22,14 +22,27 @@ Counts = Mapping[Stage, tuple[int, int]]
 
 
 def describe(parts: Parts, folder: JobFolder) -> Job:
+    """Return a job as it stands, with its files. Raises JobNotFound if it was deleted meanwhile."""
+    listed, files = _seen(parts, folder)
+    return Job.model_construct(**dict(listed), files=files)
+
+
+def describe_shortly(parts: Parts, folder: JobFolder) -> ListedJob:
     """Return a job as it stands. Raises JobNotFound if it was deleted meanwhile."""
+    return _seen(parts, folder)[0]
+
+
+def _seen(parts: Parts, folder: JobFolder) -> tuple[ListedJob, list[FileState]]:
     record = parts.shelf.record(folder)
     if record is not None:
-        return _started(parts, folder, record)
+        files = [FileState(name=f.name, size=f.size, received=f.size, sha256=f.sha256) for f in record.files]
+        return _started(parts, folder, record, files), files
     header = parts.shelf.header(folder)
     if header is None:
         raise JobNotFound(f"there is no job {folder.path.name!r} any more")
-    return _uploading(parts, folder, header)
+    is_cancelled = folder.cancelled_path.exists()
+    files = [] if is_cancelled else [a.state() for a in list(parts.uploads.get(folder).arrivals.values())]
+    return _uploading(header, files, is_cancelled), files
 
 
 def state_of(parts: Parts, folder: JobFolder) -> State:
@@ -45,19 +58,18 @@ def state_of(parts: Parts, folder: JobFolder) -> State:
         return "queued"
 
 
-def _uploading(parts: Parts, folder: JobFolder, header: UploadHeader) -> Job:
-    is_cancelled = folder.cancelled_path.exists()
-    files = [] if is_cancelled else [a.state() for a in list(parts.uploads.get(folder).arrivals.values())]
+def _uploading(header: UploadHeader, files: list[FileState], is_cancelled: bool) -> ListedJob:
     base = f"/v1/jobs/{header.id}"
     links = {"self": base, "files": f"{base}/files", "start": f"{base}/start", "cancel": f"{base}/cancel"}
-    return Job.model_construct(
+    return ListedJob.model_construct(
         id=header.id,
         name=header.name,
         state="cancelled" if is_cancelled else "uploading",
         created=header.created,
         owner=header.owner,
         settings=header.settings,
-        files=files,
+        input=header.input,
+        file_totals=_totals_of(files),
         stages=_stage_counts({stage: (0, total) for stage, total in totals(None).items()}),
         progress=0.0,
         eta_s=None,
@@ -70,7 +82,13 @@ def _uploading(parts: Parts, folder: JobFolder, header: UploadHeader) -> Job:
     )
 
 
-def _started(parts: Parts, folder: JobFolder, record: JobRecord) -> Job:
+def _totals_of(files: list[FileState]) -> FileTotals:
+    first, last = (files[0].name, files[-1].name) if files else (None, None)
+    size, received = sum(file.size or 0 for file in files), sum(file.received for file in files)
+    return FileTotals(count=len(files), size=size, received=received, first=first, last=last)
+
+
+def _started(parts: Parts, folder: JobFolder, record: JobRecord, files: list[FileState]) -> ListedJob:
     plan, over = record.plan, _state_on_disk(folder)
     status, warnings = None, list(plan.warnings if plan else ())
     if not over:
@@ -81,14 +99,15 @@ def _started(parts: Parts, folder: JobFolder, record: JobRecord) -> Job:
     state = over or _state_in_ledger(status)
     counts = status.counts if status else _counts_on_disk(folder, plan)
     has_end = state in ("completed", "completed_with_errors")
-    return Job.model_construct(
+    return ListedJob.model_construct(
         id=record.id,
         name=record.name,
         state=state,
         created=record.created,
         owner=record.owner,
         settings=settings_of(record.request, record.formats),
-        files=[FileState(name=f.name, size=f.size, received=f.size, sha256=f.sha256) for f in record.files],
+        input=None if record.files else record.request.input,
+        file_totals=_totals_of(files),
         stages=_stage_counts(counts),
         progress=1.0 if has_end else progress(counts),
         eta_s=seconds_left(folder.timeline_path, counts) if state == "running" else None,

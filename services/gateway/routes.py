@@ -14,8 +14,8 @@ from services.gateway.answers import as_json, gives, problems
 from services.gateway.parts import Parts, PartsOf
 from services.gateway.past_jobs import estimate, passes_of
 from services.gateway.problems import NotReady
-from services.gateway.records import describe
-from services.gateway.schemas import OVER, Estimate, Job, Jobs, Recipes, RecipeState
+from services.gateway.records import describe, describe_shortly
+from services.gateway.schemas import OVER, Estimate, Job, JobList, Recipes, RecipeState
 from services.gateway.verbs import cancel, delete, retry, start_upload
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
@@ -31,8 +31,8 @@ WORDS: dict[Quality, str] = {
 @router.get(
     "/jobs",
     response_class=Response,
-    summary="The jobs of this key, newest first",
-    responses={**gives(Jobs, "Jobs"), **problems(404, 422)},
+    summary="The jobs of this key, newest first, without their files",
+    responses={**gives(JobList, "Jobs"), **problems(404, 422)},
 )
 def list_jobs(
     caller: Reader,
@@ -45,7 +45,7 @@ def list_jobs(
     if after is not None:
         parts.shelf.owned(after, caller.owner)
         ids = ids[ids.index(after) + 1 :]
-    return as_json(Jobs(jobs=[describe(parts, parts.shelf.folder(job)) for job in ids[:limit]]))
+    return as_json(JobList(jobs=[describe_shortly(parts, parts.shelf.folder(job)) for job in ids[:limit]]))
 
 
 @router.get(

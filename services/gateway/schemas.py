@@ -93,6 +93,9 @@ class NewJob(Given):
     settings: JobSettings = JobSettings()
     files: tuple[Announced, ...] = ()
     input: str | None = Field(None, min_length=1, max_length=4096, description="Path under EMSTREAM_INPUT_ROOTS.")
+    start: bool = Field(
+        True, description="false: a job with `input` waits until POST .../start, so that it can be looked at before."
+    )
     input_of: str | None = Field(
         None, max_length=40, description="Id of a job of this key on whose files the new one works, too: it starts now."
     )
@@ -101,6 +104,8 @@ class NewJob(Given):
     def _has_one_input(self) -> NewJob:
         if bool(self.files) + (self.input is not None) + (self.input_of is not None) > 1:
             raise ValueError("give one of files, input, and input_of")
+        if not self.start and self.input_of is not None:
+            raise ValueError("a job with input_of starts at once: leave start out")
         return self
 
 
@@ -128,8 +133,18 @@ class UnitError(BaseModel):
     sentence: str
 
 
-class Job(BaseModel):
-    """A job as it stands."""
+class FileTotals(BaseModel):
+    """A job's files, counted. size: of those whose size is known; first, last: names, in their order."""
+
+    count: int
+    size: int
+    received: int
+    first: str | None = None
+    last: str | None = None
+
+
+class ListedJob(BaseModel):
+    """A job as it stands, in a list or an event. input: the path on the server that it works on, if it has no files."""
 
     id: str = Field(examples=[SAMPLE_ID])
     name: str
@@ -137,7 +152,8 @@ class Job(BaseModel):
     created: float = Field(description="Seconds since the epoch.")
     owner: str
     settings: JobSettings
-    files: list[FileState]
+    input: str | None
+    file_totals: FileTotals
     stages: dict[str, StageCount]
     progress: float = Field(ge=0, le=1)
     eta_s: float | None = Field(description="Seconds still needed, once there is a rate.")
@@ -149,10 +165,22 @@ class Job(BaseModel):
     links: dict[str, str]
 
 
+class Job(ListedJob):
+    """A job as it stands, with its files."""
+
+    files: list[FileState]
+
+
 class Jobs(BaseModel):
     """Several jobs."""
 
     jobs: list[Job]
+
+
+class JobList(BaseModel):
+    """Several jobs, without their files: there may be thousands of each."""
+
+    jobs: list[ListedJob]
 
 
 class ExportWish(Given):
@@ -203,10 +231,23 @@ class Span(BaseModel):
     stop: float
 
 
+class Begun(BaseModel):
+    """Since when a worker has worked on a unit of a job: seconds since the epoch."""
+
+    job: str
+    unit: int
+    start: float
+
+
 class Timeline(BaseModel):
-    """The three lanes: which kind of worker worked on which sample, when."""
+    """The three lanes: which kind of worker worked on which sample, when.
+
+    at_work: units that a worker holds now, by its lease; empty while the broker does not answer. A worker that was
+    killed is here until its lease runs out, some seconds.
+    """
 
     lanes: dict[str, list[Span]]
+    at_work: dict[str, list[Begun]]
 
 
 class DatasetState(BaseModel):

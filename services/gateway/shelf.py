@@ -40,7 +40,7 @@ KEY_S = 86400.0
 
 
 class UploadHeader(BaseModel):
-    """upload.json: what is known of a job before it is started."""
+    """upload.json: what is known of a job before it is started. input: a path on the server, in place of files."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,6 +49,7 @@ class UploadHeader(BaseModel):
     name: str
     created: float
     settings: JobSettings
+    input: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

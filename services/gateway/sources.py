@@ -38,7 +38,10 @@ def source_of(parts: Parts, folder: JobFolder) -> Source:
         if not (folder.path / INPUT).exists():
             raise NotReady(INPUT_GONE)
         return Source(record.files, tuple(folder.path / file.stored for file in record.files))
-    arrivals = list(parts.uploads.get(folder).arrivals.values())
+    upload = parts.uploads.get(folder)
+    if upload.header.input is not None:
+        return Source(server_path=upload.header.input)
+    arrivals = list(upload.arrivals.values())
     missing = [a for a in arrivals if a.sha256 is None]
     wanted = sorted((a for a in arrivals if not is_clutter(a.name)), key=lambda a: natural_key(a.name))
     if missing or not wanted:

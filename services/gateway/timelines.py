@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
@@ -10,8 +12,8 @@ from emstream.messages import QUEUES, Stage
 from services.gateway.access import Reader
 from services.gateway.answers import as_json, gives, problems
 from services.gateway.estimate import units
-from services.gateway.parts import Parts, PartsOf
-from services.gateway.schemas import Span, Timeline
+from services.gateway.parts import BROKER_AWAY, Parts, PartsOf
+from services.gateway.schemas import Begun, Span, Timeline
 
 router = APIRouter(prefix="/v1", tags=["timeline"])
 LANES = ("preprocess", "inference", "postprocess")
@@ -26,7 +28,7 @@ JOBS_AT_MOST = 100
 )
 def job_timeline(caller: Reader, parts: PartsOf, job: str) -> Response:
     """Show one job's lanes."""
-    return as_json(lanes([parts.shelf.owned(job, caller.owner)], 0.0))
+    return as_json(_timeline(parts, [parts.shelf.owned(job, caller.owner)], 0.0))
 
 
 @router.get(
@@ -44,14 +46,27 @@ def timeline(
     """Show the lanes of several jobs."""
     named = [name for name in jobs.split(",") if name]
     folders = [parts.shelf.owned(name, caller.owner) for name in named] if named else _latest(parts, caller.owner)
-    return as_json(lanes(folders, since))
+    return as_json(_timeline(parts, folders, since))
 
 
 def _latest(parts: Parts, owner: str) -> list[JobFolder]:
     return [parts.shelf.folder(entry.id) for entry in parts.shelf.entries(owner)[:JOBS_AT_MOST]]
 
 
-def lanes(folders: list[JobFolder], since: float) -> Timeline:
+def _timeline(parts: Parts, folders: list[JobFolder], since: float) -> Timeline:
+    return Timeline(lanes=lanes(folders, since), at_work=_at_work(parts, {folder.path.name for folder in folders}))
+
+
+def _at_work(parts: Parts, jobs: set[str]) -> dict[str, list[Begun]]:
+    found: dict[str, list[Begun]] = {lane: [] for lane in LANES}
+    with suppress(*BROKER_AWAY):
+        for unit in parts.ledger.at_work():
+            if unit.job in jobs:
+                found[QUEUES[unit.stage]].append(Begun(job=unit.job, unit=unit.unit, start=unit.began))
+    return {lane: sorted(begun, key=lambda one: one.start) for lane, begun in found.items()}
+
+
+def lanes(folders: list[JobFolder], since: float) -> dict[str, list[Span]]:
     """Return the units that ended after `since`, by kind of worker, each lane in order of its starts."""
     found: dict[str, list[Span]] = {lane: [] for lane in LANES}
     for folder in folders:
@@ -60,4 +75,4 @@ def lanes(folders: list[JobFolder], since: float) -> Timeline:
             span = Span.model_validate({"job": folder.path.name, **line})
             if span.stop >= since:
                 found[QUEUES[Stage(str(line["stage"]))]].append(span)
-    return Timeline(lanes={lane: sorted(spans, key=lambda span: span.start) for lane, spans in found.items()})
+    return {lane: sorted(spans, key=lambda span: span.start) for lane, spans in found.items()}

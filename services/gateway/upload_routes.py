@@ -27,7 +27,7 @@ from services.gateway.records import describe
 from services.gateway.schemas import FileState, Jobs, NewJob
 from services.gateway.shelf import UploadHeader
 from services.gateway.uploads import Upload
-from services.gateway.verbs import server_input, start_copy, start_server_input, start_whole
+from services.gateway.verbs import keep_server_input, server_input, start_copy, start_server_input, start_whole
 
 logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/jobs", tags=["upload"])
@@ -71,7 +71,7 @@ _RAW_BODY: dict[str, Any] = {
     response_class=Response,
     summary="Make jobs: by multipart with all files, or by JSON with files to follow",
     responses={
-        **gives(Jobs, "Files to follow by PUT", 201, ("Location",)),
+        **gives(Jobs, "Not started: files follow by PUT, or it waits for its start", 201, ("Location",)),
         **gives(Jobs, "Started", 202, ("Location", "Retry-After")),
         **problems(400, 408, 413, 415, 422, 429, 503, 507),
     },
@@ -167,8 +167,10 @@ def _make_job(parts: Parts, caller: Key, body: NewJob, idempotency_key: str | No
 def _make_new_job(parts: Parts, owner: str, body: NewJob, header: UploadHeader, source: Path | None) -> Response:
     parts.room.check_jobs(owner)
     parts.room.check_bytes(owner, sum(f.size or 0 for f in body.files))
-    if source is not None:
+    if source is not None and body.start:
         return _answer(parts, [start_server_input(parts, header, source)], 202)
+    if source is not None:
+        return _answer(parts, [keep_server_input(parts, header, source)], 201)
     if body.input_of is not None:
         return _answer(parts, [start_copy(parts, header, parts.shelf.owned(body.input_of, owner))], 202)
     upload = parts.uploads.make(header)

@@ -114,6 +114,8 @@ class Upload:
 
     def announce(self, files: Iterable[tuple[str, int | None]], max_files: int) -> None:
         """Take names in. Raises UploadRefused for a bad or repeated one, TooMuch for too many."""
+        if self.header.input is not None:
+            raise UploadRefused("the job works on a path of the server and takes no files: make another job for them")
         with self._lock:
             fresh = [self._named(name, size, max_files) for name, size in files]
             self._note([{"name": a.name, "file": a.path.name, "size": a.size} for a in fresh])

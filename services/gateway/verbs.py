@@ -75,10 +75,18 @@ def start_upload(parts: Parts, folder: JobFolder) -> None:
     with upload.starting:
         if folder.record_path.exists():
             return
-        folder.write(prepare(parts, upload))
+        folder.write(_record_of(parts, upload))
     parts.uploads.drop(folder.path.name)
     _drop_clutter(folder.path)
     enter(parts, upload.header)
+
+
+def _record_of(parts: Parts, upload: Upload) -> JobRecord:
+    header = upload.header
+    if header.input is None:
+        return prepare(parts, upload)
+    source = server_input(parts, header.input)
+    return _record(parts, header, str(source), (), input_identity(source))
 
 
 def start_whole(parts: Parts, uploads: list[Upload]) -> list[JobFolder]:
@@ -96,6 +104,13 @@ def start_whole(parts: Parts, uploads: list[Upload]) -> list[JobFolder]:
     for upload in uploads:
         enter(parts, upload.header)
     return folders
+
+
+def keep_server_input(parts: Parts, header: UploadHeader, source: Path) -> JobFolder:
+    """Make a job on files that are on the server already, to be started later."""
+    folder = parts.shelf.folder(header.id)
+    parts.shelf.write_header(folder.path, header.model_copy(update={"input": str(source)}))
+    return folder
 
 
 def start_server_input(parts: Parts, header: UploadHeader, source: Path) -> JobFolder:

@@ -19,6 +19,7 @@ from emstream.job import JobFolder, JobRecord, Plan, Region, Request
 from emstream.volume import write_bytes
 from services.postprocess.objects.derive import number_objects, summary
 from services.postprocess.outputs import (
+    Check,
     copy_tables,
     sections_of,
     write_label_file,
@@ -59,18 +60,20 @@ def finish(
     return report
 
 
-def write_outputs(folder: JobFolder, record: JobRecord, wanted: Wanted, output: Path) -> None:
-    """Write all but the report; slabs that could not be stitched are empty."""
+def write_outputs(
+    folder: JobFolder, record: JobRecord, wanted: Wanted, output: Path, check: Check = lambda: None
+) -> None:
+    """Write all but the report; slabs that could not be stitched are empty. check: called before each is published."""
     plan = record.plan
     assert plan is not None
-    write_mask_file(folder, plan, provenance(record), record.request.spread, output / "mask.h5")
+    write_mask_file(folder, plan, provenance(record), record.request.spread, output / "mask.h5", check)
     for name in plan.objects:
         if "png" in wanted.formats:
             write_png_masks(folder, plan, name, output / f"{name}_png")
         if "tiff" in wanted.formats:
-            write_tiff_masks(folder, plan, name, output / f"{name}.tif")
+            write_tiff_masks(folder, plan, name, output / f"{name}.tif", check)
     if wanted.has_overlay:
-        write_overlay(folder, plan, output / "overlay.png")
+        write_overlay(folder, plan, output / "overlay.png", check)
 
 
 def provenance(record: JobRecord) -> dict[str, str]:

@@ -39,6 +39,8 @@ MEANINGS = {
     "spread": "2 * standard deviation = v / 255",
     "labels": "number of the object, 0 = none",
 }
+Check = Callable[[], None]
+"""Raises what ends a writer whose file is not wanted any more."""
 _counter = itertools.count()
 
 
@@ -70,7 +72,12 @@ def section_reader(file: h5py.File, plan: Plan, dataset: str) -> tuple[Callable[
 
 
 def write_mask_file(
-    folder: JobFolder, plan: Plan, attributes: Mapping[str, str], with_spread: bool, final: Path
+    folder: JobFolder,
+    plan: Plan,
+    attributes: Mapping[str, str],
+    with_spread: bool,
+    final: Path,
+    check: Check = lambda: None,
 ) -> None:
     """Write the HDF5 for the user: `/<object>/mask` (0, 255) and `/<object>/probability`, (z, y, x) uint8, gzip.
 
@@ -79,7 +86,7 @@ def write_mask_file(
     """
     layers = ["mask", "probability", *(["spread"] if with_spread else [])]
     sources = {"mask": "mask", "probability": "probability/s0", "spread": "spread/s0"}
-    with _whole(final) as part, created(part) as file:
+    with _whole(final, check) as part, created(part) as file:
         file.attrs.update(attributes)
         for name, threshold in plan.thresholds.items():
             for layer in layers:
@@ -131,10 +138,10 @@ def write_png_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> No
             (part / f"{name}_{z:0{digits}d}.png").write_bytes(image)
 
 
-def write_zipped_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> None:
+def write_zipped_masks(folder: JobFolder, plan: Plan, name: str, final: Path, check: Check = lambda: None) -> None:
     """Write a ZIP of one PNG (0, 255) per section, named by section number; the same job gives the same bytes."""
     digits = max(4, len(str(plan.shape_zyx[0] - 1)))
-    with _whole(final) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed
+    with _whole(final, check) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed
         for z, image in enumerate(mapped(_png, sections_of(folder, plan, f"{name}/mask"))):
             archive.writestr(zipfile.ZipInfo(f"{name}_{z:0{digits}d}.png"), image)
 
@@ -143,7 +150,7 @@ def _png(mask: UINT8) -> bytes:
     return bytes(imagecodecs.png_encode(mask, level=1))
 
 
-def write_tiff_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> None:
+def write_tiff_masks(folder: JobFolder, plan: Plan, name: str, final: Path, check: Check = lambda: None) -> None:
     """Write a TIFF stack (0, 255): ImageJ with voxel size up to 4 GB, OME BigTIFF above."""
     import tifffile
 
@@ -159,7 +166,10 @@ def write_tiff_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> N
     elif micrometres:
         metadata |= {"spacing": micrometres[0], "unit": "um"}
         options["resolution"] = (1 / micrometres[2], 1 / micrometres[1])
-    with _whole(final) as part, tifffile.TiffWriter(part, bigtiff=is_big, ome=is_big, imagej=not is_big) as writer:
+    with (
+        _whole(final, check) as part,
+        tifffile.TiffWriter(part, bigtiff=is_big, ome=is_big, imagej=not is_big) as writer,
+    ):
         writer.write(
             sections_of(folder, plan, f"{name}/mask"),
             shape=plan.shape_zyx,
@@ -169,7 +179,7 @@ def write_tiff_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> N
         )
 
 
-def write_overlay(folder: JobFolder, plan: Plan, final: Path) -> None:
+def write_overlay(folder: JobFolder, plan: Plan, final: Path, check: Check = lambda: None) -> None:
     """Write the middle section (of what could be stitched) as a PNG: original left, objects highlighted right."""
     middle = plan.slabs[plan.shape_zyx[0] // 2 // plan.slab_sections]
     stitched = [slab for slab in plan.slabs if folder.result(slab.index).exists()]
@@ -179,7 +189,7 @@ def write_overlay(folder: JobFolder, plan: Plan, final: Path) -> None:
         raw = Planes.open(file, RAW).read(z - slab.z_start)
     with opened(folder.result(slab.index)) as file:
         masks = [section_reader(file, plan, f"{name}/mask")[0](z - slab.z_start) for name in plan.objects]
-    with _whole(final) as part:
+    with _whole(final, check) as part:
         side_by_side(raw, masks).save(part, format="PNG")
 
 
@@ -199,11 +209,11 @@ def side_by_side(raw: UINT8, masks: list[UINT8]) -> Image.Image:
 
 
 @contextmanager
-def _whole(final: Path) -> Iterator[Path]:
+def _whole(final: Path, check: Check = lambda: None) -> Iterator[Path]:
     """Give a temporary path (file or folder) that replaces `final` when everything is written.
 
     The latest writer wins: it takes away what others have begun, a killed one or one that was frozen and comes back,
-    whose own replacing then fails.
+    whose own replacing then fails. check: called last before the replacing; what it raises leaves `final` as it is.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     for begun in final.parent.glob(f".{glob.escape(final.name)}.*.part"):
@@ -212,6 +222,7 @@ def _whole(final: Path) -> Iterator[Path]:
     try:
         with disk_full_named(final):
             yield part
+            check()
             if part.is_dir():
                 _remove(final)
             part.replace(final)

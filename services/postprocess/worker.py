@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from emstream.errors import JobFailed, VolumeDamaged
@@ -20,6 +22,7 @@ from emstream.timeline import Timeline
 from emstream.volume import write_bytes
 from emstream.work import Made, Unit, begin_work
 from services.postprocess.exports.build import build_export
+from services.postprocess.fence import fence
 from services.postprocess.finish import Wanted, make_report, write_outputs
 from services.postprocess.objects.derive import find_in_slab, number_in_slab, number_objects
 from services.postprocess.objects.mesh import make_meshes
@@ -39,6 +42,7 @@ class Postprocess:
         """Make one unit. Raises what stitching and writing raise."""
         plan = unit.record.plan
         assert plan is not None
+        unit = replace(unit, check=fence(unit))
         if unit.hint.stage is Stage.POSTPROCESS:
             stitch(unit, plan)
         elif unit.hint.unit == 0:
@@ -51,7 +55,7 @@ class Postprocess:
             self._help(unit, plan.slabs[unit.hint.unit - LABELS_FROM], plan)
         else:
             form = next(form for form, number in UNITS.items() if number == unit.hint.unit)
-            write_export(unit.folder, plan, form)
+            write_export(unit.folder, plan, form, unit.check)
         return Made()
 
     def _finish(self, unit: Unit, plan: Plan) -> None:
@@ -62,13 +66,14 @@ class Postprocess:
         for slab in plan.slabs:
             if folder.result(slab.index).exists():
                 drop_packages(folder, plan, slab)  # a worker that came back late may have left some
+        unit.check()
         drop_exports(folder, plan)
         if record.request.measure:
             number_objects(folder, plan, record.request, unit.check, lambda slabs: self._ask_for_help(record.id, slabs))
-        write_outputs(folder, record, Wanted(), folder.exports)
+        write_outputs(folder, record, Wanted(), folder.exports, unit.check)
         for form in FORMATS[1:]:
             if form in record.formats:
-                write_export(folder, plan, form)
+                write_export(folder, plan, form, unit.check)
         unit.check()
         for leftover in folder.leftovers():
             if leftover.parent != folder.exports:  # there another unit may be writing
@@ -76,6 +81,7 @@ class Postprocess:
         request = record.request.model_copy(update={"input": record.name or "INPUT"})
         shown = record.model_copy(update={"request": request})
         report = make_report(folder, shown, Wanted(), Path("OUT"), timings(folder)) | {"errors": errors}
+        unit.check()
         write_bytes(folder.report_path, (json.dumps(report, indent=2) + "\n").encode())
 
     def _help(self, unit: Unit, slab: Slab, plan: Plan) -> None:
@@ -104,15 +110,15 @@ def stitch(unit: Unit, plan: Plan) -> None:
     slab = plan.slabs[unit.hint.unit]
     if not unit.folder.result(slab.index).exists():
         write_result(unit.folder, plan, slab, unit.record.request.spread, unit.check)
-    find_in_slab(unit.folder, plan, unit.record.request, slab)
+    find_in_slab(unit.folder, plan, unit.record.request, slab, unit.check)
     drop_packages(unit.folder, plan, slab)
 
 
-def write_export(folder: JobFolder, plan: Plan, form: str) -> None:
+def write_export(folder: JobFolder, plan: Plan, form: str, check: Callable[[], None]) -> None:
     """Write every object's masks in one format."""
     write = {"tiff": write_tiff_masks, "png": write_zipped_masks}[form]
     for name in plan.objects:
-        write(folder, plan, name, export_path(folder, form, name))
+        write(folder, plan, name, export_path(folder, form, name), check)
 
 
 class Withdrawn(Exception):

@@ -36,8 +36,8 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
     voxel_size, voxel_source = _voxel_size(request, facts)
     if voxel_size is None:
         warnings.append(
-            "the voxel size is not known: sections are used at their own resolution. Give --voxel-size Z,Y,X in "
-            "nanometres to have them rescaled to what the networks were trained on"
+            "the voxel size is not known: sections are used at their own resolution. Give it (z, y, x in nanometres) "
+            "to have them rescaled to what the networks were trained on, and objects measured in micrometres"
         )
     grids = _grids(facts, request, choices, voxel_size)
     warnings += _thickness_warnings(voxel_size, choices)
@@ -117,7 +117,7 @@ def _target(voxel_size: Voxel | None, checkpoint: Checkpoint) -> float | None:
     if not all(1 / MAX_RESCALE <= r <= MAX_RESCALE for r in ratios):
         raise UsageError(
             f"the voxel size {voxel_size} nm is more than {MAX_RESCALE:g} times off the {wanted:g} nm pixels that "
-            f"{checkpoint.header.name} was trained on: correct --voxel-size (z, y, x in nanometres)"
+            f"{checkpoint.header.name} was trained on: correct the voxel size (z, y, x in nanometres)"
         )
     return wanted
 

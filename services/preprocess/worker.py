@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from emstream.errors import EmptyInput
-from emstream.inspection import is_inspection, write_inspection
+from emstream.inspection import is_inspection, picture_path, read_inspection, wanted_pictures, write_inspection
 from emstream.job import JobFolder, JobRecord, Request
 from emstream.ledger import JobShape
 from emstream.messages import Stage
 from emstream.queues import Pool, run_worker
 from emstream.recipes import MODELS, Choice, choose
 from emstream.settings import Settings
+from emstream.volume import write_bytes
 from emstream.work import Made, Unit, begin_work, told
 from services.preprocess.inspect import inspect
+from services.preprocess.picture import draw_section
 from services.preprocess.plan import make_plan
 from services.preprocess.reader import StackReader
 from services.preprocess.readers.opening import open_request
@@ -35,6 +37,10 @@ class Preprocess:
 
     def _inspect(self, unit: Unit) -> Made:
         folder, record = unit.folder, unit.record
+        known = read_inspection(folder)
+        if known is not None and known.problem is None:
+            self._draw(folder, record)
+            return Made(JobShape(0, 0))
 
         def tell(sentence: str) -> str:
             return told(sentence, folder, record)
@@ -55,6 +61,12 @@ class Preprocess:
         write_inspection(folder, found.model_copy(update=shown))
         self._close()
         return Made(JobShape(0, 0))
+
+    def _draw(self, folder: JobFolder, record: JobRecord) -> None:
+        for z_index, mark in wanted_pictures(folder):
+            write_bytes(picture_path(folder, z_index), draw_section(self._reader(folder, record), z_index))
+            mark.unlink(missing_ok=True)
+        self._close()
 
     def _choices(self, request: Request) -> list[Choice]:
         return choose(request.objects, request.quality, [], self._settings.models or MODELS)

@@ -158,8 +158,9 @@ class Client:
     ) -> list[Path]:
         """Write a job's files into a folder and return their paths.
 
-        h5: mask.h5; tiff: <object>.tif; png: <object>_png.zip; always report.json and overlay.png. Waits for files that
-        are still being made. Raises UsageError for an unknown format, UploadConflict if the job is not done.
+        h5: mask.h5; tiff: <object>.tif; png: <object>_png.zip; always report.json, overlay.png, and the tables of
+        measurements, measurements/<object>.csv and .parquet, where the job has them. Waits for files that are still
+        being made. Raises UsageError for an unknown format, UploadConflict if the job is not done.
         """
         unknown = [name for name in formats if name not in FORMATS]
         if unknown:
@@ -167,10 +168,13 @@ class Client:
         folder, job = Path(folder), self.job(job_id)
         if not job.has_result:
             raise UploadConflict(f"job {job_id} is {job.state} and has no masks to fetch: wait until it is completed")
-        for format_name, name, file_name in _files(formats, job.objects):
+        files = [("mask", *file) for file in _files(formats, job.objects)]
+        if "measurements" in job.links:
+            files += [("measurements", *file) for file in _tables(job.objects)]
+        for part, format_name, name, file_name in files:
             params: dict[str, str | int] = {"format": format_name, **({"object": name} if name else {})}
-            download(self._wire, f"{_path(job_id)}/mask", params, folder / file_name, on_progress)
-        paths = [folder / file_name for _, _, file_name in _files(formats, job.objects)]
+            download(self._wire, f"{_path(job_id)}/{part}", params, folder / file_name, on_progress)
+        paths = [folder / file_name for _, _, _, file_name in files]
         for part, file_name in (("report", "report.json"), ("overlay", "overlay.png")):
             with suppress(JobNotFound):  # a job without an overlay
                 download(self._wire, f"{_path(job_id)}/{part}", {}, folder / file_name, on_progress)
@@ -303,3 +307,8 @@ def _files(formats: Sequence[str], objects: Sequence[str]) -> list[tuple[str, st
         if "png" in formats:
             files.append(("png", name, f"{name}_png.zip"))
     return files
+
+
+def _tables(objects: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return (format, object, file name) for each table of measurements."""
+    return [(form, name, f"measurements/{name}.{form}") for name in objects for form in ("csv", "parquet")]

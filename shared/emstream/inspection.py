@@ -2,6 +2,7 @@
 
 <data>/jobs/.inspect-<id>/   a job of its own, on hard links to the files of job <id>, that is planned only
              inspection.json what was found, or the sentence of what is wrong
+             pictures/       <z>.png: a small picture of a section; <z>.wanted: that it is asked for
 """
 
 from __future__ import annotations
@@ -47,6 +48,16 @@ class Inspection(Record):
 def inspection_folder(jobs: Path, job: str) -> JobFolder:
     """Return where a job's inspection lies, whether it is there or not."""
     return JobFolder(jobs / f"{PREFIX}{job}")
+
+
+def picture_path(folder: JobFolder, z_index: int) -> Path:
+    """Return where the small picture of a section lies, whether it is there or not."""
+    return folder.path / "pictures" / f"{z_index}.png"
+
+
+def wanted_pictures(folder: JobFolder) -> list[tuple[int, Path]]:
+    """Return the sections whose picture is asked for, each with its mark; remove the mark once the picture is there."""
+    return sorted((int(mark.stem), mark) for mark in (folder.path / "pictures").glob("*.wanted"))
 
 
 def is_inspection(job: str) -> bool:

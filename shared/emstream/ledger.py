@@ -106,12 +106,23 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a unit until `deadline`. token: empty where the answer is not OK."""
+    """The right to work on a unit from `began` to `deadline`. token: empty where the answer is not OK."""
 
     answer: Answer
     token: str = ""
     attempt: int = 0
     deadline: float = 0.0
+    began: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AtWork:
+    """A unit that a worker holds a lease on, and since when. A dead worker's is here until its lease runs out."""
+
+    stage: Stage
+    job: str
+    unit: int
+    began: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +187,9 @@ class Ledger(Protocol):
 
     def status(self, job: str) -> JobStatus | None:
         """Return where a job stands, or None if it is not known."""
+
+    def at_work(self) -> list[AtWork]:
+        """Return the units that are worked on, of all jobs, in order of stage, job, and unit."""
 
     def backlog(self) -> dict[Stage, Backlog]:
         """Return how much waits and runs, per stage."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import replace
 
-from emstream.ledger import GIVEN_UP, MAX_ATTEMPTS, Answer, Backlog, Found, JobShape, JobStatus, Lease, Limits
+from emstream.ledger import GIVEN_UP, MAX_ATTEMPTS, Answer, AtWork, Backlog, Found, JobShape, JobStatus, Lease, Limits
 from emstream.memory_job import JobUnits
 from emstream.messages import Hint, Stage, last_first
 
@@ -65,7 +65,7 @@ class MemoryLedger:
             self._tokens += 1
             self._holders[hint] = holder
             deadline = now + self._limits.lease_s
-            self._leases[hint] = Lease(Answer.OK, f"memory-{self._tokens}", job.attempts[unit], deadline)
+            self._leases[hint] = Lease(Answer.OK, f"memory-{self._tokens}", job.attempts[unit], deadline, now)
             return self._leases[hint]
 
     def renew(self, hint: Hint, token: str, now: float) -> Answer:
@@ -134,18 +134,18 @@ class MemoryLedger:
         """See Ledger."""
         with self._lock:
             entry, hint = self._jobs.get(job), Hint(Stage.FINISH, job, unit)
-            if (
-                entry
-                and unit not in entry.ready[Stage.FINISH]
-                and hint not in self._leases
-                and hint not in self._hinted
-            ):
+            if entry and hint not in (*self._leases, *self._hinted) and unit not in entry.ready[Stage.FINISH]:
                 entry.again(Stage.FINISH, unit)
 
     def status(self, job: str) -> JobStatus | None:
         """See Ledger."""
         with self._lock:
             return self._jobs[job].status() if job in self._jobs else None
+
+    def at_work(self) -> list[AtWork]:
+        """See Ledger."""
+        with self._lock:
+            return sorted(AtWork(h.stage, h.job, h.unit, lease.began) for h, lease in self._leases.items())
 
     def backlog(self) -> dict[Stage, Backlog]:
         """See Ledger."""

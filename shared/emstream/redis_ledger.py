@@ -14,7 +14,19 @@ from typing import Any
 
 import redis
 
-from emstream.ledger import GIVEN_UP, MAX_ATTEMPTS, Answer, Backlog, Found, JobShape, JobStatus, Lease, Limits, totals
+from emstream.ledger import (
+    GIVEN_UP,
+    MAX_ATTEMPTS,
+    Answer,
+    AtWork,
+    Backlog,
+    Found,
+    JobShape,
+    JobStatus,
+    Lease,
+    Limits,
+    totals,
+)
 from emstream.messages import Hint, Stage
 from emstream.settings import Settings
 
@@ -78,9 +90,9 @@ class RedisLedger:
     def claim(self, hint: Hint, now: float, holder: str = "") -> Lease:
         """See Ledger."""
         deadline = now + self._limits.lease_s
-        said = self._call("claim", *_unit(hint), deadline, holder, secrets.token_hex(4))
+        said = self._call("claim", *_unit(hint), deadline, holder, secrets.token_hex(4), now)
         answer = Answer(said[0].decode())
-        return Lease(answer, said[1].decode(), said[2], deadline) if answer is Answer.OK else Lease(answer)
+        return Lease(answer, said[1].decode(), said[2], deadline, now) if answer is Answer.OK else Lease(answer)
 
     def renew(self, hint: Hint, token: str, now: float) -> Answer:
         """See Ledger."""
@@ -131,6 +143,7 @@ class RedisLedger:
                 pipe.zrem(self._key("leases", stage), name)
                 pipe.hdel(self._key("tokens", stage), name)
                 pipe.hdel(self._key("holders", stage), name)
+                pipe.hdel(self._key("began", stage), name)
             pipe.execute()
 
     def add(self, job: str, unit: int) -> None:
@@ -169,6 +182,15 @@ class RedisLedger:
         counts = {stage: (done[stage], total) for stage, total in totals(shape).items()}
         has_begun = bool(was_tried) or any(done.values())
         return JobStatus(facts["owner"], facts.get("cancelled") == "1", has_begun, counts, failed)
+
+    def at_work(self) -> list[AtWork]:
+        """See Ledger."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for stage in Stage:
+                pipe.hgetall(self._key("began", stage))
+            found = dict(zip(Stage, pipe.execute(), strict=True))
+        hints = ((_hint(stage, name), float(began)) for stage, names in found.items() for name, began in names.items())
+        return sorted(AtWork(hint.stage, hint.job, hint.unit, began) for hint, began in hints)
 
     def backlog(self) -> dict[Stage, Backlog]:
         """See Ledger."""

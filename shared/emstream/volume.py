@@ -55,10 +55,11 @@ def disk_full_named(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def publishing(final: Path) -> Iterator[Path]:
+def publishing(final: Path, check: Callable[[], None] = lambda: None) -> Iterator[Path]:
     """Give a temporary path to write; on success sync it and link it to `final`, unless `final` exists already.
 
-    Raises DiskFull. A failed or killed writer leaves nothing under the final name.
+    check: called last before the link; what it raises leaves nothing. Raises DiskFull. A failed or killed writer
+    leaves nothing under the final name.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     part = final.with_name(f".{final.name}.{os.getpid()}-{next(_counter)}.part")
@@ -66,6 +67,7 @@ def publishing(final: Path) -> Iterator[Path]:
         with disk_full_named(final):
             yield part
             _sync(part)
+            check()
             _link(part, final)
             _sync(final.parent)
     finally:

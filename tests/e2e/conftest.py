@@ -41,6 +41,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     cut = {"EMSTREAM_SLAB_SECTIONS": "4", "EMSTREAM_MIN_FREE_GB": "0.001"}
+    cut["EMSTREAM_INPUT_ROOTS"] = str(tmp_path_factory.getbasetemp())
     with running(tmp_path_factory.mktemp("e2e") / "data", **cut) as service:
         yield service
 

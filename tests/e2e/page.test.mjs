@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 const web = new URL("../../services/gateway/web/", import.meta.url);
-const [address, colours, words, samples, spans] = await Promise.all(
-  ["address", "colours", "words", "samples", "spans"].map((name) => import(new URL(`${name}.js`, web))),
+const [address, colours, words, samples, spans, region] = await Promise.all(
+  ["address", "colours", "words", "samples", "spans", "region"].map((name) => import(new URL(`${name}.js`, web))),
 );
 
 test("an address of a view is read back as it was written", () => {
@@ -67,4 +67,20 @@ test("spans of a lane are joined where the gap cannot be seen, and counted once 
   const some = [[0, 1], [1.01, 2], [5, 6]].map(([start, stop], unit) => ({ job: "a", unit, start, stop }));
   assert.deepEqual(spans.joined(some, 0.1).map(({ start, stop, units }) => [start, stop, units]), [[0, 2, 2], [5, 6, 1]]);
   assert.equal(spans.busyShare([{ start: 0, stop: 4 }, { start: 2, stop: 6 }], 0, 12), 0.5);
+});
+
+test("what is at work is one bar for each sample, from its first unit until now", () => {
+  const begun = [{ job: "b", unit: 4, start: 7 }, { job: "a", unit: 1, start: 6 }, { job: "b", unit: 3, start: 5 }];
+  assert.deepEqual(spans.open(begun, 10).map(({ job, start, stop, units }) => [job, start, stop, units]), [["b", 5, 10, 2], ["a", 6, 10, 1]]);
+  assert.deepEqual(spans.open([], 10), []);
+});
+
+test("a region stays inside its section, in whole pixels, whatever is asked for", () => {
+  const section = { width: 3000, height: 500 };
+  assert.deepEqual(region.middleOf(section), { x: 988, y: 0, width: 1024, height: 500 });
+  assert.deepEqual(region.around({ x: 0, y: 0, width: 200, height: 100 }, 2990, 3, section), { x: 2800, y: 0, width: 200, height: 100 });
+  assert.deepEqual(region.between([700.4, 400], [300, 100], section), { x: 300, y: 100, width: 400, height: 300 });
+  assert.deepEqual(region.between([2999, 499], [2999, 499], section), { x: 2936, y: 436, width: 64, height: 64 });
+  assert.deepEqual(region.kept({ x: NaN, y: -5, width: 1e9, height: 0 }, { width: 40, height: 500 }), { x: 0, y: 0, width: 40, height: 64 });
+  assert.deepEqual(region.boxOf(3, { x: 1, y: 2, width: 10, height: 20 }), [[3, 2, 1], [4, 22, 11]]);
 });

@@ -252,6 +252,8 @@ def test_the_files_of_a_job_are_predicted_again_with_other_settings(page: Page, 
     expect(draft.get_by_test_id("shape")).to_contain_text("5 sections")
     expect(draft.get_by_test_id("voxel-z")).to_have_value("50")
     expect(page.get_by_test_id("predict")).to_be_enabled()
+    page.set_viewport_size({"width": 420, "height": 800})  # where the settings come below the sample, not over it
+    assert page.locator("html").evaluate("(root) => root.scrollWidth") <= 420
     draft.get_by_text("Remove").click()
     expect(page.get_by_test_id("job")).to_have_count(1)  # the job itself stays
 
@@ -265,8 +267,7 @@ def test_without_a_key_the_page_asks_for_one(browser: Browser, service: Service)
 
 
 def preview(page: Page, folder: Path) -> None:
-    """Choose a folder and look at one section before predicting the rest."""
-    page.get_by_test_id("folder-input").set_input_files(folder)
+    """Look at one section of what was added before predicting the rest."""
     page.get_by_label("Fast").check()
     page.get_by_test_id("preview").click()
     expect(section(page)).to_have_attribute("data-layers", "1", timeout=60_000)
@@ -275,8 +276,30 @@ def preview(page: Page, folder: Path) -> None:
     expect(page.locator("#view-facts")).to_contain_text("1 section of")
 
 
-def test_a_section_is_previewed_before_the_whole(page: Page, sections: Path, job: str) -> None:
+def test_a_path_is_looked_at_and_a_region_of_it_previewed_before_the_whole(
+    page: Page, sections: Path, job: str, service: Service
+) -> None:
+    page.get_by_text("On the server’s disk…").click()
+    page.get_by_label("Path on the server").fill(str(sections))
+    page.keyboard.press("Enter")
+    draft = page.get_by_test_id("draft")
+    expect(draft.get_by_test_id("shape")).to_contain_text("5 sections of 400 × 300 pixels")
+    expect(draft.get_by_test_id("order")).to_contain_text("s7.png → s11.png")
+    until(page, "() => document.querySelector('.map image').getAttribute('href')?.startsWith('blob:')")
+    page.get_by_test_id("preview-z").fill("2")
+    at = draft.get_by_test_id("preview-map").bounding_box()
+    assert at is not None
+    page.mouse.move(at["x"] + at["width"] / 4, at["y"] + at["height"] / 3)
+    page.mouse.down()
+    page.mouse.move(at["x"] + at["width"], at["y"] + at["height"], steps=3)
+    page.mouse.up()
+    draft.get_by_text("Region in numbers").click()
+    expect(draft.get_by_test_id("preview-width")).to_have_value(re.compile("^(299|300|301)$"))
+    for name, value in (("x", "100"), ("y", "100"), ("width", "300"), ("height", "200")):
+        draft.get_by_test_id(f"preview-{name}").fill(value)
     preview(page, sections)
+    expect(page.locator("#view-facts")).to_contain_text("1 section of 300 × 200 pixels")
+    assert service.client.jobs(1)[0].settings["region"] == [[1, 100, 100], [2, 300, 400]]
     page.get_by_role("link", name="Samples").last.click()
     expect(page.get_by_test_id("draft")).to_be_visible()  # still there, with its settings
     page.get_by_text("Remove").click()
@@ -286,6 +309,7 @@ def test_a_section_is_previewed_before_the_whole(page: Page, sections: Path, job
 def test_a_section_of_real_tissue_is_previewed(page: Page, real_mitochondria: Path, job: str, tmp_path: Path) -> None:
     for path in sorted((real_mitochondria / "val" / "images").iterdir())[:2]:
         shutil.copy(path, tmp_path)
+    page.get_by_test_id("folder-input").set_input_files(tmp_path)
     preview(page, tmp_path)
     page.get_by_role("link", name="Samples").last.click()
     page.get_by_text("Remove").click()

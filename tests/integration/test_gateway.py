@@ -141,6 +141,10 @@ def test_a_job_shows_its_way_through_the_stages(house: House) -> None:
     }
     assert house.client.get(f"/v1/jobs/{job}/timeline").json()["lanes"] == lanes
     assert house.client.get("/v1/timeline?since=105").json()["lanes"]["inference"] == []
+    house.ledger.claim(Hint(Stage.PREPROCESS, job, 1), 107.5)
+    at_work = house.client.get(f"/v1/jobs/{job}/timeline").json()["at_work"]
+    begun = [{"job": job, "unit": 1, "start": 107.5}]
+    assert at_work == {"preprocess": begun, "inference": [], "postprocess": []}
 
 
 def test_failures_show_their_sentences_and_retry_does_the_rest(house: House) -> None:

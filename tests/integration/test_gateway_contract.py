@@ -57,6 +57,7 @@ OPERATIONS = [
     ("PUT", "/v1/jobs/{job}/files/{name}"),
     ("POST", "/v1/jobs/{job}/inspect"),
     ("GET", "/v1/jobs/{job}/inspection"),
+    ("GET", "/v1/jobs/{job}/inspection/sections/{z}.png"),
     ("GET", "/v1/estimate"),
     ("POST", "/v1/jobs/{job}/exports"),
     ("GET", "/v1/jobs/{job}/exports"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from emstream.inspection import inspection_folder
@@ -62,11 +63,60 @@ def test_a_worker_looks_at_files_before_the_job_is_started(house: House) -> None
     assert found["voxel_size_nm"] == [40, 6, 6]
     assert found["sections"] == ["a/s9.png", "a/s10.png", "a/s11.png"]
     assert house.client.get(f"/v1/jobs/{job}").json()["state"] == "uploading"
-    assert [entry["id"] for entry in house.client.get("/v1/jobs").json()["jobs"]] == [job]
+    (listed,) = house.client.get("/v1/jobs").json()["jobs"]
+    assert listed == {
+        name: value for name, value in house.client.get(f"/v1/jobs/{job}").json().items() if name != "files"
+    }
+    assert (listed["id"], listed["file_totals"]["count"], listed["file_totals"]["first"]) == (job, 3, "a/s9.png")
     assert house.client.post(f"/v1/jobs/{job}/start").status_code == 202
     assert house.client.get(f"/v1/jobs/{job}/inspection").json() == found
     house.client.delete(f"/v1/jobs/{job}")
     assert not inspection_folder(house.data / "jobs", job).path.exists()
+
+
+def picture(house: House, job: str, z: int) -> NDArray[np.uint8]:
+    path = f"/v1/jobs/{job}/inspection/sections/{z}.png"
+    begun = house.client.get(path)
+    assert (begun.status_code, begun.headers["location"]) == (202, path)
+    let_a_worker_look(house)
+    answer = house.client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    return np.asarray(Image.open(io.BytesIO(answer.content)))
+
+
+def test_a_path_on_the_server_is_looked_at_before_its_job_is_started(tmp_path: Path) -> None:
+    stack = tmp_path / "stacks" / "rat"
+    stack.mkdir(parents=True)
+    whole = (np.add.outer(np.arange(900) // 8, np.arange(1300) // 16)).astype(np.uint8)
+    for z in range(3):
+        Image.fromarray(whole + np.uint8(z)).save(stack / f"s{9 + z}.png")
+    with make_house(tmp_path / "data", input_roots=str(tmp_path / "stacks")) as house:
+        order = {"input": str(stack), "start": False, "settings": {"region": [[0, 0, 0], [1, 9, 9]]}}
+        answer = house.client.post("/v1/jobs", json=order)
+        made = answer.json()["jobs"][0]
+        assert (answer.status_code, made["state"], made["input"], made["files"]) == (201, "uploading", str(stack), [])
+        job = made["id"]
+        house.client.post(f"/v1/jobs/{job}/inspect")
+        let_a_worker_look(house)
+        found = house.client.get(f"/v1/jobs/{job}/inspection").json()
+        assert (found["shape_zyx"], found["sections"]) == ([3, 900, 1300], ["s9.png", "s10.png", "s11.png"])
+        drawn = picture(house, job, 2)
+        means = whole.reshape(300, 3, -1)[:, :, :1299].reshape(300, 3, 433, 3).mean(axis=(1, 3))
+        assert drawn.shape == (300, 434)
+        assert np.corrcoef(drawn[:, :433].ravel(), means.ravel())[0, 1] > 0.99
+        assert house.client.get(f"/v1/jobs/{job}/inspection").json() == found
+        assert house.client.get(f"/v1/jobs/{job}/inspection/sections/3.png").status_code == 404
+        assert house.client.put(f"/v1/jobs/{job}/files/s.png", content=b"1").json()["code"] == "upload_refused"
+        copy = house.client.post("/v1/jobs", json={"input_of": job}).json()["jobs"][0]
+        assert house.client.post(f"/v1/jobs/{job}/start").json()["state"] == "queued"
+        for started in (job, copy["id"]):
+            record = house.folder(started).read()
+            assert record is not None
+            assert record.request.input == str(stack)
+            house.client.delete(f"/v1/jobs/{started}")
+        assert len(list(stack.iterdir())) == 3
+        both = {"input_of": job, "start": False}
+        assert house.client.post("/v1/jobs", json=both).status_code == 422
 
 
 def test_data_sets_are_listed_also_where_one_must_be_chosen(house: House) -> None:

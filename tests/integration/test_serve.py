@@ -79,6 +79,9 @@ def test_submit_with_fetch_brings_what_predict_makes(
     for layer in ("spots/probability", "spots/mask"):
         assert np.array_equal(read_layer(fetched, layer), read_layer(tmp_path / "predicted", layer))
     assert {"spots.tif", "report.json", "overlay.png"} <= {path.name for path in fetched.iterdir()}
+    tables = [sorted((at / "measurements").iterdir()) for at in (fetched, tmp_path / "predicted")]
+    assert [path.name for path in tables[0]] == ["spots.csv", "spots.parquet"]
+    assert [path.read_bytes() for path in tables[0]] == [path.read_bytes() for path in tables[1]]
     job = sent.stdout.split()[0]
     told = emstream("status", job, "--json", **here)
     assert json.loads(told.stdout)["state"] == "completed"

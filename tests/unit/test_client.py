@@ -383,6 +383,20 @@ def test_masks_still_being_made_are_waited_for(tmp_path: Path, pauses: list[floa
     assert pauses == [2.0, 2.0]
 
 
+def test_the_tables_of_a_measured_job_come_with_its_masks(tmp_path: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/jobs/j1":
+            return httpx.Response(200, json=JOB | {"links": {"measurements": "/v1/jobs/j1/measurements"}})
+        name = f"{request.url.path.split('/')[-1]} {request.url.params}"
+        return httpx.Response(200, stream=Broken(name.encode(), is_whole=True))
+
+    with connected(answer) as client:
+        paths = client.fetch("j1", tmp_path, ())
+    assert len(paths) == 6
+    table = (tmp_path / "measurements" / "nuclei.parquet").read_text()
+    assert table == "measurements format=parquet&object=nuclei"
+
+
 def test_what_is_not_done_cannot_be_fetched(tmp_path: Path) -> None:
     with connected(lambda request: httpx.Response(200, json=JOB | {"state": "running"})) as client:
         with pytest.raises(UploadConflict, match="is running and has no masks"):

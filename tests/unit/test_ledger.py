@@ -148,6 +148,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def both_say_the_same_of_jobs_and_backlog(self) -> None:
         for job in self.jobs:
             assert self.memory.status(job) == self.redis.status(job)
+        assert self.memory.at_work() == self.redis.at_work()
         assert self.memory.backlog() == self.redis.backlog()
 
     @invariant()

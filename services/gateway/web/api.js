@@ -5,8 +5,9 @@
  * @typedef {[number, number, number]} Triple (z, y, x)
  * @typedef {{done: number, total: number}} Count
  * @typedef {{name: string, size: number | null, received: number}} FileState
+ * @typedef {{count: number, size: number, received: number, first: string | null, last: string | null}} FileTotals
  * @typedef {{id: string, name: string, state: string, created: number, settings: Record<string, any>,
- *   files: FileState[], stages: Record<string, Count>, progress: number, eta_s: number | null, warnings: string[],
+ *   input: string | null, file_totals: FileTotals, stages: Record<string, Count>, progress: number, eta_s: number | null, warnings: string[],
  *   errors: {stage: string, unit: number, sentence: string}[], shape_zyx: Triple | null,
  *   voxel_size_nm: Triple | null, objects: string[], links: Record<string, string>}} Job
  * @typedef {{name: string, threshold: number, has_spread: boolean, has_labels: boolean, colour: string}} ViewObject

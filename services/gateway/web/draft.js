@@ -2,6 +2,7 @@
 /** A sample before it is predicted: its upload, what was found in it, what can be corrected, and a preview. */
 import { ask, jobPath, orIfMissing, pause, send } from "./api.js";
 import { find, make } from "./dom.js";
+import { PreviewChoice } from "./preview.js";
 import { Upload } from "./upload.js";
 import { count, duration, sentence, shapeInWords, size } from "./words.js";
 
@@ -17,7 +18,6 @@ import { count, duration, sentence, shapeInWords, size } from "./words.js";
  */
 
 const LOOK_MS = 500;
-const PREVIEW_SIDE = 1024;
 const AXES = /** @type {const} */ (["x", "y", "z"]);
 
 export class Draft {
@@ -35,8 +35,11 @@ export class Draft {
     this.onRemove = onRemove;
     this.onPreview = onPreview;
     this.upload = source.sample ? new Upload(source.sample, () => this.#showSending()) : null;
+    /** @type {PreviewChoice | null} */
+    this.preview = null;
+    this.pathJob = "";
     /** @type {"sending" | "looking" | "ready" | "refused"} */
-    this.state = this.path ? "ready" : "sending";
+    this.state = "sending";
     /** @type {Inspection | null} */
     this.inspection = null;
     this.dataset = "";
@@ -60,22 +63,21 @@ export class Draft {
         make("span", { class: "note" }, this.#amount()),
         make("button", { type: "button", class: "quiet", "aria-label": `Remove ${this.name}`, onclick: () => this.remove() }, "Remove")),
       this.sending, this.body);
-    if (this.path) this.body.append(make("p", { class: "note" }, this.path), this.#voxelLine());
   }
 
   #amount() {
     if (this.sample) return `${count(this.sample.files.length, "file")}, ${size(this.sample.bytes)}`;
-    return this.job?.files.length ? count(this.job.files.length, "file") : "on the server’s disk";
+    return this.job?.file_totals.count ? count(this.job.file_totals.count, "file") : this.path ?? this.job?.input ?? "on the server’s disk";
   }
 
-  /** The job that holds the files: the upload, or one there was. */
+  /** The job that holds the files: the upload, one made for a path, or one there was. */
   get holder() {
-    return this.upload?.job || this.job?.id || "";
+    return this.upload?.job || this.pathJob || this.job?.id || "";
   }
 
   /** Whether that job is there for this draft alone, and goes with it. */
   get isOwner() {
-    return this.upload !== null || this.job?.state === "uploading";
+    return this.job === null || this.job.state === "uploading";
   }
 
   #showSending() {
@@ -89,9 +91,9 @@ export class Draft {
 
   /** Upload and look; errors end as a sentence on the card. */
   async run() {
-    if (this.path) return this.onChange(this);
     try {
       await this.upload?.run();
+      if (this.path && !this.pathJob) await this.#makePathJob(this.path);
       this.state = "looking";
       this.sending.hidden = true;
       this.body.replaceChildren(make("p", { class: "note", role: "status" }, "Looking at the headers…"));
@@ -105,6 +107,12 @@ export class Draft {
       this.#showRefusal(error);
     }
     this.onChange(this);
+  }
+
+  /** A job on a path that waits, so that it can be looked at first. @param {string} path */
+  async #makePathJob(path) {
+    const answer = await send("/v1/jobs", { name: this.name, input: path, start: false });
+    this.pathJob = (await answer.json()).jobs[0].id;
   }
 
   async #inspect() {
@@ -131,6 +139,7 @@ export class Draft {
 
   #showInspection() {
     const found = this.inspection;
+    this.close();
     if (!found) {
       this.body.replaceChildren(make("dl", {}, make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine())));
       return;
@@ -145,7 +154,7 @@ export class Draft {
         make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine(), this.#voxelNote(found)),
         ...this.#order(found)),
       make("ul", { class: "sentences warn" }, ...found.warnings.filter((text) => !/voxel size is not known/.test(text)).map((text) => make("li", {}, text))),
-      this.#previewLine(found));
+      this.#previewOf(found));
   }
 
   /** @param {Inspection["datasets"]} datasets @param {string} chosen */
@@ -183,6 +192,7 @@ export class Draft {
       this.voxelInputs[1].value = text;
     }
     if (this.voxelNote?.classList.contains("warn")) this.voxelNote.hidden = Boolean(this.settings.voxel_size_nm);
+    this.preview?.refresh();
     this.onChange(this);
   }
 
@@ -206,17 +216,9 @@ export class Draft {
   }
 
   /** @param {Inspection} found */
-  #previewLine(found) {
-    const [depth, height, width] = found.shape_zyx;
-    const z = make("input", { type: "number", min: 1, max: depth, value: Math.ceil(depth / 2), "aria-label": "Section to preview" });
-    const part = make("select", { "aria-label": "Part to preview" }, make("option", { value: "middle" }, `the middle ${PREVIEW_SIDE} × ${PREVIEW_SIDE}`), make("option", { value: "all" }, "the whole section"));
-    part.hidden = Math.max(height, width) <= PREVIEW_SIDE;
-    const button = make("button", { type: "button", "data-testid": "preview", onclick: async () => {
-      button.disabled = true;
-      const at = Math.min(depth, Math.max(1, Number(z.value) || 1)) - 1;
-      await this.onPreview(this, regionOf(at, height, width, part.value === "all")).finally(() => { button.disabled = false; });
-    } }, "Preview");
-    return make("div", { class: "preview" }, "Try first: section", z, `of ${depth}`, part, button);
+  #previewOf(found) {
+    this.preview = new PreviewChoice(this.holder, found.shape_zyx, () => this.settings.voxel_size_nm, (box) => this.onPreview(this, box));
+    return this.preview.element;
   }
 
   /** What the user decided about this sample. */
@@ -224,8 +226,13 @@ export class Draft {
     const voxel = this.voxels.map(Number).reverse();
     return {
       ...(voxel.every((edge) => edge > 0) ? { voxel_size_nm: voxel } : {}),
-      ...(this.dataset ? { dataset: this.dataset } : {}),
+      ...(this.#chosenDataset ? { dataset: this.#chosenDataset } : {}),
     };
+  }
+
+  /** The data set that was looked at, where there are several. */
+  get #chosenDataset() {
+    return this.dataset || ((this.inspection?.datasets.length ?? 0) > 1 ? this.inspection?.dataset : "");
   }
 
   /** A sentence about what is not right yet, or nothing. */
@@ -238,27 +245,22 @@ export class Draft {
 
   /** What a new job of this sample begins with. */
   get source() {
-    return this.path ? { input: this.path } : { input_of: this.holder };
+    return { input_of: this.holder };
+  }
+
+  /** Ask for nothing more of it. */
+  close() {
+    this.preview?.close();
+    this.preview = null;
   }
 
   /** Take the sample out again, with what was uploaded. */
   async remove() {
+    this.close();
     this.element.remove();
     this.onRemove(this);
     if (this.upload) await this.upload.cancel();
-    else if (this.isOwner) await send(jobPath(this.holder), undefined, "DELETE").catch(() => {});
+    else if (this.isOwner && this.holder) await send(jobPath(this.holder), undefined, "DELETE").catch(() => {});
     find("drop").querySelector("button").focus();
   }
-}
-
-/** @param {number} z @param {number} height @param {number} width @param {boolean} isWhole */
-export function regionOf(z, height, width, isWhole) {
-  if (isWhole) return [[z, 0, 0], [z + 1, height, width]];
-  const side = (/** @type {number} */ length) => {
-    const start = Math.max(0, Math.floor((length - PREVIEW_SIDE) / 2));
-    return [start, Math.min(length, start + PREVIEW_SIDE)];
-  };
-  const [top, bottom] = side(height);
-  const [left, right] = side(width);
-  return [[z, top, left], [z + 1, bottom, right]];
 }

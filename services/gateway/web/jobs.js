@@ -114,7 +114,7 @@ export class Jobs {
         make("p", { class: "facts note" }, factsOf(job))),
       progressOf(job),
       make("div", { class: "actions" }, ...this.#actions(job, name)),
-      notes.length ? make("ul", { class: "sentences" }, ...notes.slice(0, 4).map(([kind, text]) => make("li", { class: kind }, text))) : "",
+      notes.length ? make("ul", { class: "sentences" }, ...notes.slice(0, 4).map(([kind, text]) => make("li", { class: kind }, sentence(text)))) : "",
       detailsOf(job, isOpen),
     ];
   }
@@ -141,7 +141,7 @@ export class Jobs {
 
   /** @param {import("./api.js").Job} job @param {string} name */
   async #delete(job, name) {
-    const text = job.state === "uploading" ? "The files uploaded so far are removed." : "Its files, masks, objects and measurements are removed from the service’s disk. Your own files stay.";
+    const text = job.state === "uploading" && job.input === null ? "The files uploaded so far are removed." : "Its files, masks, objects and measurements are removed from the service’s disk. Your own files stay.";
     if (!(await confirmed(`Delete ${name}?`, text, "Delete"))) return;
     await send(jobPath(job.id), undefined, "DELETE").catch((error) => this.#tell(job, error));
     await this.refresh();
@@ -164,7 +164,8 @@ function isSame(text, job) {
 function factsOf(job) {
   const quality = job.settings.quality;
   const what = job.objects.length ? job.objects.join(", ") : "";
-  return [shapeInWords(job.shape_zyx) || count(job.files.length, "file"), what, quality].filter(Boolean).join(" · ");
+  if (job.state === "uploading") return filesOf(job);
+  return [shapeInWords(job.shape_zyx) || filesOf(job), what, quality].filter(Boolean).join(" · ");
 }
 
 /** @param {import("./api.js").Job} job */
@@ -188,11 +189,15 @@ function isMoving(job) {
   return job.state === "running" || job.state === "queued";
 }
 
+/** @param {import("./api.js").Job} job */
+function filesOf(job) {
+  return job.file_totals.count ? count(job.file_totals.count, "file") : "on the server’s disk";
+}
+
 /** The share of the files that has arrived. @param {import("./api.js").Job} job */
 function uploadedShare(job) {
-  const all = job.files.reduce((sum, file) => sum + (file.size ?? 0), 0);
-  const here = job.files.reduce((sum, file) => sum + file.received, 0);
-  return all ? here / all : 0;
+  const { size, received } = job.file_totals;
+  return size ? received / size : Number(job.input !== null);
 }
 
 /** @param {import("./api.js").Job} job */
@@ -202,7 +207,7 @@ function isUploaded(job) {
 
 /** @param {import("./api.js").Job} job */
 function uploadedOf(job) {
-  if (isUploaded(job)) return "uploaded, not predicted";
+  if (isUploaded(job)) return job.input === null ? "uploaded, not predicted" : "not predicted yet";
   return `uploaded to ${Math.floor(100 * uploadedShare(job))} %: choose the same files again to go on`;
 }
 
@@ -218,7 +223,7 @@ function detailsOf(job, isOpen) {
     ["Job", job.id], ["Voxel size", voxelInWords(job.voxel_size_nm)], ["Quality", settings.quality],
     ["Region", settings.region ? settings.region.map((/** @type {number[]} */ corner) => corner.join(", ")).join(" to ") : "everything"],
     ["Settings", Object.entries(settings).filter(([key, value]) => value === true && key !== "measure").map(([key]) => key.replaceAll("_", " ")).join(", ") || "as usual"],
-    ["Files", job.files.length ? `${job.files[0].name}${job.files.length > 1 ? ` … ${job.files[job.files.length - 1].name}` : ""}` : "on the server’s disk"],
+    ["Files", job.file_totals.count > 1 ? `${job.file_totals.first} … ${job.file_totals.last}` : job.file_totals.first ?? job.input ?? "on the server’s disk"],
     ...STAGES.map(([stage, words]) => [sentence(words), `${job.stages[stage]?.done ?? 0} of ${job.stages[stage]?.total || "?"}`]),
   ];
   const links = ["mask", "overlay", "report", "timeline"].filter((name) => job.links[name]).flatMap((name) => [make("a", { href: job.links[name] }, name), " "]);

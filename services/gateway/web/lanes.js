@@ -2,7 +2,7 @@
 /** The pipeline: three lanes, live; which stage worked on which sample, one colour per sample. */
 import { askJson } from "./api.js";
 import { draw, find, make } from "./dom.js";
-import { busyShare, joined, ticks } from "./spans.js";
+import { busyShare, joined, open, ticks } from "./spans.js";
 import { count, duration } from "./words.js";
 
 const REFRESH_MS = 1000;
@@ -15,6 +15,7 @@ export const SAMPLE_COLOURS = ["#e0812c", "#2b8fc4", "#3f9a5b", "#c2548f", "#8a6
 
 /** @typedef {import("./spans.js").Span} Span */
 /** @typedef {Record<string, Span[]>} Lanes */
+/** @typedef {Record<string, (Span & {units: number})[]>} Open units at work, which last until now */
 
 export class Pipeline {
   constructor() {
@@ -39,18 +40,19 @@ export class Pipeline {
     const seconds = Number(find("span").value);
     const now = Date.now() / 1000;
     try {
-      const { lanes } = await askJson(`/v1/timeline?since=${Math.max(0, now - seconds).toFixed(2)}`);
-      await this.#learnNames(lanes);
-      this.#draw(lanes, now - seconds, now);
+      const { lanes, at_work } = await askJson(`/v1/timeline?since=${Math.max(0, now - seconds).toFixed(2)}`);
+      const begun = Object.fromEntries(LANES.map(([lane]) => [lane, open(at_work[lane], now)]));
+      await this.#learnNames([lanes, begun]);
+      this.#draw(lanes, begun, now - seconds, now);
     } catch {
       // the health line says that the service does not answer
     }
     if (this.isActive) this.timer = setTimeout(() => this.refresh(), REFRESH_MS);
   }
 
-  /** Ask for the jobs' names where one is not known yet. @param {Lanes} lanes */
-  async #learnNames(lanes) {
-    if (Object.values(lanes).flat().every((span) => this.names.has(span.job))) return;
+  /** Ask for the jobs' names where one is not known yet. @param {Lanes[]} several */
+  async #learnNames(several) {
+    if (several.flatMap((lanes) => Object.values(lanes)).flat().every((span) => this.names.has(span.job))) return;
     const { jobs } = await askJson("/v1/jobs?limit=100");
     for (const { id, name } of jobs) this.names.set(id, name || id.slice(0, 8));
   }
@@ -61,11 +63,11 @@ export class Pipeline {
     return /** @type {string} */ (this.colours.get(job));
   }
 
-  /** @param {Lanes} lanes @param {number} start @param {number} stop */
-  #draw(lanes, start, stop) {
+  /** @param {Lanes} lanes @param {Open} begun @param {number} start @param {number} stop */
+  #draw(lanes, begun, start, stop) {
     const scale = (WIDTH - LEFT) / (stop - start);
     const height = LANES.length * (LANE + GAP) + 18;
-    const image = draw("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": this.#summary(lanes, start, stop) });
+    const image = draw("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": this.#summary(lanes, begun, start, stop) });
     for (const tick of ticks(start, stop - 30 / scale)) {
       const x = LEFT + (tick - start) * scale;
       image.append(draw("line", { class: "tick", x1: x, x2: x, y1: 0, y2: height - 18 }),
@@ -75,11 +77,20 @@ export class Pipeline {
       const y = i * (LANE + GAP);
       image.append(draw("text", { class: "lane-name", x: 0, y: y + LANE / 2 + 4 }, name), draw("rect", { class: "rail", x: LEFT, y, width: WIDTH - LEFT, height: LANE, rx: 4 }));
       for (const span of joined(lanes[lane] ?? [], 1 / scale)) image.append(this.#bar(span, y, start, scale));
+      for (const span of begun[lane]) image.append(this.#openBar(span, y, start, scale));
     });
     find("lanes").replaceChildren(image);
-    this.#legend(lanes);
-    find("busy").textContent = LANES.map(([lane, name]) => `${name.toLowerCase()} ${Math.round(100 * busyShare(lanes[lane] ?? [], start, stop))} % busy`).join(" · ");
-    if (/** @type {any} */ (find("lane-table").parentElement).open) this.#table(lanes);
+    this.#legend(lanes, begun);
+    find("busy").textContent = LANES.map(([lane, name]) => `${name.toLowerCase()} ${busyPercent(lanes, begun, lane, start, stop)} % busy`).join(" · ");
+    if (/** @type {any} */ (find("lane-table").parentElement).open) this.#table(lanes, begun);
+  }
+
+  /** What is at work: pale, without an end. @param {Span & {units: number}} span @param {number} y @param {number} start @param {number} scale */
+  #openBar(span, y, start, scale) {
+    const x = LEFT + Math.max(0, span.start - start) * scale;
+    const bar = draw("path", { class: "open", d: `M${WIDTH} ${y + 5}H${Math.min(x, WIDTH - 2)}v${LANE - 10}H${WIDTH}`, fill: this.#colour(span.job), stroke: this.#colour(span.job) });
+    bar.append(draw("title", {}, `${this.#name(span.job)}: ${count(span.units, "unit")} at work for ${duration(span.stop - span.start)}`));
+    return bar;
   }
 
   /** @param {Span & {units: number}} span @param {number} y @param {number} start @param {number} scale */
@@ -96,9 +107,9 @@ export class Pipeline {
     return this.names.get(job) ?? job.slice(0, 8);
   }
 
-  /** @param {Lanes} lanes */
-  #legend(lanes) {
-    const jobs = [...new Set(LANES.flatMap(([lane]) => (lanes[lane] ?? []).map((span) => span.job)))];
+  /** @param {Lanes} lanes @param {Open} begun */
+  #legend(lanes, begun) {
+    const jobs = [...new Set(LANES.flatMap(([lane]) => [...(lanes[lane] ?? []), ...begun[lane]].map((span) => span.job)))];
     find("lane-samples").replaceChildren(...jobs.map((job) => {
       const patch = draw("svg", { viewBox: "0 0 1 1", "aria-hidden": "true" }, draw("rect", { width: 1, height: 1, fill: this.#colour(job) }));
       return make("li", {}, make("a", { href: `#/job/${job}` }, patch, this.#name(job)));
@@ -106,23 +117,33 @@ export class Pipeline {
     if (!jobs.length) find("lane-samples").append(make("li", { class: "note" }, "Nothing was worked on in this time."));
   }
 
-  /** @param {Lanes} lanes @param {number} start @param {number} stop */
-  #summary(lanes, start, stop) {
+  /** @param {Lanes} lanes @param {Open} begun @param {number} start @param {number} stop */
+  #summary(lanes, begun, start, stop) {
     return LANES.map(([lane, name]) => {
       const spans = lanes[lane] ?? [];
       const last = spans[spans.length - 1];
-      const busy = Math.round(100 * busyShare(spans, start, stop));
-      return `${name}: ${count(spans.length, "unit")}, ${busy} percent busy${last ? `, last ${this.#name(last.job)}` : ""}`;
+      const now = begun[lane].map((span) => this.#name(span.job)).join(", ");
+      return `${name}: ${count(spans.length, "unit")}, ${busyPercent(lanes, begun, lane, start, stop)} percent busy${last ? `, last ${this.#name(last.job)}` : ""}${now ? `, at work on ${now}` : ""}`;
     }).join(". ");
   }
 
-  /** @param {Lanes} lanes */
-  #table(lanes) {
-    const rows = LANES.flatMap(([lane, name]) => (lanes[lane] ?? []).map((span) => /** @type {const} */ ([name, span])))
-      .sort((a, b) => b[1].start - a[1].start).slice(0, 200);
+  /** @param {Lanes} lanes @param {Open} begun */
+  #table(lanes, begun) {
+    const done = LANES.flatMap(([lane, name]) => (lanes[lane] ?? []).map((span) => rowOf(this.#name(span.job), name, span, String(span.unit), `${(span.stop - span.start).toFixed(2)} s`)));
+    const now = LANES.flatMap(([lane, name]) => begun[lane].map((span) => rowOf(this.#name(span.job), name, span, count(span.units, "unit"), `at work for ${duration(span.stop - span.start)}`)));
+    const rows = [...now, ...done.sort((a, b) => b.start - a.start)].slice(0, 200);
     find("lane-table").replaceChildren(make("table", {},
       make("thead", {}, make("tr", {}, ...["Stage", "Sample", "Unit", "Began", "Took"].map((text) => make("th", { scope: "col" }, text)))),
-      make("tbody", {}, ...rows.map(([name, span]) => make("tr", {},
-        ...[name, this.#name(span.job), String(span.unit), new Date(span.start * 1000).toLocaleTimeString(), `${(span.stop - span.start).toFixed(2)} s`].map((text) => make("td", {}, text)))))));
+      make("tbody", {}, ...rows.map(({ cells }) => make("tr", {}, ...cells.map((text) => make("td", {}, text)))))));
   }
+}
+
+/** @param {string} sample @param {string} stage @param {Span} span @param {string} units @param {string} took */
+function rowOf(sample, stage, { start }, units, took) {
+  return { start, cells: [stage, sample, units, new Date(start * 1000).toLocaleTimeString(), took] };
+}
+
+/** @param {Lanes} lanes @param {Open} begun @param {string} lane @param {number} start @param {number} stop */
+function busyPercent(lanes, begun, lane, start, stop) {
+  return Math.round(100 * busyShare([...(lanes[lane] ?? []), ...begun[lane]], start, stop));
 }

@@ -112,7 +112,8 @@ export class Objects {
   /** @param {{name: string, unit: string | null, meaning: string}} column */
   #heading({ name, unit, meaning }) {
     const isSorted = this.list === "all" && this.sort === name;
-    const text = `${SHORT[name] ?? name.replaceAll("_", " ")}${/^[a-zµ]/.test(unit ?? "") ? ` ${unit}` : ""}`;
+    const short = SHORT[name] ?? name.replaceAll("_", " ");
+    const text = /^[a-zµ]/.test(unit ?? "") && unit !== short ? `${short} ${unit}` : short;
     const content = this.list === "all" ? make("button", { type: "button", onclick: () => this.#sortBy(name) }, `${text}${isSorted ? (this.isDescending ? " ↓" : " ↑") : ""}`) : text;
     return make("th", { scope: "col", class: "number", title: meaning, "aria-sort": isSorted ? (this.isDescending ? "descending" : "ascending") : null }, content);
   }

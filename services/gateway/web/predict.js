@@ -205,6 +205,7 @@ export class Predict {
   async #start(draft) {
     await send("/v1/jobs", { name: draft.name, ...draft.source, settings: { ...this.settings, ...draft.settings } });
     this.drafts = this.drafts.filter((other) => other !== draft);
+    draft.close();
     draft.element.remove();
     if (draft.isOwner) await send(jobPath(draft.holder), undefined, "DELETE"); // the new job has its files
   }

@@ -25,6 +25,20 @@ export function joined(spans, gap_s) {
   return found;
 }
 
+/**
+ * What is at work, one for each sample, since its first unit was begun; as spans that last until now.
+ * @param {{job: string, unit: number, start: number}[]} begun @param {number} now
+ */
+export function open(begun, now) {
+  /** @type {Map<string, Span & {units: number}>} */
+  const found = new Map();
+  for (const { job, unit, start } of begun) {
+    const known = found.get(job);
+    found.set(job, { job, unit, start: Math.min(start, known?.start ?? now), stop: now, units: (known?.units ?? 0) + 1 });
+  }
+  return [...found.values()].sort((a, b) => a.start - b.start);
+}
+
 /** The share of a time range in which anything was worked on. @param {Span[]} spans @param {number} start @param {number} stop */
 export function busyShare(spans, start, stop) {
   let busy = 0;

@@ -3,7 +3,7 @@
  * A sample on its way to the service, in pieces. After a lost connection it goes on with what has arrived; after a
  * reload, too, once the same files are given again: the service keeps the job that is uploading.
  */
-import { Refusal, ask, askJson, jobPath, pause, send } from "./api.js";
+import { Refusal, ask, askJson, jobPath, orIfMissing, pause, send } from "./api.js";
 
 const PIECE = 32 << 20;
 const AT_ONCE = 3;
@@ -62,12 +62,17 @@ export class Upload {
     this.began = performance.now();
   }
 
-  /** A job of the same files whose upload was interrupted. @returns {Promise<import("./api.js").Job | undefined>} */
+  /** A job of the same files whose upload was interrupted. @returns {Promise<{id: string, files: import("./api.js").FileState[]} | null>} */
   async #unfinished() {
     const { jobs } = await askJson("/v1/jobs?limit=100");
     const wanted = new Map(this.sample.files.map(({ path, file }) => [path, file.size]));
-    return jobs.find((/** @type {import("./api.js").Job} */ job) => job.state === "uploading" && job.name === this.sample.name
-      && job.files.length === wanted.size && job.files.every((file) => wanted.get(file.name) === file.size));
+    const alike = jobs.filter((/** @type {import("./api.js").Job} */ job) => job.state === "uploading" && job.name === this.sample.name
+      && job.file_totals.count === wanted.size && job.file_totals.size === this.sample.bytes);
+    for (const { id } of alike) {
+      const job = await orIfMissing(askJson(jobPath(id)), null);
+      if (job?.files.every((/** @type {import("./api.js").FileState} */ file) => wanted.get(file.name) === file.size)) return job;
+    }
+    return null;
   }
 
   /** @param {import("./samples.js").Given} given */

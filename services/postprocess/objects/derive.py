@@ -27,7 +27,7 @@ from services.postprocess.objects.join import write_joined
 from services.postprocess.objects.measure import Column, measure
 from services.postprocess.objects.pieces import write_pieces
 from services.postprocess.objects.relabel import write_labels
-from services.postprocess.objects.tables import write_tables
+from services.postprocess.objects.tables import SUFFIXES, write_tables
 
 Check = Callable[[], None]
 
@@ -52,13 +52,14 @@ def is_made(path: Path, choice: str) -> bool:
         return bool(file.attrs.get("made_for") == choice)
 
 
-def is_due(path: Path, choice: str) -> bool:
-    """Whether a file is to be made; one that was made for another choice is removed.
+def is_due(path: Path, choice: str, check: Check) -> bool:
+    """Whether a file is to be made; one that was made for another choice is removed, after a check.
 
     For the job's own units only: a late helper of an earlier choice must not remove what is right.
     """
     if is_made(path, choice):
         return False
+    check()
     path.unlink(missing_ok=True)
     return True
 
@@ -68,11 +69,11 @@ def stitched(folder: JobFolder, plan: Plan) -> list[Slab]:
     return [slab for slab in plan.slabs if folder.result(slab.index).exists()]
 
 
-def find_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab) -> None:
+def find_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab, check: Check = lambda: None) -> None:
     """Publish a stitched slab's pieces, if they are wanted and not there."""
     choice = choice_of(plan, request)
-    if request.measure and is_due(folder.pieces(slab.index), choice):
-        write_pieces(folder, plan, slab, request.spread, choice)
+    if request.measure and is_due(folder.pieces(slab.index), choice, check):
+        write_pieces(folder, plan, slab, request.spread, choice, check)
 
 
 def number_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab, check: Check = lambda: None) -> None:
@@ -90,18 +91,18 @@ def number_in_slab(folder: JobFolder, plan: Plan, request: Request, slab: Slab, 
 def divide_objects(folder: JobFolder, plan: Plan, request: Request, slabs: list[Slab], check: Check) -> None:
     """Publish what objects are once those that touch are split."""
     choice = choice_of(plan, request, slabs)
-    if not is_due(folder.divided_path, choice):
+    if not is_due(folder.divided_path, choice, check):
         return
     for slab in slabs:
         check()
-        if is_due(folder.whole(slab.index), choice):
+        if is_due(folder.whole(slab.index), choice, check):
             write_labels(folder, plan, slab, folder.whole(slab.index), check)
     for name, first in groups_of(folder, plan):
         check()
-        if is_due(parts_path(folder, plan, name, first), choice):
+        if is_due(parts_path(folder, plan, name, first), choice, check):
             write_parts(folder, plan, name, first, request.min_voxels, request.spread, check)
     check()
-    write_divided(folder, plan)
+    write_divided(folder, plan, check)
 
 
 def number_objects(
@@ -113,39 +114,43 @@ def number_objects(
 ) -> None:
     """Publish labels of all stitched slabs, and the tables of measurements; what is there is not made again.
 
-    check: called between steps. ask_for_help: told the slabs whose labels are to be made, for others to make some; here
-    they are taken from the last to the first, so that helpers, which begin with the first, are met half way.
+    check: called between steps, and just before anything is published or removed. ask_for_help: told the slabs whose
+    labels are to be made, for others to make some; here they are taken from the last to the first, so that helpers,
+    which begin with the first, are met half way.
     """
     slabs = stitched(folder, plan)
     for slab in slabs:
         check()
-        find_in_slab(folder, plan, request, slab)
+        find_in_slab(folder, plan, request, slab, check)
     choice = choice_of(plan, request, slabs)
-    if is_due(folder.joined_path, choice):
-        check()
+    if is_due(folder.joined_path, choice, check):
         for derived in (folder.measurements, folder.meshes):
             shutil.rmtree(derived, ignore_errors=True)
-        write_joined(folder, plan, request.min_voxels, choice)
+        write_joined(folder, plan, request.min_voxels, choice, check)
     if request.split_touching:
         divide_objects(folder, plan, request, slabs, check)
-    ask_for_help([slab for slab in slabs if is_due(folder.labels(slab.index), choice)])
+    ask_for_help([slab for slab in slabs if is_due(folder.labels(slab.index), choice, check)])
     for slab in [*reversed(slabs), *slabs]:  # again: a late helper may have published one of an earlier choice
         check()
-        if is_due(folder.labels(slab.index), choice):
+        if is_due(folder.labels(slab.index), choice, check):
             number_in_slab(folder, plan, request, slab, check)
+    choice = choice_of(plan, request)  # the same bytes, however the stack was cut
     for name in plan.objects:
         check()
-        write_measurements(folder, plan, request, name)
+        if is_due(folder.measurements / f"{name}.h5", choice, check):
+            write_measurements(folder, plan, request, name, choice, check)
 
 
-def write_measurements(folder: JobFolder, plan: Plan, request: Request, name: str) -> None:
-    """Publish an object's tables."""
+def write_measurements(folder: JobFolder, plan: Plan, request: Request, name: str, choice: str, check: Check) -> None:
+    """Publish an object's tables, in place of any that a killed or late worker has left."""
+    for suffix in SUFFIXES:
+        (folder.measurements / f"{name}{suffix}").unlink(missing_ok=True)
     with opened(folder.divided_path if request.split_touching else folder.joined_path) as file:
         table = file[f"{name}/sums"][()]
         counts = {key: int(value) for key, value in sorted(file[name].attrs.items())}
     is_outline = name in plan.outlines
     columns = measure(table, plan.shape_zyx, plan.voxel_size_nm, is_outline, request.spread)
-    write_tables(folder.measurements, name, columns, facts_of(plan, request, name, columns) | counts)
+    write_tables(folder.measurements, name, columns, facts_of(plan, request, name, columns) | counts, choice, check)
 
 
 def summary(folder: JobFolder, name: str) -> dict[str, object]:

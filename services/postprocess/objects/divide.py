@@ -48,7 +48,7 @@ def write_parts(
 ) -> None:
     """Publish the parts of a group's objects: `cut/<id>` (z, y, x) uint16, `sums`, and `whole`, the id of each row."""
     path = parts_path(folder, plan, name, first)
-    with opened(folder.joined_path) as joined, publishing(path) as part, created(part) as file:
+    with opened(folder.joined_path) as joined, publishing(path, check) as part, created(part) as file:
         file.attrs["made_for"] = joined.attrs["made_for"]
         rows = joined[f"{name}/sums"][first - 1 : first - 1 + GROUP]
         tables, whole, left = [np.zeros(0, SUMS)], [], 0
@@ -85,9 +85,9 @@ def _sum_parts(
     return np.concatenate(rows)
 
 
-def write_divided(folder: JobFolder, plan: Plan) -> None:
+def write_divided(folder: JobFolder, plan: Plan, check: Check) -> None:
     """Publish objects/divided.h5, once all parts are there: `<object>/sums`, `numbers` of wholes, `parts/<group>`."""
-    with opened(folder.joined_path) as joined, publishing(folder.divided_path) as part, created(part) as file:
+    with opened(folder.joined_path) as joined, publishing(folder.divided_path, check) as part, created(part) as file:
         file.attrs["made_for"] = joined.attrs["made_for"]
         groups = groups_of(folder, plan)
         for name in plan.objects:
@@ -119,7 +119,7 @@ def write_divided_labels(folder: JobFolder, plan: Plan, slab: Slab, check: Check
     with (
         opened(folder.whole(slab.index)) as wholes,
         opened(folder.divided_path) as divided,
-        publishing(folder.labels(slab.index)) as part,
+        publishing(folder.labels(slab.index), check) as part,
         created(part) as file,
     ):
         file.attrs["made_for"] = divided.attrs["made_for"]
@@ -136,7 +136,6 @@ def write_divided_labels(folder: JobFolder, plan: Plan, slab: Slab, check: Check
                     _paste(folder, plan, name, number, box, ids, slab, core, before, block)
                 for z, plane in enumerate(block):
                     planes.put(z, planes.encode_block(core.start[1:], plane))
-        check()
 
 
 def _cuts(

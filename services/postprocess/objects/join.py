@@ -10,7 +10,7 @@ Largest arrays: the tables, and a strip of two faces.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -125,9 +125,11 @@ def _shifted(strip: UINT32, dy: int, dx: int) -> UINT32:
     return strip[MARGIN + dy : rows - MARGIN + dy, MARGIN + dx : columns - MARGIN + dx]
 
 
-def write_joined(folder: JobFolder, plan: Plan, min_voxels: int, made_for: str) -> None:
+def write_joined(
+    folder: JobFolder, plan: Plan, min_voxels: int, made_for: str, check: Callable[[], None] = lambda: None
+) -> None:
     """Publish objects/joined.h5 from the slabs' pieces: `<object>/sums` and `<object>/numbers/<slab>`."""
-    with publishing(folder.joined_path) as part, created(part) as file:
+    with publishing(folder.joined_path, check) as part, created(part) as file:
         file.attrs["made_for"] = made_for
         for name in plan.objects:
             joined = _join(folder, plan, name, min_voxels)

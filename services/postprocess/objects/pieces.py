@@ -55,11 +55,19 @@ def find_pieces(
     return np.concatenate(tables), np.concatenate(pairs)
 
 
-def write_pieces(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool, made_for: str, side: int = SIDE) -> None:
-    """Publish objects/<slab>.h5 from the slab's result. made_for: see `derive`."""
+def write_pieces(
+    folder: JobFolder,
+    plan: Plan,
+    slab: Slab,
+    with_spread: bool,
+    made_for: str,
+    check: Callable[[], None] = lambda: None,
+    side: int = SIDE,
+) -> None:
+    """Publish objects/<slab>.h5 from the slab's result. made_for: see `derive`. check: called before publishing."""
     with (
         opened(folder.result(slab.index)) as result,
-        publishing(folder.pieces(slab.index)) as part,
+        publishing(folder.pieces(slab.index), check) as part,
         created(part) as file,
     ):
         file.attrs["made_for"] = made_for

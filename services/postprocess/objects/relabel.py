@@ -47,7 +47,7 @@ def write_labels(
     with (
         opened(folder.result(slab.index)) as result,
         opened(folder.joined_path) as joined,
-        publishing(final) as part,
+        publishing(final, check) as part,
         created(part) as file,
     ):
         file.attrs["made_for"] = joined.attrs["made_for"]
@@ -59,4 +59,3 @@ def write_labels(
                 check()
                 for z in range(layers.shape[0]):
                     planes.put(z, planes.encode_block(core.start[1:], section(z)))
-        check()

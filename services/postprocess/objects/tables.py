@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,32 @@ from services.postprocess.objects.measure import Column
 
 ROWS = 65536
 """Rows written at once."""
+SUFFIXES = (".csv", ".parquet", ".h5")
+Check = Callable[[], None]
 
 
-def write_tables(folder: Path, name: str, columns: Sequence[Column], facts: dict[str, object]) -> None:
-    """Publish an object's tables. facts: of the whole, such as the voxel size, kept in HDF5 and Parquet."""
-    _write_csv(folder / f"{name}.csv", columns, facts)
-    _write_parquet(folder / f"{name}.parquet", columns, facts)
-    _write_columns(folder / f"{name}.h5", columns, facts)
+def write_tables(
+    folder: Path,
+    name: str,
+    columns: Sequence[Column],
+    facts: dict[str, object],
+    made_for: str = "",
+    check: Check = lambda: None,
+) -> None:
+    """Publish an object's tables, the HDF5 last. facts: of the whole, such as the voxel size, in HDF5 and Parquet.
+
+    made_for: see `derive`; kept in the HDF5. check: called before each is published.
+    """
+    _write_csv(folder / f"{name}.csv", columns, facts, check)
+    _write_parquet(folder / f"{name}.parquet", columns, facts, check)
+    _write_columns(folder / f"{name}.h5", columns, facts, made_for, check)
 
 
-def _write_csv(final: Path, columns: Sequence[Column], facts: dict[str, object]) -> None:
+def _write_csv(final: Path, columns: Sequence[Column], facts: dict[str, object], check: Check) -> None:
     """The voxel size is a column, too: a row that is copied elsewhere keeps it."""
     voxel_size = facts.get("voxel_size_nm")
     stated = " x ".join(f"{v:g}" for v in voxel_size) if isinstance(voxel_size, list | tuple) else "unknown"
-    with publishing(final) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with publishing(final, check) as part, part.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerow([*(c.name for c in columns), "voxel_size_zyx_nm"])
         for start in range(0, len(columns[0].values), ROWS):
             text = io.StringIO()
@@ -48,7 +60,7 @@ def _cells(values: Any) -> list[str]:
     return [str(v).lower() for v in values.tolist()]
 
 
-def _write_parquet(final: Path, columns: Sequence[Column], facts: dict[str, object]) -> None:
+def _write_parquet(final: Path, columns: Sequence[Column], facts: dict[str, object], check: Check) -> None:
     import pyarrow as pa  # loads slowly
     import pyarrow.parquet as pq
 
@@ -58,12 +70,15 @@ def _write_parquet(final: Path, columns: Sequence[Column], facts: dict[str, obje
     ]
     schema = pa.schema(fields, metadata={"emstream": json.dumps(facts, sort_keys=True)})
     table = pa.Table.from_arrays([pa.array(c.values) for c in columns], schema=schema)
-    with publishing(final) as part:
+    with publishing(final, check) as part:
         pq.write_table(table, part, compression="zstd", row_group_size=ROWS)
 
 
-def _write_columns(final: Path, columns: Sequence[Column], facts: dict[str, object]) -> None:
-    with publishing(final) as part, created(part) as file:
+def _write_columns(
+    final: Path, columns: Sequence[Column], facts: dict[str, object], made_for: str, check: Check
+) -> None:
+    with publishing(final, check) as part, created(part) as file:
+        file.attrs["made_for"] = made_for
         file.attrs["facts"] = json.dumps(facts, sort_keys=True)
         file.attrs["columns"] = [c.name for c in columns]
         for column in columns:

@@ -1,4 +1,4 @@
-"""`emstream fetch`: a job's masks from a running service."""
+"""`emstream fetch`: a job's masks and measurements from a running service."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from emstream.client import Client
 @app.command()
 def fetch(
     job: str = JOB,
-    output: Path = typer.Option(..., "--output", "-o", help="Folder for mask.h5, overlay.png, report.json."),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder for mask.h5, measurements, report.json."),
     formats: list[str] = typer.Option(["h5"], "--format", help="h5, png (zipped), tiff; may be repeated."),
     as_json: bool = AS_JSON,
     url: str = URL,
     key: str = KEY,
     verbose: bool = VERBOSE,
 ) -> None:
-    """Write a job's masks, overlay and report into a folder; formats not made yet are made now."""
+    """Write a job's masks, measurements, overlay and report into a folder; formats not made yet are made now."""
     start(verbose)
     with Client(url, key) as client, TransferProgress("fetch", as_json) as progress:
         paths = client.fetch(whole_id(client, job), output, list(dict.fromkeys(formats)), progress)

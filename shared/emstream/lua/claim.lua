@@ -1,5 +1,5 @@
--- stage, job, unit, deadline, holder, epoch to begin with -> {answer, token, attempt}
-local stage, job, unit, deadline, holder, epoch = unpack(ARGV)
+-- stage, job, unit, deadline, holder, epoch to begin with, now -> {answer, token, attempt}
+local stage, job, unit, deadline, holder, epoch, now = unpack(ARGV)
 local name = member(job, unit)
 local was_hinted = redis.call('ZREM', key('hinted', stage), name)
 if is_over(job) then return {'cancelled', '', 0} end
@@ -16,4 +16,5 @@ local token = redis.call('GET', key('epoch')) .. '-' .. redis.call('INCR', key('
 redis.call('ZADD', key('leases', stage), deadline, name)
 redis.call('HSET', key('tokens', stage), name, token)
 redis.call('HSET', key('holders', stage), name, holder)
+redis.call('HSET', key('began', stage), name, now)
 return {'ok', token, attempt}

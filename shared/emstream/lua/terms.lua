@@ -6,7 +6,8 @@
 --   settled:<job>           hash slab -> packages done or failed; spoilt:<job> set of slabs with a failed package
 --   blocked:<job>           set of slabs that cannot be stitched; going:<owner> set of jobs with slabs under way
 --   hinted:<stage>          zset "<job> <unit>" -> when sent; leases:<stage> zset -> deadline
---   tokens:<stage>, holders:<stage>  hashes "<job> <unit>" -> the lease's token, the worker's name
+--   tokens:<stage>, holders:<stage>, began:<stage>
+--                           hashes "<job> <unit>" -> the lease's token, the worker's name, when it was claimed
 --   turns:<stage>           list of owners; epoch, count: what tokens are made of
 local function key(...) return KEYS[1] .. table.concat({...}, ':') end
 local function job_key(job) return key('job', job) end
@@ -68,6 +69,7 @@ local function drop_lease(stage, name)
   redis.call('ZREM', key('leases', stage), name)
   redis.call('HDEL', key('tokens', stage), name)
   redis.call('HDEL', key('holders', stage), name)
+  redis.call('HDEL', key('began', stage), name)
 end
 
 local function is_over(job)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from emstream.job import Grid, JobFolder, Member, Plan, Request
+from emstream.job import Grid, JobFolder, JobRecord, Member, Plan, Request
+from emstream.messages import Hint, Stage
 from emstream.volume import Planes, Pyramid, created, opened, publishing
+from emstream.work import Abandoned, Unit
+from services.postprocess.fence import fence
 from services.postprocess.objects.derive import number_in_slab, number_objects
 from services.postprocess.stitch import mask_of
 from tests.unit.postprocess.test_pieces import whole
@@ -234,3 +239,47 @@ def test_other_thresholds_make_everything_anew(done: tuple[JobFolder, Plan, UINT
     before = files_of(folder)
     number_in_slab(folder, make_plan(shape, 0.8, 2), REQUEST, plan.slabs[0])  # a late helper of earlier thresholds
     assert files_of(folder) == before
+
+
+def test_a_worker_frozen_anywhere_publishes_nothing_of_earlier_thresholds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emstream.volume._sync", lambda path: None)  # most of the time of so many small files
+    shape, request = (2, 40, 50), Request(input="in", min_voxels=5, split_touching=True)
+    volume, early, late = bumps(shape, 6), make_plan(shape, 0.5), make_plan(shape, 0.8)
+
+    def numbered(folder: JobFolder, plan: Plan) -> dict[str, bytes]:
+        write_results(folder, early, volume)
+        folder.write(JobRecord(id="j", owner="o", request=request, plan=plan))
+        number_objects(folder, plan, request)
+        return files_of(folder)
+
+    wanted, others = numbered(JobFolder(tmp_path / "wanted"), late), numbered(JobFolder(tmp_path / "others"), early)
+    assert {name for name in wanted if wanted[name] != others[name]} >= {"measurements/spots.csv", "labels/00000.h5"}
+    checks = frozen_at(JobFolder(tmp_path / "0"), early, request, volume, 1 << 30, lambda folder: None)
+    assert checks > 15
+    for at in range(1, checks + 1):
+        folder = JobFolder(tmp_path / str(at))
+        frozen_at(folder, early, request, volume, at, lambda folder: numbered(folder, late))
+        assert files_of(folder) == wanted, at
+
+
+def frozen_at(
+    folder: JobFolder, plan: Plan, request: Request, volume: UINT8, at: int, meanwhile: Callable[[JobFolder], object]
+) -> int:
+    """Number objects as a worker that is frozen before its check number `at`; return how often it checked."""
+    write_results(folder, plan, volume)
+    record = JobRecord(id="j", owner="o", request=request, plan=plan)
+    folder.write(record)
+    checks = 0
+
+    def freeze() -> None:
+        nonlocal checks
+        checks += 1
+        if checks == at:
+            meanwhile(folder)
+
+    unit = Unit(Hint(Stage.FINISH, "j", 0), folder, record, freeze)
+    with suppress(Abandoned):
+        number_objects(folder, plan, request, fence(unit))
+    return checks
