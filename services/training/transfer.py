@@ -45,7 +45,7 @@ def _fit(given: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[np.gener
         return None
     blocks = given.reshape(len(given), many, pixels, *shape[2:])
     if pixels < wanted_pixels:  # the mean of a block is the same as all its pixels with equal weights
-        blocks = np.repeat(blocks / np.float32(wanted_pixels), wanted_pixels, axis=2)
+        blocks = np.repeat(blocks.astype(np.float32) / wanted_pixels, wanted_pixels, axis=2)
     return _over_sections(blocks, wanted).reshape(shape)
 
 
