@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from emstream.geometry import HALO_SECTIONS, Box, Package
 from emstream.job import Grid
-from emstream.volume import Planes, created, opened, publishing
+from emstream.volume import Check, Planes, created, opened, publishing
 from services.inference.batcher import Batcher, Prediction
 from services.inference.predictor import Predictor
 
@@ -86,7 +86,7 @@ def predict_package(
     predictor: Predictor,
     batcher: Batcher,
     final: Path,
-    check: Callable[[], None] = lambda: None,
+    check: Check = lambda: None,
 ) -> int:
     """Predict a package and publish its probabilities at `final`; return how many windows the network saw.
 

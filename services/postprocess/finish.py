@@ -16,10 +16,9 @@ import numpy as np
 from emstream import __version__
 from emstream.errors import UsageError
 from emstream.job import JobFolder, JobRecord, Plan, Region, Request
-from emstream.volume import write_bytes
+from emstream.volume import Check, write_bytes
 from services.postprocess.objects.derive import number_objects, summary
 from services.postprocess.outputs import (
-    Check,
     copy_tables,
     sections_of,
     write_label_file,

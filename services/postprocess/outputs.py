@@ -24,7 +24,7 @@ from PIL import Image
 from emstream.colours import colour_of
 from emstream.job import RAW, JobFolder, Plan
 from emstream.parallel import mapped
-from emstream.volume import Planes, Voxels, created, disk_full_named, opened, resample
+from emstream.volume import Check, Planes, Voxels, created, disk_full_named, opened, resample
 from services.postprocess.stitch import mask_of
 
 UINT8 = NDArray[np.uint8]
@@ -39,8 +39,6 @@ MEANINGS = {
     "spread": "2 * standard deviation = v / 255",
     "labels": "number of the object, 0 = none",
 }
-Check = Callable[[], None]
-"""Raises what ends a writer whose file is not wanted any more."""
 _counter = itertools.count()
 
 

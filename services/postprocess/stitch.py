@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from emstream.geometry import Package, Slab
 from emstream.job import JobFolder, Plan
 from emstream.parallel import mapped
-from emstream.volume import Encoded, Planes, Pyramid, created, opened, publishing, resample
+from emstream.volume import Check, Encoded, Planes, Pyramid, created, opened, publishing, resample
 
 UINT8 = NDArray[np.uint8]
 
@@ -38,9 +38,7 @@ def least_value(threshold: float) -> int:
     return int(np.ceil(threshold * 255 - 1e-9))
 
 
-def write_result(
-    folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool, check: Callable[[], None] = lambda: None
-) -> None:
+def write_result(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool, check: Check = lambda: None) -> None:
     """Publish result/<slab>.h5: per object pyramids of probability and spread, and the mask with its threshold.
 
     check: called before each section; what it raises ends the slab.

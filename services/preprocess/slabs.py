@@ -6,7 +6,6 @@ they come, then section by section the reductions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -18,7 +17,7 @@ from emstream.geometry import HALO_SECTIONS, Slab
 from emstream.intensity import IntensityRange, check_finite, to_uint8
 from emstream.job import HALO, RAW, Plan
 from emstream.parallel import mapped
-from emstream.volume import Encoded, Planes, Pyramid, created, opened, publishing, resample
+from emstream.volume import Check, Encoded, Planes, Pyramid, created, opened, publishing, resample
 from services.preprocess.reader import Rows, StackReader
 
 
@@ -28,7 +27,7 @@ def write_slab(
     slab: Slab,
     final: Path,
     above: Path | None,
-    check: Callable[[], None] = lambda: None,
+    check: Check = lambda: None,
 ) -> None:
     """Publish the slab's file at `final`.
 
@@ -90,7 +89,7 @@ def _last_sections(above: Path | None, slab: Slab, sections: list[int]) -> dict[
         return {z: before.read(z - slab.z_start + before.shape[0]) for z in set(sections)}
 
 
-def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Plan, check: Callable[[], None]) -> None:
+def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Plan, check: Check) -> None:
     raw = pyramid.levels[0]
     depth = raw.shape[0]
     copies = [

@@ -53,6 +53,10 @@ class TrainingSettings:
             raise SettingsError(f"sections must be 1, 3 or 5, got {self.sections}")
         if self.reduction not in (1, 2, 4):
             raise SettingsError(f"reduction must be 1, 2 or 4, got {self.reduction}")
+        if self.space_to_depth and self.reduction == 1:
+            raise SettingsError(
+                "space to depth needs a reduced network: add --reduction 2, or leave --space-to-depth out"
+            )
         if self.patch % alignment:
             raise SettingsError(f"patch must be a multiple of {alignment} for this network, got {self.patch}")
 

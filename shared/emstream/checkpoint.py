@@ -30,10 +30,10 @@ class Header(BaseModel):
     """How a checkpoint's network was made, and how it is to be used.
 
     sections: neighbouring sections seen at once (1, 3 or 5), the middle one predicted. alignment: windows' sides and
-    origins are multiples of it. reduction: the network works on pixels this many times larger, and sees
-    their mean or, with space_to_depth, every pixel in channels of its own. pixel_size_nm: of the
-    network's input; None = not stated by the training data. z_range_nm: section thicknesses it was trained for.
-    halo_exact: beyond the receptive field; halo_fast: smallest whose mask differs in < 1e-4 of real voxels.
+    origins are multiples of it. reduction: the network works on pixels this many times larger, and sees the mean
+    of each block or, with space_to_depth, its pixels in channels of their own. pixel_size_nm: of the network's input;
+    None = not stated by the training data. z_range_nm: section thicknesses it was trained for. halo_exact: beyond the
+    receptive field; halo_fast: smallest whose mask differs in < 1e-4 of real voxels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

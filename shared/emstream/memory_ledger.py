@@ -134,7 +134,8 @@ class MemoryLedger:
         """See Ledger."""
         with self._lock:
             entry, hint = self._jobs.get(job), Hint(Stage.FINISH, job, unit)
-            if entry and hint not in (*self._leases, *self._hinted) and unit not in entry.ready[Stage.FINISH]:
+            is_known = hint in self._leases or hint in self._hinted
+            if entry and not is_known and unit not in entry.ready[Stage.FINISH]:
                 entry.again(Stage.FINISH, unit)
 
     def status(self, job: str) -> JobStatus | None:

@@ -30,6 +30,8 @@ Voxels = NDArray[Any]
 """uint8, or uint32 in a data set of labels."""
 Encoded = Voxels | list[tuple[int, int, bytes]]
 """A plane ready to be stored: itself where nothing is compressed, else its chunks with their corners (y, x)."""
+Check = Callable[[], None]
+"""Called between steps and last before a file is published; raises what ends a writer whose file is not wanted."""
 CHUNK = 512
 ZSTD_FILTER = 32015  # registered HDF5 filter number
 ZSTD_LEVELS = {"zstd": 3, "zstd-fast": 1}
@@ -55,7 +57,7 @@ def disk_full_named(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def publishing(final: Path, check: Callable[[], None] = lambda: None) -> Iterator[Path]:
+def publishing(final: Path, check: Check = lambda: None) -> Iterator[Path]:
     """Give a temporary path to write; on success sync it and link it to `final`, unless `final` exists already.
 
     check: called last before the link; what it raises leaves nothing. Raises DiskFull. A failed or killed writer

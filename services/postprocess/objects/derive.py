@@ -15,7 +15,7 @@ import numpy as np
 
 from emstream.geometry import Slab
 from emstream.job import JobFolder, Plan, Request
-from emstream.volume import opened
+from emstream.volume import Check, opened
 from services.postprocess.objects.divide import (
     groups_of,
     parts_path,
@@ -28,8 +28,6 @@ from services.postprocess.objects.measure import Column, measure
 from services.postprocess.objects.pieces import write_pieces
 from services.postprocess.objects.relabel import write_labels
 from services.postprocess.objects.tables import SUFFIXES, write_tables
-
-Check = Callable[[], None]
 
 
 def choice_of(plan: Plan, request: Request, slabs: list[Slab] | None = None) -> str:

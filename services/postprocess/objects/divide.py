@@ -9,7 +9,7 @@ Largest arrays: of an object's box, at most MOST_VOXELS of it; larger objects ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from emstream.geometry import Box, Slab
 from emstream.job import JobFolder, Plan
-from emstream.volume import Planes, created, opened, publishing
+from emstream.volume import Check, Planes, created, opened, publishing
 from services.postprocess.objects.blocks import MARGIN, SIDE, Block, plan_blocks
 from services.postprocess.objects.regions import read_region
 from services.postprocess.objects.split import split
@@ -28,7 +28,6 @@ UINT8 = NDArray[np.uint8]
 UINT32 = NDArray[np.uint32]
 MOST_VOXELS = 1 << 23
 GROUP = 256
-Check = Callable[[], None]
 
 
 def groups_of(folder: JobFolder, plan: Plan) -> list[tuple[str, int]]:

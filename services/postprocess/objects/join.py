@@ -10,7 +10,7 @@ Largest arrays: the tables, and a strip of two faces.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.job import JobFolder, Plan
-from emstream.volume import created, publishing
+from emstream.volume import Check, created, publishing
 from services.postprocess.objects.blocks import MARGIN, shared
 from services.postprocess.objects.pieces import FIRST, LAST, Pieces, read_pieces
 from services.postprocess.objects.sums import SUMS, Table, merge
@@ -125,9 +125,7 @@ def _shifted(strip: UINT32, dy: int, dx: int) -> UINT32:
     return strip[MARGIN + dy : rows - MARGIN + dy, MARGIN + dx : columns - MARGIN + dx]
 
 
-def write_joined(
-    folder: JobFolder, plan: Plan, min_voxels: int, made_for: str, check: Callable[[], None] = lambda: None
-) -> None:
+def write_joined(folder: JobFolder, plan: Plan, min_voxels: int, made_for: str, check: Check = lambda: None) -> None:
     """Publish objects/joined.h5 from the slabs' pieces: `<object>/sums` and `<object>/numbers/<slab>`."""
     with publishing(folder.joined_path, check) as part, created(part) as file:
         file.attrs["made_for"] = made_for

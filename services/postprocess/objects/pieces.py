@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emstream.geometry import Box, Slab
 from emstream.job import JobFolder, Plan
-from emstream.volume import Planes, created, opened, publishing
+from emstream.volume import Check, Planes, created, opened, publishing
 from services.postprocess.objects.blocks import SIDE, Layers, Seams, in_slab, label_block, plan_blocks
 from services.postprocess.objects.sums import SUMS, Table, sum_block
 from services.postprocess.stitch import least_value
@@ -61,7 +61,7 @@ def write_pieces(
     slab: Slab,
     with_spread: bool,
     made_for: str,
-    check: Callable[[], None] = lambda: None,
+    check: Check = lambda: None,
     side: int = SIDE,
 ) -> None:
     """Publish objects/<slab>.h5 from the slab's result. made_for: see `derive`. check: called before publishing."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from emstream.errors import VolumeDamaged
 from emstream.geometry import Box, Slab
 from emstream.job import JobFolder, Plan
-from emstream.volume import Planes, created, opened, publishing
+from emstream.volume import Check, Planes, created, opened, publishing
 from services.postprocess.objects.blocks import SIDE, Layers, label_block, plan_blocks
 from services.postprocess.objects.pieces import layers_of
 
@@ -41,7 +41,7 @@ def numbered_blocks(layers: Layers, numbers: UINT32, side: int = SIDE) -> Iterat
 
 
 def write_labels(
-    folder: JobFolder, plan: Plan, slab: Slab, final: Path, check: Callable[[], None] = lambda: None, side: int = SIDE
+    folder: JobFolder, plan: Plan, slab: Slab, final: Path, check: Check = lambda: None, side: int = SIDE
 ) -> None:
     """Publish a slab's labels as joined at `final`. check: called before each block and before publishing."""
     with (

@@ -9,19 +9,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emstream.volume import created, publishing
+from emstream.volume import Check, created, publishing
 from services.postprocess.objects.measure import Column
 
 ROWS = 65536
 """Rows written at once."""
 SUFFIXES = (".csv", ".parquet", ".h5")
-Check = Callable[[], None]
 
 
 def write_tables(

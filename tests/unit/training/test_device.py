@@ -41,6 +41,7 @@ def test_a_full_gpu_is_told() -> None:
     [
         ({"sections": 2}, "1, 3 or 5, got 2"),
         ({"reduction": 3}, "1, 2 or 4, got 3"),
+        ({"space_to_depth": True}, "needs a reduced network"),
         ({"patch": 100}, "multiple of 16 for this network, got 100"),
         ({"patch": 80, "reduction": 4}, "multiple of 64"),
         ({"network": "UNet"}, "MultiResUNet, DeepEM3D"),
