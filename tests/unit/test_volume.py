@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -102,6 +105,38 @@ def test_records_are_replaced_in_one_step(tmp_path: Path) -> None:
 def test_a_full_disk_has_its_sentence(tmp_path: Path, error: OSError) -> None:
     with pytest.raises(DiskFull, match="free some, then run the same command again"), disk_full_named(tmp_path / "a"):
         raise error
+
+
+@pytest.mark.parametrize("room", [0, 100, 5000, 300_000, 1_000_000])
+def test_a_file_that_does_not_fit_leaves_hdf5_whole(tmp_path: Path, room: int) -> None:
+    """HDF5 that fails to close a file ended the process at the next close of another."""
+    planes = np.random.default_rng(0).integers(0, 255, (4, 700, 700), dtype=np.uint8)
+    with created(tmp_path / "other.h5") as other:
+        reader = Planes.create(other, "x", planes.shape, "none")
+        for attempt in range(5):
+            with pytest.raises(OSError, match="too large"), room_for(room), created(tmp_path / f"{attempt}.h5") as file:
+                pyramid = Pyramid.create(file, "x", planes.shape)
+                for z, plane in enumerate(planes):
+                    pyramid.write(z, plane)
+            reader.write(0, planes[0])
+    with opened(tmp_path / "other.h5") as other:
+        assert (Planes.open(other, "x").read(0) == planes[0]).all()
+
+
+def test_what_does_not_fit_at_the_end_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="too large"), room_for(0), created(tmp_path / "a.h5") as file:
+        file.attrs["x"] = 1  # waits in HDF5 until the file is closed
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond this many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_damaged_file_has_its_sentence(tmp_path: Path) -> None:
