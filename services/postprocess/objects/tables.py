@@ -60,17 +60,19 @@ def _cells(values: Any) -> list[str]:
 
 
 def _write_parquet(final: Path, columns: Sequence[Column], facts: dict[str, object], check: Check) -> None:
-    import pyarrow as pa  # loads slowly
-    import pyarrow.parquet as pq
+    from arro3.core import Array, Field, Schema, Table
+    from arro3.io import write_parquet
 
+    arrays = [Array.from_numpy(np.ascontiguousarray(c.values)) for c in columns]
     fields = [
-        pa.field(c.name, pa.from_numpy_dtype(c.values.dtype), metadata={"unit": c.unit, "meaning": c.meaning})
-        for c in columns
+        Field(c.name, array.type, metadata={"unit": c.unit, "meaning": c.meaning})
+        for c, array in zip(columns, arrays, strict=True)
     ]
-    schema = pa.schema(fields, metadata={"emstream": json.dumps(facts, sort_keys=True)})
-    table = pa.Table.from_arrays([pa.array(c.values) for c in columns], schema=schema)
+    schema = Schema(fields, metadata={"emstream": json.dumps(facts, sort_keys=True)})
+    content = io.BytesIO()  # not the file: of a full disk the library knows no error but a panic
+    write_parquet(Table.from_arrays(arrays, schema=schema), content, compression="zstd(3)", max_row_group_size=ROWS)
     with publishing(final, check) as part:
-        pq.write_table(table, part, compression="zstd", row_group_size=ROWS)
+        part.write_bytes(content.getbuffer())
 
 
 def _write_columns(
