@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from emstream.errors import DiskFull, ShapeError, VolumeDamaged
 from emstream.geometry import Box
@@ -114,10 +115,8 @@ def test_a_file_that_does_not_fit_leaves_hdf5_whole(tmp_path: Path, room: int) -
     with created(tmp_path / "other.h5") as other:
         reader = Planes.create(other, "x", planes.shape, "none")
         for attempt in range(5):
-            with pytest.raises(OSError, match="too large"), room_for(room), created(tmp_path / f"{attempt}.h5") as file:
-                pyramid = Pyramid.create(file, "x", planes.shape)
-                for z, plane in enumerate(planes):
-                    pyramid.write(z, plane)
+            with pytest.raises(OSError, match="too large"), room_for(room):
+                write_pyramid(tmp_path / f"{attempt}.h5", planes)
             reader.write(0, planes[0])
     with opened(tmp_path / "other.h5") as other:
         assert (Planes.open(other, "x").read(0) == planes[0]).all()
@@ -126,6 +125,13 @@ def test_a_file_that_does_not_fit_leaves_hdf5_whole(tmp_path: Path, room: int) -
 def test_what_does_not_fit_at_the_end_is_told(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="too large"), room_for(0), created(tmp_path / "a.h5") as file:
         file.attrs["x"] = 1  # waits in HDF5 until the file is closed
+
+
+def write_pyramid(path: Path, planes: NDArray[np.uint8]) -> None:
+    with created(path) as file:
+        pyramid = Pyramid.create(file, "x", planes.shape)
+        for z, plane in enumerate(planes):
+            pyramid.write(z, plane)
 
 
 @contextmanager
