@@ -139,6 +139,7 @@ class Run:
         self._error: BaseException | None = None
         self._stopping = threading.Event()
         self._reader: StackReader | None = None  # opened once: a folder's headers are many
+        self._whole_sections = threading.Lock()  # reading and stitching hold some each: not both at once
         self._predictors = self._load(engine)
 
     def execute(self, progress: Progress) -> Outcome:
@@ -235,7 +236,8 @@ class Run:
         if self._reader is None:
             path = Path(self.record.request.input)
             self._reader = open_request(path, self.record.request, self._settings.max_voxels)
-        write_slab(self._reader, self.plan, slab, self.folder.stack(unit), above)
+        with self._whole_sections:
+            write_slab(self._reader, self.plan, slab, self.folder.stack(unit), above)
 
     def _infer(self, unit: int, batcher: Batcher) -> dict[str, object]:
         slab, package = self.plan.package(unit)
@@ -255,8 +257,9 @@ class Run:
         if unit not in self._share.whole_slabs:
             return  # other shards make the rest of it: merging stitches it
         slab = self.plan.slabs[unit]
-        write_result(self.folder, self.plan, slab, self.record.request.spread)
-        find_in_slab(self.folder, self.plan, self.record.request, slab)
+        with self._whole_sections:
+            write_result(self.folder, self.plan, slab, self.record.request.spread)
+            find_in_slab(self.folder, self.plan, self.record.request, slab)
         drop_packages(self.folder, self.plan, slab)
 
     def _note_busy(self, start: float, stop: float) -> None:

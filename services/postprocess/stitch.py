@@ -26,7 +26,9 @@ def mask_of(probability: UINT8, threshold: float) -> UINT8:
 
     probability: uint8, p = v / 255; threshold: 0..1.
     """
-    return np.where(probability >= least_value(threshold), np.uint8(255), np.uint8(0))
+    mask = (probability >= least_value(threshold)).view(np.uint8)
+    mask *= 255
+    return mask
 
 
 def least_value(threshold: float) -> int:

@@ -1,7 +1,7 @@
 """A slab of the stack: read, cleaned to uint8, and written with its halo, pyramid and resampled copies.
 
 Two passes over one file, so that no more than a section or a row of chunks is ever held: first the reader's blocks as
-they come, then section by section the reductions.
+they come, then section by section the reductions. Resampling holds whole sections, one for each thread.
 """
 
 from __future__ import annotations
@@ -103,6 +103,8 @@ def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Pla
     ]
 
     def reduced(z: int) -> tuple[list[Encoded], list[NDArray[np.uint8]]]:
+        if not copies:
+            return pyramid.encode_reductions_of(z), []
         section = raw.read(z)  # here, so that sections do not wait for a thread
         return pyramid.encode_reductions(section), [resample(section, size) for _, _, size in copies]
 

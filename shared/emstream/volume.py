@@ -369,8 +369,21 @@ class Pyramid:
 
     def encode_reductions(self, plane: UINT8) -> list[Encoded]:
         """Return the reductions alone."""
-        encoded = []
-        for level in self.levels[1:]:
+        return self._encode_halves(halve(plane)) if len(self.levels) > 1 else []
+
+    def encode_reductions_of(self, z: int) -> list[Encoded]:
+        """Return the reductions of the plane that is stored at z; it is read in strips."""
+        full = self.levels[0]
+
+        def rows(top: int, bottom: int) -> UINT8:
+            strip: UINT8 = full.read_box(Box((z, top, 0), (z + 1, bottom, full.shape[2])))[0]
+            return strip
+
+        return self._encode_halves(_halved(full.shape[1:], rows)) if len(self.levels) > 1 else []
+
+    def _encode_halves(self, plane: UINT8) -> list[Encoded]:
+        encoded = [self.levels[1].encode(plane)]
+        for level in self.levels[2:]:
             plane = halve(plane)
             encoded.append(level.encode(plane))
         return encoded
@@ -382,8 +395,21 @@ class Pyramid:
 
 
 def halve(plane: UINT8) -> UINT8:
-    """Return the 2x2 area mean, (ceil(y / 2), ceil(x / 2)) uint8; odd ends average what is there."""
-    return np.asarray(Image.fromarray(plane).reduce(2), np.uint8)
+    """Return the 2x2 area mean, (ceil(y / 2), ceil(x / 2)) uint8; odd ends average what is there.
+
+    Strip by strip, as the library works on a copy of what it is given.
+    """
+    return _halved(plane.shape, lambda top, bottom: plane[top:bottom])
+
+
+def _halved(size_yx: tuple[int, int], rows: Callable[[int, int], UINT8]) -> UINT8:
+    """Return `halve` of the plane of which rows(top, bottom) gives a strip."""
+    height, width = size_yx
+    half = np.empty((-(-height // 2), -(-width // 2)), np.uint8)
+    for top in range(0, height, CHUNK):
+        strip = Image.fromarray(rows(top, min(top + CHUNK, height)))
+        half[top // 2 : (top + CHUNK) // 2] = np.asarray(strip.reduce(2))
+    return half
 
 
 def resample(plane: UINT8, size_yx: tuple[int, int], smooth: bool = False) -> UINT8:

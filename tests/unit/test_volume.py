@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from emstream.errors import DiskFull, ShapeError, VolumeDamaged
 from emstream.geometry import Box
@@ -172,6 +173,19 @@ def test_a_pyramid_halves_by_area_mean(tmp_path: Path) -> None:
         assert sorted(file["p"]) == ["s0", "s1"]
         assert (file["p/s1"][0] == 100).all()
     assert halve(np.array([[1]], np.uint8)).tolist() == [[1]]
+
+
+@pytest.mark.parametrize("size", [(600, 700), (1024, 513), (1537, 1100)])
+def test_reductions_of_a_stored_plane_are_those_of_the_plane(tmp_path: Path, size: tuple[int, int]) -> None:
+    plane = np.random.default_rng(0).integers(0, 255, size, dtype=np.uint8)
+    with created(tmp_path / "a.h5") as file:
+        stored = Pyramid.create(file, "x", (1, *size))
+        stored.levels[0].write(0, plane)
+        stored.put(0, stored.encode_reductions_of(0))
+        whole = np.asarray(Image.fromarray(plane).reduce(2))
+        for level in stored.levels[1:]:
+            assert (level.read(0) == whole).all()
+            whole = np.asarray(Image.fromarray(whole).reduce(2))
 
 
 def test_resampling_keeps_flat_regions_and_shapes() -> None:
