@@ -1,6 +1,7 @@
 """Packages of a slab joined: probabilities at the stack's own size, thresholded, with pyramids.
 
-Largest arrays held: per thread (parallel.mapped) one section, float32 where several grids are averaged, else uint8.
+Largest arrays held: per thread (parallel.mapped) a section's compressed chunks and its first reduction; where grids are
+resampled, one section, and where several are averaged, one in float32.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.geometry import Package, Slab
+from emstream.geometry import Box, Package, Slab
 from emstream.job import JobFolder, Plan
 from emstream.parallel import mapped
-from emstream.volume import Check, Encoded, Planes, Pyramid, created, opened, publishing, resample
+from emstream.volume import Check, Encoded, Planes, Pyramid, Rows, created, opened, publishing, resample
 
 UINT8 = NDArray[np.uint8]
 
@@ -63,17 +64,21 @@ def write_result(folder: JobFolder, plan: Plan, slab: Slab, with_spread: bool, c
                 mask.put(z, masked)
             if with_spread:
                 spread = Pyramid.create(file, f"{name}/spread", shape, "zstd")
-                read = _section_reader(plan, packages, name, "spread")
-                for z, levels in enumerate(mapped(spread.encode, map(read, range(depth)))):
+                values = _section_reader(plan, packages, name, "spread")
+                for z, levels in enumerate(mapped(partial(_encode_spread, values, spread), range(depth))):
                     check()
                     spread.put(z, levels)
 
 
 def _encode(
-    probability: Callable[[int], UINT8], threshold: float, pyramid: Pyramid, mask: Planes, z: int
+    probability: Callable[[int], Rows], threshold: float, pyramid: Pyramid, mask: Planes, z: int
 ) -> tuple[list[Encoded], Encoded]:
-    section = probability(z)
-    return pyramid.encode(section), mask.encode(mask_of(section, threshold))
+    masked: list[tuple[int, int, bytes]] = []
+
+    def note(top: int, strip: UINT8) -> None:
+        masked.extend(mask.encode_block((top, 0), mask_of(strip, threshold)))
+
+    return pyramid.encode_rows(probability(z), note), masked
 
 
 def drop_packages(folder: JobFolder, plan: Plan, slab: Slab) -> None:
@@ -82,37 +87,61 @@ def drop_packages(folder: JobFolder, plan: Plan, slab: Slab) -> None:
         folder.probability(package.index).unlink(missing_ok=True)
 
 
+def _encode_spread(values: Callable[[int], Rows], spread: Pyramid, z: int) -> list[Encoded]:
+    return spread.encode_rows(values(z))
+
+
 def _section_reader(
     plan: Plan, packages: list[tuple[Package, h5py.File]], name: str, layer: str
-) -> Callable[[int], UINT8]:
-    """Return what gives an object's section z at the stack's own size: the mean over grids, weighted by checkpoints."""
-    readers = []
+) -> Callable[[int], Rows]:
+    """Return what gives the rows of an object's section z at the stack's own size.
+
+    They are the mean over grids, weighted by checkpoints. Of a single grid at the stack's own resolution no section is
+    held whole.
+    """
+    grids = []
     for index, grid in enumerate(plan.grids):
         weight = sum(name in member.objects for member in grid.members)
         if weight:
-            readers.append((weight, _grid_reader(grid.size_yx, packages, index, f"{name}/{layer}")))
+            grids.append((weight, _GridReader(grid.size_yx, packages, index, f"{name}/{layer}")))
     size = plan.shape_zyx[1:]
 
-    def read(z: int) -> UINT8:
-        if len(readers) == 1:
-            return resample(readers[0][1](z), size, smooth=True)
-        total = np.zeros(size, np.float32)
-        for weight, read_grid in readers:
-            total += np.float32(weight) * resample(read_grid(z), size, smooth=True)
-        return np.rint(total / sum(weight for weight, _ in readers)).astype(np.uint8)
+    def read(z: int) -> Rows:
+        if len(grids) == 1:
+            only = grids[0][1]
+            if only.size_yx == size:
+                return partial(only.rows, z)
+            section = resample(only.section(z), size, smooth=True)
+        else:
+            total = np.zeros(size, np.float32)
+            for weight, grid in grids:
+                total += np.float32(weight) * resample(grid.section(z), size, smooth=True)
+            section = np.rint(total / sum(weight for weight, _ in grids)).astype(np.uint8)
+        return lambda top, bottom: section[top:bottom]
 
     return read
 
 
-def _grid_reader(
-    size_yx: tuple[int, int], packages: list[tuple[Package, h5py.File]], grid: int, dataset: str
-) -> Callable[[int], UINT8]:
-    pieces = [(p.core_box, Planes.open(file, dataset)) for p, file in packages if p.grid == grid]
+class _GridReader:
+    """Reads what the packages of one grid hold of a layer."""
 
-    def read(z: int) -> UINT8:
-        section = np.empty(size_yx, np.uint8)
-        for core, planes in pieces:
-            section[core.slices[1:]] = planes.read(z)
-        return section
+    def __init__(
+        self, size_yx: tuple[int, int], packages: list[tuple[Package, h5py.File]], grid: int, dataset: str
+    ) -> None:
+        self.size_yx = size_yx
+        self._pieces = [(p.core_box, Planes.open(file, dataset)) for p, file in packages if p.grid == grid]
 
-    return read
+    def section(self, z: int) -> UINT8:
+        """Return section z (y, x)."""
+        return self.rows(z, 0, self.size_yx[0])
+
+    def rows(self, z: int, top: int, bottom: int) -> UINT8:
+        """Return rows top to bottom of section z."""
+        values = np.empty((bottom - top, self.size_yx[1]), np.uint8)
+        for core, planes in self._pieces:
+            (_, y0, x0), (_, y1, x1) = core.start, core.stop
+            first, last = max(top, y0), min(bottom, y1)
+            if first < last:
+                box = Box((z, first - y0, 0), (z + 1, last - y0, x1 - x0))
+                values[first - top : last - top, x0:x1] = planes.read_box(box)[0]
+        return values

@@ -34,6 +34,8 @@ Voxels = NDArray[Any]
 """uint8, or uint32 in a data set of labels."""
 Encoded = Voxels | list[tuple[int, int, bytes]]
 """A plane ready to be stored: itself where nothing is compressed, else its chunks with their corners (y, x)."""
+Rows = Callable[[int, int], UINT8]
+"""Gives rows top to bottom of a plane, (bottom - top, x) uint8."""
 Check = Callable[[], None]
 """Called between steps and last before a file is published; raises what ends a writer whose file is not wanted."""
 CHUNK = 512
@@ -259,7 +261,7 @@ class Planes:
             raise ShapeError(f"plane {plane.shape} does not fit data set {shape}")
         return plane if self.codec == "none" else self.encode_block((0, 0), plane)
 
-    def encode_block(self, corner: tuple[int, int], block: Voxels) -> Encoded:
+    def encode_block(self, corner: tuple[int, int], block: Voxels) -> list[tuple[int, int, bytes]]:
         """Return a part of a plane as `put` stores it, of a compressed data set.
 
         corner: of the part (y, x), on the chunks' grid; the part ends on it, too, or at the plane's edge.
@@ -367,6 +369,24 @@ class Pyramid:
         """Return a plane and its reductions as `put` stores them; may be called from any thread."""
         return [self.levels[0].encode(plane), *self.encode_reductions(plane)]
 
+    def encode_rows(self, rows: Rows, note: Callable[[int, UINT8], None] | None = None) -> list[Encoded]:
+        """Return what `encode` does of a plane that is never held whole, of a compressed pyramid.
+
+        note: called with the first row and the values of each strip, of CHUNK rows.
+        """
+        full = self.levels[0]
+        encoded: list[tuple[int, int, bytes]] = []
+
+        def strip(top: int, bottom: int) -> UINT8:
+            values = rows(top, bottom)
+            encoded.extend(full.encode_block((top, 0), values))
+            if note is not None:
+                note(top, values)
+            return values
+
+        half = _halved(full.shape[1:], strip)
+        return [encoded, *(self._encode_halves(half) if len(self.levels) > 1 else [])]
+
     def encode_reductions(self, plane: UINT8) -> list[Encoded]:
         """Return the reductions alone."""
         return self._encode_halves(halve(plane)) if len(self.levels) > 1 else []
@@ -402,8 +422,8 @@ def halve(plane: UINT8) -> UINT8:
     return _halved(plane.shape, lambda top, bottom: plane[top:bottom])
 
 
-def _halved(size_yx: tuple[int, int], rows: Callable[[int, int], UINT8]) -> UINT8:
-    """Return `halve` of the plane of which rows(top, bottom) gives a strip."""
+def _halved(size_yx: tuple[int, int], rows: Rows) -> UINT8:
+    """Return `halve` of the plane that `rows` gives, asked once for each strip, from the top."""
     height, width = size_yx
     half = np.empty((-(-height // 2), -(-width // 2)), np.uint8)
     for top in range(0, height, CHUNK):
