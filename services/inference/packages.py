@@ -38,7 +38,8 @@ def read_package(stack: Path, names: tuple[str, str], package: Package) -> UINT8
         bottom, right = min(y + read_y, height), min(x + read_x, width)
         voxels = np.zeros((depth + 2 * HALO_SECTIONS, read_y, read_x), np.uint8)
         inside = voxels[:, : bottom - y, : right - x]
-        inside[HALO_SECTIONS:-HALO_SECTIONS] = sections.read_box(Box((0, y, x), (depth, bottom, right)))
+        for z in range(depth):  # one by one: no copy of the whole package
+            inside[HALO_SECTIONS + z] = sections.read_box(Box((z, y, x), (z + 1, bottom, right)))[0]
         beyond = halo.read_box(Box((0, y, x), (2 * HALO_SECTIONS, bottom, right)))
     inside[:HALO_SECTIONS], inside[-HALO_SECTIONS:] = beyond[:HALO_SECTIONS], beyond[HALO_SECTIONS:]
     return voxels

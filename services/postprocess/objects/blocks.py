@@ -28,7 +28,7 @@ UINT8 = NDArray[np.uint8]
 UINT32 = NDArray[np.uint32]
 Labels = NDArray[Any]
 """Unsigned integers, 0 = none, as small as cc3d makes them."""
-SIDE = 1024
+SIDE = 512
 """Side of a block's core in pixels, a multiple of a chunk's."""
 MARGIN = 2
 """Pixels around a block's core at which its surface looks."""
