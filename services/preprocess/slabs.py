@@ -49,6 +49,7 @@ def write_slab(
         for rows in reader.blocks(slab.z_start, slab.z_stop):
             check()
             _write_rows(raw, rows, slab.z_start, intensity)
+            del rows  # before the next ones are read
         _write_halo(halo, reader, raw, slab, intensity, above)
         _write_reductions(file, pyramid, halo, plan, check)
 
@@ -65,28 +66,29 @@ def _write_halo(
 ) -> None:
     """Write both sides' halo sections; what must be decoded is read in one go, so deep chunks are decoded once."""
     for first, sections in ((0, slab.halo_above()), (HALO_SECTIONS, slab.halo_below())):
-        is_inside = slab.z_start <= sections[0] < slab.z_stop
-        if is_inside:
-            planes = {z: raw.read(z - slab.z_start) for z in set(sections)}
-        else:
-            planes = _last_sections(above, slab, sections) if first == 0 else {}
-        if not planes:
+        if slab.z_start <= sections[0] < slab.z_stop:
+            for position, z in enumerate(sections):
+                halo.write(first + position, raw.read(z - slab.z_start))
+        elif first or not _copy_last_sections(above, slab, sections, halo):
             for rows in reader.blocks(sections[0], sections[-1] + 1):
                 _write_rows(halo, rows, sections[0] - first, intensity)
-            planes = {z: halo.read(first + z - sections[0]) for z in set(sections)}
-        for position, z in enumerate(sections):
-            halo.write(first + position, planes[z])
+                del rows
+            for position, z in reversed(list(enumerate(sections))):
+                if position != z - sections[0]:  # the stack's end section stands for what is beyond
+                    halo.write(first + position, halo.read(first + z - sections[0]))
 
 
-def _last_sections(above: Path | None, slab: Slab, sections: list[int]) -> dict[int, NDArray[np.uint8]]:
-    """Return the sections from the file of the slab before, or nothing if it is not there or too thin."""
+def _copy_last_sections(above: Path | None, slab: Slab, sections: list[int], halo: Planes) -> bool:
+    """Write the sections from the file of the slab before; False if it is not there or too thin."""
     if above is None or not above.exists():
-        return {}
+        return False
     with opened(above) as file:
         before = Planes.open(file, RAW)
         if slab.z_start - sections[0] > before.shape[0]:
-            return {}
-        return {z: before.read(z - slab.z_start + before.shape[0]) for z in set(sections)}
+            return False
+        for position, z in enumerate(sections):
+            halo.write(position, before.read(z - slab.z_start + before.shape[0]))
+    return True
 
 
 def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Plan, check: Check) -> None:
