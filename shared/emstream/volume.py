@@ -8,14 +8,13 @@ lock, through h5py's direct chunk calls. Axes are (z, y, x), values uint8; of la
 from __future__ import annotations
 
 import errno
-import io
 import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import imagecodecs
@@ -25,9 +24,7 @@ from PIL import Image
 
 from emstream.errors import DiskFull, ShapeError, VolumeDamaged
 from emstream.geometry import Box, pyramid_levels
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+from emstream.sink import Sink
 
 UINT8 = NDArray[np.uint8]
 Voxels = NDArray[Any]
@@ -125,69 +122,13 @@ def opened(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
-class _Sink(io.FileIO):
-    """The file that HDF5 writes to. After the disk's first error nothing more is written, as if all were well.
-
-    A file that HDF5 cannot close, as its last bytes do not fit on the disk, corrupts the library: closing any other
-    file may then end the process. So from `close_quietly` on the error is kept, for `raise_what_was_kept`.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "w+")
-        self._error: OSError | None = None
-        self._is_quiet = False
-
-    def close_quietly(self) -> None:
-        """Raise nothing from now on: HDF5 is about to close the file."""
-        self._is_quiet = True
-
-    def raise_what_was_kept(self) -> None:
-        """Raise the disk's error, if there was one."""
-        if self._error is not None:
-            raise self._error
-
-    def write(self, data: Buffer, /) -> int:
-        """Write all of it."""
-        rest = memoryview(data).cast("B")
-        length = len(rest)
-        with self._noting_errors():
-            while rest and self._error is None:
-                rest = rest[super().write(rest) :]
-        return length
-
-    def truncate(self, size: int | None = None, /) -> int:
-        """Make the file this long."""
-        with self._noting_errors():
-            if self._error is None:
-                super().truncate(size)
-        return self.tell() if size is None else size
-
-    def readinto(self, buffer: Buffer, /) -> int:
-        """Fill the buffer, with zeros where nothing was written."""
-        view = memoryview(buffer).cast("B")
-        filled = 0
-        while filled < len(view) and (count := super().readinto(view[filled:])):
-            filled += count
-        view[filled:] = bytes(len(view) - filled)
-        return len(view)
-
-    @contextmanager
-    def _noting_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self._error = error
-            if not self._is_quiet:
-                raise
-
-
 @contextmanager
 def created(part: Path) -> Iterator[h5py.File]:
     """Create an HDF5 file at a temporary path; once closed, it is opened again to see that it is whole.
 
     Raises OSError, the disk's own.
     """
-    with _Sink(part) as sink:
+    with Sink(part) as sink:
         with h5py.File(part, "w", driver="fileobj", fileobj=sink, libver="v110") as file:
             try:
                 yield file
