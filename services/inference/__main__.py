@@ -29,7 +29,7 @@ def visible_gpus(devices: Path = DEVICES, visible: str | None = None) -> list[st
 
 
 def run_workers(gpus: list[str], command: tuple[str, ...] = WORKER) -> int:
-    """Run a worker for each GPU until all have ended; return 0, or the exit code of one that failed.
+    """Run a worker for each GPU until all have ended; return 0, or the exit code of the first that failed.
 
     A worker that a signal killed counts as failed with the signal's number.
     """
@@ -44,10 +44,12 @@ def run_workers(gpus: list[str], command: tuple[str, ...] = WORKER) -> int:
 
     for number in SIGNALS:
         signal.signal(number, pass_on)
-    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # any of them
+    ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # any of them
     if not is_asked_to_stop:
         for worker in workers:
             worker.terminate()
+    # One that is ended before it can hear the signal is killed by it: its code must not hide the first one's.
+    workers.sort(key=lambda worker: ended is not None and worker.pid != ended.si_pid)
     return next((abs(code) for code in [worker.wait() for worker in workers] if code), 0)
 
 

@@ -54,6 +54,18 @@ def test_a_signal_reaches_every_worker() -> None:
     assert run(WAIT, stop=True) == (0, ["0", "1", "drained", "drained"])
 
 
+DEAF = """
+import os, time
+os.write(1, os.environ["CUDA_VISIBLE_DEVICES"].encode() + b"\\n")
+if os.environ["CUDA_VISIBLE_DEVICES"] == "1": os._exit(7)
+time.sleep(60)
+"""
+
+
+def test_a_worker_that_the_signal_kills_does_not_hide_the_first_ones_code() -> None:
+    assert run(DEAF) == (7, ["0", "1"])
+
+
 def test_a_worker_that_dies_ends_the_others() -> None:
     dies = WAIT.replace("while True", 'if os.environ["CUDA_VISIBLE_DEVICES"] == "1": os._exit(7)\nwhile True')
     code, lines = run(dies)
