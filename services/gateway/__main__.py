@@ -55,7 +55,7 @@ def serve(settings: Settings) -> None:
     check_access(settings, keys, token)
     if not settings.redis_url:
         raise SettingsError("EMSTREAM_REDIS_URL is empty: name the broker, or use `emstream serve`, which starts one")
-    client = make_client(settings.redis_url)  # it may come later: /readyz says so
+    client = make_client(settings.redis_url, is_patient=False)  # it may come later: /readyz says so
     ledger = open_ledger(settings, client)
     sender = Sender(settings)
     app = make_app(settings, ledger, sender, keys, token, Janitor(ledger, sender, settings, client))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import redis
@@ -11,8 +14,35 @@ from redis.retry import Retry
 from emstream.errors import BrokerUnavailable
 
 TIMEOUT_S = 5
+BRIEF_TIMEOUT_S, RESPITE_S = 3, 2.0
 HEALTH_CHECK_S = 10
+TRIES = 3
 SCHEMES = ("redis", "rediss", "unix")
+
+
+class Impatience(Retry):
+    """Meets lost connections again as any client does, but a broker that hangs only once.
+
+    After a call that was not answered in time, the next ones fail at once for RESPITE_S. All connections of a client
+    share it: what one call has learned spares the others the wait.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_backoff(), TRIES, (redis.ConnectionError,))
+        self._hung_until = 0.0
+
+    def __deepcopy__(self, memo: object) -> Impatience:
+        return self
+
+    def call_with_retry(self, do: Callable[[], Any], fail: Callable[..., Any], *rest: Any, **options: Any) -> Any:
+        """Make the call. Raises redis.RedisError."""
+        if time.monotonic() < self._hung_until:
+            raise redis.TimeoutError("the broker did not answer a moment ago")
+        try:
+            return super().call_with_retry(do, fail, *rest, **options)
+        except (redis.TimeoutError, TimeoutError):
+            self._hung_until = time.monotonic() + RESPITE_S
+            raise
 
 
 def connect(url: str) -> redis.Redis:
@@ -33,22 +63,30 @@ def connect(url: str) -> redis.Redis:
     return client
 
 
-def make_client(url: str) -> redis.Redis:
-    """Return a client that connects at its first call. Raises BrokerUnavailable for what is no broker's address."""
+def make_client(url: str, *, is_patient: bool = True) -> redis.Redis:
+    """Return a client that connects at its first call. Raises BrokerUnavailable for what is no broker's address.
+
+    is_patient: False = for one whom people and probes wait for, see `Impatience`.
+    """
     if urlsplit(url).scheme not in SCHEMES:
         raise BrokerUnavailable(
             f"EMSTREAM_REDIS_URL must begin with redis://, rediss:// or unix://, got {without_password(url)!r}"
         )
+    timeout_s = TIMEOUT_S if is_patient else BRIEF_TIMEOUT_S
     try:
         return redis.Redis.from_url(
             url,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
             health_check_interval=HEALTH_CHECK_S,
-            retry=Retry(ExponentialBackoff(cap=0.4, base=0.05), 3),
+            retry=Retry(_backoff(), TRIES) if is_patient else Impatience(),
         )
     except ValueError as error:
         raise BrokerUnavailable(f"EMSTREAM_REDIS_URL is {without_password(url)!r}: {error}") from error
+
+
+def _backoff() -> ExponentialBackoff:
+    return ExponentialBackoff(cap=0.4, base=0.05)
 
 
 def url_for_celery(url: str) -> str:

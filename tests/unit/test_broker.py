@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from emstream import broker as broker_module
+from emstream import connection
 from emstream.broker import Broker, find_broker, read_version, running_broker
 from emstream.connection import connect, make_client, url_for_celery, without_password
 from emstream.errors import BrokerUnavailable
@@ -134,3 +135,38 @@ def test_the_socket_of_a_run_that_was_killed_is_cleared_away(tmp_path: Path) -> 
     (place / "broker.sock").touch()
     Broker(tmp_path / "broker").stop()
     assert not place.exists()
+
+
+def test_one_whom_people_wait_for_asks_a_hanging_broker_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BRIEF_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(connection, "RESPITE_S", 60.0)
+    with running_broker(tmp_path / "broker") as broker:
+        client = make_client(broker.url, is_patient=False)
+        assert client.ping()
+        assert broker.pid is not None
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(redis.TimeoutError, match="Timeout"):
+                client.ping()
+            with pytest.raises(redis.TimeoutError, match="a moment ago"):
+                client.set("key", 1)
+            pipeline = client.pipeline()
+            pipeline.set("key", 1)
+            with pytest.raises(redis.TimeoutError, match="a moment ago"):  # scripts and pipelines go another way
+                pipeline.execute()
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        later = time.monotonic() + 61
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        assert client.ping()
+        client.close()
+
+
+def test_one_whom_people_wait_for_meets_a_lost_connection_again(tmp_path: Path) -> None:
+    with running_broker(tmp_path / "broker") as broker:
+        client, other = make_client(broker.url, is_patient=False), make_client(broker.url)
+        client.set("key", 1)
+        other.client_kill_filter(_type="normal", skipme=True)
+        assert client.get("key") == b"1"
+        client.close()
+        other.close()

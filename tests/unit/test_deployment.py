@@ -169,20 +169,47 @@ def alerts() -> list[dict[str, Any]]:
     return [rule for group in document["groups"] for rule in group["rules"]]
 
 
-def test_alerts_are_whole_and_say_what_is_wrong() -> None:
-    """Prometheus's own checker is not at hand: fields, brackets, durations and labels only."""
-    assert len({rule["alert"] for rule in alerts()}) == len(alerts())
-    for rule in alerts():
-        assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
-        assert rule["labels"]["severity"] in ("critical", "warning")
-        assert re.fullmatch(r"\d+[smhd]", rule.get("for", "0s"))
-        for pair in ("()", "{}", "[]"):
-            assert rule["expr"].count(pair[0]) == rule["expr"].count(pair[1])
-        if "$labels.stage" in rule["annotations"]["summary"]:
-            assert "by (stage)" in rule["expr"] or "emstream_oldest_lease_seconds" in rule["expr"]
-    assert "/etc/prometheus/alerts.yml" in (ROOT / "services" / "deploy" / "prometheus.yml").read_text()
+def test_alerts_come_when_they_should(tmp_path: Path) -> None:
+    for path in (ROOT / "services" / "deploy" / "alerts.yml", Path(__file__).with_name("alerts.test.yml")):
+        shutil.copy(path, tmp_path)
+    told = subprocess.run(
+        [tool("promtool"), "test", "rules", "alerts.test.yml"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    (document,) = documents(tmp_path / "alerts.test.yml")
+    cases = [case for test in document["tests"] for case in test["alert_rule_test"]]
+    for is_expected in (True, False):
+        assert {case["alertname"] for case in cases if ("exp_alerts" in case) is is_expected} == {
+            rule["alert"] for rule in alerts()
+        }
+
+
+def test_prometheus_takes_its_settings_and_the_alerts(tmp_path: Path) -> None:
+    settings = (ROOT / "services" / "deploy" / "prometheus.yml").read_text()
+    assert "/etc/prometheus/alerts.yml" in settings
     targets = {config["target"] for config in composed(COMPOSE)["services"]["prometheus"]["configs"]}
     assert "/etc/prometheus/alerts.yml" in targets
+    (tmp_path / "key").touch()
+    shutil.copy(ROOT / "services" / "deploy" / "alerts.yml", tmp_path)
+    here = settings.replace("/etc/prometheus/", f"{tmp_path}/").replace("/run/secrets/metrics_key", f"{tmp_path}/key")
+    (tmp_path / "prometheus.yml").write_text(here)
+    told = subprocess.run(
+        [tool("promtool"), "check", "config", tmp_path / "prometheus.yml"], capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_prometheus_understands_what_dashboard_and_autoscaler_ask(tmp_path: Path) -> None:
+    board = json.loads((ROOT / "services" / "deploy" / "grafana" / "dashboards" / "emstream.json").read_text())
+    asked = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    (scaled,) = documents(ROOT / "k8s" / "overlays" / "gpu" / "autoscale.yaml")
+    asked += [trigger["metadata"]["query"] for trigger in scaled["spec"]["triggers"]]
+    assert len(asked) > 5
+    rules = [{"record": f"asked:{number}", "expr": expression} for number, expression in enumerate(asked)]
+    path = tmp_path / "asked.yml"
+    path.write_text(json.dumps({"groups": [{"name": "asked", "rules": rules}]}))  # JSON is YAML
+    told = subprocess.run([tool("promtool"), "check", "rules", path], capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout + told.stderr
 
 
 def test_dashboard_autoscaler_and_alerts_ask_for_metrics_that_exist() -> None:
