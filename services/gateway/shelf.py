@@ -35,7 +35,7 @@ _REMEMBERED = 256
 """Records kept in memory at the most; one of 8192 files takes some 3 MB."""
 STALE_S = 3600.0
 """A folder that is no job, and was not touched for so long, is what a killed gateway left."""
-KEY_S = 86400.0
+KEY_S = 30 * 86400.0
 """How long an Idempotency-Key counts."""
 
 

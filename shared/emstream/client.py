@@ -11,6 +11,8 @@ service become the errors of `emstream.errors`, with its sentence.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -80,12 +82,15 @@ class Client:
         on_progress: OnSent = lambda done, total: None,
         name: str | None = None,
         on_created: OnJob = lambda job: None,
+        once: bool = False,
     ) -> list[Job]:
         """Send stacks and start their jobs; see `samples.plan_samples` for what makes a job.
 
         settings: as in POST /v1/jobs, such as {"objects": ["mitochondria"], "voxel_size_nm": [50, 5.5, 5.5]}.
         name: of the job, if it is one. on_created: called before a job's files are sent. A job whose upload is refused
-        is deleted; the earlier ones stay. Raises what a refusal means, InputUnreadable, ServiceUnavailable.
+        is deleted; the earlier ones stay. once: True = what was sent so before, with the same settings, name, and files
+        of the same name, size and time, makes no second job: its upload goes on, or the job is returned. Raises what a
+        refusal means, InputUnreadable, ServiceUnavailable.
         """
         given = [paths] if isinstance(paths, str | Path) else list(paths)
         samples = plan_samples(Path(path) for path in given)
@@ -94,20 +99,22 @@ class Client:
         sent = _Sent(on_progress, sum(sample.size for sample in samples))
         jobs = []
         for sample in samples:
-            job = self.create(sample, settings, name)
+            job = self.create(sample, settings, name, once)
             on_created(job)
-            jobs.append(self._fill(job, sample, sent))
+            jobs.append(self._fill(job, sample, sent) if job.state == "uploading" else job)
         return jobs
 
-    def create(self, sample: Sample, settings: Mapping[str, object] | None = None, name: str | None = None) -> Job:
-        """Make a job that waits for the files of a sample."""
+    def create(
+        self, sample: Sample, settings: Mapping[str, object] | None = None, name: str | None = None, once: bool = False
+    ) -> Job:
+        """Make a job that waits for the files of a sample, or with `once` return the one that this made before."""
         body = {
             "name": sample.name if name is None else name,
             "settings": dict(settings or {}),
             "files": [{"name": file.name, "size": file.size} for file in sample.files],
         }
-        headers = {"Idempotency-Key": uuid.uuid4().hex}  # so that a repeated request makes no second job
-        return self._only(self._wire.ask("POST", "/v1/jobs", json=body, headers=headers))
+        key = _key_of(body, sample) if once else uuid.uuid4().hex  # so that a repeated request makes no second job
+        return self._only(self._wire.ask("POST", "/v1/jobs", json=body, headers={"Idempotency-Key": key}))
 
     def resume(self, job_id: str, path: str | Path, on_progress: OnSent = lambda done, total: None) -> Job:
         """Send what is missing of an upload that was interrupted, and start its job."""
@@ -290,6 +297,12 @@ class _Sent:
         """The file at hand is there."""
         self._before += size
         self(0)
+
+
+def _key_of(body: Mapping[str, object], sample: Sample) -> str:
+    """Return what is the same for the same order of the same files: of those name, size and time of the last change."""
+    changed = [file.path.stat().st_mtime_ns for file in sample.files]
+    return hashlib.sha256(json.dumps([body, changed], sort_keys=True).encode()).hexdigest()
 
 
 def _path(job_id: str) -> str:

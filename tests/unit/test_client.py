@@ -24,6 +24,7 @@ from emstream.errors import (
     UploadConflict,
     UsageError,
 )
+from emstream.samples import plan_samples
 
 URL = "http://service:8080"
 JOB = {"id": "j1", "state": "completed", "objects": ["mitochondria", "nuclei"], "name": "sample"}
@@ -74,7 +75,7 @@ class FakeService:
     def _make(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.read())
         job = self.keys.setdefault(request.headers["Idempotency-Key"], f"j{len(self.keys)}")
-        self.jobs[job] = {file["name"]: b"" for file in body["files"]}
+        self.jobs.setdefault(job, {file["name"]: b"" for file in body["files"]})
         self.sizes[job] = {file["name"]: file["size"] for file in body["files"]}
         return httpx.Response(201, json={"jobs": [self._job(job) | {"name": body["name"]}]})
 
@@ -259,6 +260,29 @@ def test_an_interrupted_upload_goes_on(tmp_path: Path, service: FakeService, cli
     assert [r.content for r in service.seen if r.method == "PUT"] == [b"her"]
     with pytest.raises(InputUnreadable, match="has not the files that job j0 waits for"):
         client.resume("j0", section(tmp_path / "b"))
+
+
+def test_what_was_sent_once_is_not_sent_again(tmp_path: Path, service: FakeService, client: Client) -> None:
+    folder = section(tmp_path / "a")
+    first = client.submit(folder, {"quality": "fast"}, once=True)
+    sent = len(service.seen)
+    assert [job.id for job in client.submit(folder, {"quality": "fast"}, once=True)] == [first[0].id]
+    assert [request.url.path for request in service.seen[sent:]] == ["/v1/jobs"]
+    others = [client.submit(folder, {"quality": "accurate"}, once=True), client.submit(folder, {"quality": "fast"})]
+    os.utime(folder / "s0.png", (1, 1))
+    others.append(client.submit(folder, {"quality": "fast"}, once=True))
+    assert len({first[0].id, *(job.id for (job,) in others)}) == 4
+
+
+def test_what_was_half_sent_goes_on_where_it_is_sent_once(tmp_path: Path, service: FakeService, client: Client) -> None:
+    folder = section(section(tmp_path / "a"), "s1.png", b"second")
+    [sample] = plan_samples([folder])
+    job = client.create(sample, once=True)
+    service.jobs[job.id]["s0.png"] = b"section"
+    assert client.submit(folder, once=True)[0].state == "queued"
+    assert [request.url.path for request in service.seen if request.method == "PUT"] == [
+        f"/v1/jobs/{job.id}/files/s1.png"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ def submit(
     wait: bool = typer.Option(False, "--wait", help="Wait until the jobs are over."),
     fetch: Path = typer.Option(None, metavar="OUT", help="Wait, then write the masks here (a folder each if several)."),
     resume: str = typer.Option(None, metavar="ID", help="Go on with an upload that was interrupted."),
+    once: bool = typer.Option(False, "--once", help="Send nothing that was sent so before: wait for that job."),
     as_json: bool = AS_JSON,
     url: str = URL,
     key: str = KEY,
@@ -82,7 +83,9 @@ def submit(
         formats=list(dict.fromkeys(formats)),
     )
     with Client(url, key) as client:
-        jobs = _resume(client, sources, resume, as_json) if resume else _send(client, sources, given, name, as_json)
+        jobs = (
+            _resume(client, sources, resume, as_json) if resume else _send(client, sources, given, name, once, as_json)
+        )
         if not as_json:
             for job in jobs:
                 say(in_a_line(job))
@@ -116,12 +119,12 @@ def wait_for(client: Client, jobs: list[Job], is_quiet: bool) -> list[Job]:
 
 
 def _send(
-    client: Client, sources: list[Path], settings: dict[str, object], name: str | None, is_quiet: bool
+    client: Client, sources: list[Path], settings: dict[str, object], name: str | None, once: bool, is_quiet: bool
 ) -> list[Job]:
     created: list[Job] = []
     try:
         with TransferProgress("upload", is_quiet) as progress:
-            return client.submit(sources, settings, progress, name, created.append)
+            return client.submit(sources, settings, progress, name, created.append, once)
     except KeyboardInterrupt:
         last = f"; go on with: emstream submit {sources[0]} --resume {created[-1].id}" if created else ""
         raise Interrupted(f"interrupted{last}") from None
