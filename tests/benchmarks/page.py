@@ -1,0 +1,68 @@
+"""Looking at a large result in a browser: `python -m tests.benchmarks.page FOLDER [Z,Y,X]`; prints seconds and memory.
+
+FOLDER gets a phantom's result (default 8,10000,16000: 3 GB) unless it holds one. Chromium, the gateway and this program
+share the machine. A view or section counts from the order until all tiles of both panels are drawn.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from emstream.phantom import Phantom
+from emstream.phantom_result import write_result
+from tests.e2e.conftest import CHROMIUM, PATIENCE_MS, WINDOW
+from tests.integration.gateway_house import gateway_process, peak_memory_mb
+
+VIEWS = 5
+
+
+def main() -> None:
+    """Run."""
+    folder = Path(sys.argv[1])
+    depth, height, width = (int(n) for n in (sys.argv[2] if len(sys.argv) > 2 else "8,10000,16000").split(","))
+    if not list(folder.glob("jobs/*/job.json")):
+        write_result(Phantom((depth, height, width)), folder / "jobs", owner="ann")
+    [job] = [path.parent.name for path in folder.glob("jobs/*/job.json")]
+    with gateway_process(folder) as (port, process), sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        first, steps = [], []
+        for _ in range(VIEWS):
+            context = browser.new_context(
+                base_url=f"http://127.0.0.1:{port}",
+                viewport=WINDOW,  # type: ignore[arg-type]  # a dict with the right keys
+                extra_http_headers={"Authorization": "Bearer ems_ann"},
+            )
+            page = context.new_page()
+            began = time.monotonic()
+            page.goto(f"/#/job/{job}")
+            first.append(drawn(page, 0) - began)
+            for z in range(1, depth):
+                began = time.monotonic()
+                page.keyboard.press("PageDown")
+                steps.append(drawn(page, z) - began)
+            context.close()
+        browser.close()
+        tell("first view", first)
+        tell("next section", steps)
+        sys.stdout.write(f"peak memory of the gateway: {peak_memory_mb(process.pid):.0f} MB\n")
+
+
+def drawn(page: Page, z: int) -> float:
+    """Return when section z was drawn in both panels."""
+    page.wait_for_selector(f'[data-testid="view-status"][data-ready="{z}"]', timeout=PATIENCE_MS, state="attached")
+    return time.monotonic()
+
+
+def tell(what: str, seconds: list[float]) -> None:
+    """Print the least, the median and the largest."""
+    low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
+    sys.stdout.write(f"{what}: {low:.2f} to {high:.2f} s, median {middle:.2f} s, of {len(seconds)}\n")
+
+
+if __name__ == "__main__":
+    main()
