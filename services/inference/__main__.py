@@ -33,7 +33,7 @@ def run_workers(gpus: list[str], command: tuple[str, ...] = WORKER) -> int:
 
     A worker that a signal killed counts as failed with the signal's number.
     """
-    workers = [subprocess.Popen(command, env=os.environ | {"CUDA_VISIBLE_DEVICES": gpu}) for gpu in gpus]
+    workers: list[subprocess.Popen[bytes]] = []
     is_asked_to_stop = False
 
     def pass_on(number: int, frame: FrameType | None) -> None:
@@ -44,6 +44,12 @@ def run_workers(gpus: list[str], command: tuple[str, ...] = WORKER) -> int:
 
     for number in SIGNALS:
         signal.signal(number, pass_on)
+    for gpu in gpus:
+        if is_asked_to_stop:
+            break
+        workers.append(subprocess.Popen(command, env=os.environ | {"CUDA_VISIBLE_DEVICES": gpu}))
+    if not workers:
+        return 0
     ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # any of them
     if not is_asked_to_stop:
         for worker in workers:
