@@ -6,15 +6,14 @@ share the machine. A view or section counts from the order until all tiles of bo
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import time
-from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from emstream.phantom import Phantom
-from emstream.phantom_result import write_result
+from tests.benchmarks.view import prepared_result
 from tests.e2e.conftest import CHROMIUM, PATIENCE_MS, WINDOW
 from tests.integration.gateway_house import gateway_process, peak_memory_mb
 
@@ -23,11 +22,9 @@ VIEWS = 5
 
 def main() -> None:
     """Run."""
-    folder = Path(sys.argv[1])
-    depth, height, width = (int(n) for n in (sys.argv[2] if len(sys.argv) > 2 else "8,10000,16000").split(","))
-    if not list(folder.glob("jobs/*/job.json")):
-        write_result(Phantom((depth, height, width)), folder / "jobs", owner="ann")
-    [job] = [path.parent.name for path in folder.glob("jobs/*/job.json")]
+    folder = prepared_result(sys.argv)
+    [record] = folder.glob("jobs/*/job.json")
+    job, depth = record.parent.name, json.loads(record.read_text())["plan"]["shape_zyx"][0]
     with gateway_process(folder) as (port, process), sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         first, steps = [], []

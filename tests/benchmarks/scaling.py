@@ -1,7 +1,8 @@
 """Prints time per package against section size, and peak memory against depth: `python -m tests.benchmarks.scaling`.
 
 A section of one package has no halo around it: its windows are smaller, so look at the time per window pixel there.
-By default each stack has 128 windows or more, so that the first ones, which find the caches cold, do not weigh.
+By default each stack has 128 windows or more, so that the first ones, which find the caches cold, do not weigh, and
+each size comes twice, in both orders, so that a machine that changes its speed shows.
 
 The stacks are plain TIFFs of noise, so that reading costs little and no window is flat. Figures of one run compare with
 each other only: machines are shared.
@@ -51,7 +52,7 @@ def measure(path: Path, folder: Path, options: list[str]) -> tuple[dict[str, obj
 def main() -> None:
     """Print one line per stack."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("shapes", nargs="*", default=SHAPES, help="Z,Y,X ...")
+    parser.add_argument("shapes", nargs="*", default=(*SHAPES, *reversed(SHAPES)), help="Z,Y,X ...")
     parser.add_argument("--option", action="append", default=[], help="passed on to predict")
     arguments = parser.parse_args()
     heads = f"{'shape':>18} {'packages':>9} {'s/package':>10} {'us/pixel':>9} {'total s':>8}"

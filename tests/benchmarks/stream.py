@@ -81,25 +81,31 @@ def rate(folder: Path) -> None:
     Nothing overlaps with reading the first slab and stitching the last: of four slabs a quarter of what it is of one.
     """
     for shape in ((32, 8192, 8192), (128, 4096, 4096)):
-        with running(folder / f"data{shape[0]}") as service:
-            first = submit(service, (1, 2048, 2048), folder, "first")
-            service.client.wait(first.id)
-            bare = [bare_rate(plan_of(service, first), 100)]
-            job = submit(service, shape, folder, "large")
-            began = time.monotonic()
-            service.client.wait(job.id)
-            seconds = time.monotonic() - began
-            found, plan = units(service, job), plan_of(service, job)
-        windows = sum(int(str(u.get("windows", 0))) for u in found)
-        bare.append(bare_rate(plan, 100))
-        packages = sum(u["stage"] == Stage.INFERENCE for u in found)
-        print(
-            f"{packages} packages of {shape}, {windows} windows in {seconds:.1f} s: {windows / seconds:.2f} per s; ",
-            end="",
-        )
-        print(f"bare engine before and after {bare[0]:.2f} and {bare[1]:.2f} per s; ", end="")
-        print(f"ratio {windows / seconds / (sum(bare) / 2):.3f}; engine idle {idle_share(found):.4f}")
-        print("stages, s:", {s.value: round(span(found, s), 1) for s in Stage}, flush=True)
+        rate_of(folder / f"slabs of {shape[0]}", shape)
+
+
+def rate_of(folder: Path, shape: tuple[int, int, int]) -> None:
+    """The same for one stack."""
+    folder.mkdir()
+    with running(folder / "data") as service:
+        first = submit(service, (1, 2048, 2048), folder, "first")
+        service.client.wait(first.id)
+        bare = [bare_rate(plan_of(service, first), 100)]
+        job = submit(service, shape, folder, "large")
+        began = time.monotonic()
+        service.client.wait(job.id)
+        seconds = time.monotonic() - began
+        found, plan = units(service, job), plan_of(service, job)
+    windows = sum(int(str(u.get("windows", 0))) for u in found)
+    bare.append(bare_rate(plan, 100))
+    packages = sum(u["stage"] == Stage.INFERENCE for u in found)
+    print(
+        f"{packages} packages of {shape}, {windows} windows in {seconds:.1f} s: {windows / seconds:.2f} per s; ",
+        end="",
+    )
+    print(f"bare engine before and after {bare[0]:.2f} and {bare[1]:.2f} per s; ", end="")
+    print(f"ratio {windows / seconds / (sum(bare) / 2):.3f}; engine idle {idle_share(found):.4f}")
+    print("stages, s:", {s.value: round(span(found, s), 1) for s in Stage}, flush=True)
 
 
 def samples(folder: Path) -> None:

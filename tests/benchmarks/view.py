@@ -31,15 +31,21 @@ Address = str
 
 def main() -> None:
     """Run."""
-    folder = Path(sys.argv[1])
-    shape = tuple(int(n) for n in (sys.argv[2] if len(sys.argv) > 2 else "8,10000,16000").split(","))
-    if not list(folder.glob("jobs/*/job.json")):
-        write_result(Phantom((shape[0], shape[1], shape[2])), folder / "jobs", owner="ann")
+    folder = prepared_result(sys.argv)
     with gateway_process(folder) as (port, process), ThreadPoolExecutor(CONNECTIONS) as pool:
         headers = {"Authorization": "Bearer ems_ann"}
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
             look(client, pool, process.pid)
             say(f"peak memory of the gateway: {peak_memory_mb(process.pid):.0f} MB")
+
+
+def prepared_result(arguments: list[str]) -> Path:
+    """Return the folder that the command line names, with a result in it: made, if there is none."""
+    folder = Path(arguments[1])
+    depth, height, width = (int(n) for n in (arguments[2] if len(arguments) > 2 else "8,10000,16000").split(","))
+    if not list(folder.glob("jobs/*/job.json")):
+        write_result(Phantom((depth, height, width)), folder / "jobs", owner="ann")
+    return folder
 
 
 def look(client: httpx.Client, pool: ThreadPoolExecutor, pid: int) -> None:

@@ -124,7 +124,7 @@ def _send(
     created: list[Job] = []
     try:
         with TransferProgress("upload", is_quiet) as progress:
-            return client.submit(sources, settings, progress, name, created.append, once)
+            return client.submit(sources, settings, progress, name, created.append, once=once)
     except KeyboardInterrupt:
         last = f"; go on with: emstream submit {sources[0]} --resume {created[-1].id}" if created else ""
         raise Interrupted(f"interrupted{last}") from None

@@ -42,37 +42,36 @@ def run(worker: str, *, stop: bool = False) -> tuple[int, list[str]]:
     return process.wait(30), sorted(lines) + sorted(rest)
 
 
-WAIT = """
-import os, signal, sys
-signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"drained\\n"), sys.exit(0)))
-os.write(1, os.environ["CUDA_VISIBLE_DEVICES"].encode() + b"\\n")
-while True: signal.pause()
-"""
+SPEAK = 'os.write(1, os.environ["CUDA_VISIBLE_DEVICES"].encode() + b"\\n")\n'
+DRAIN = (
+    "import os, signal, sys, time\n"
+    'signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"drained\\n"), sys.exit(0)))\n'
+)
+STAY = "\nwhile True: signal.pause()"
 
 
 def test_a_signal_reaches_every_worker() -> None:
-    assert run(WAIT, stop=True) == (0, ["0", "1", "drained", "drained"])
+    assert run(DRAIN + SPEAK + STAY, stop=True) == (0, ["0", "1", "drained", "drained"])
 
 
-DEAF = """
-import os, time
-os.write(1, os.environ["CUDA_VISIBLE_DEVICES"].encode() + b"\\n")
-if os.environ["CUDA_VISIBLE_DEVICES"] == "1": os._exit(7)
-time.sleep(60)
+DIES = """
+if os.environ["CUDA_VISIBLE_DEVICES"] == "0":
+    open({flag!r}, "w").close()
+else:
+    while not os.path.exists({flag!r}): time.sleep(0.01)
+    os._exit(7)
 """
+"""The second worker dies once the first has spoken."""
 
 
-def test_a_worker_that_the_signal_kills_does_not_hide_the_first_ones_code() -> None:
-    code, lines = run(DEAF)
-    assert code == 7
-    assert "1" in lines
+def test_a_worker_that_dies_ends_the_others(tmp_path: Path) -> None:
+    dies = DIES.format(flag=str(tmp_path / "spoke"))
+    assert run(DRAIN + SPEAK + dies + STAY) == (7, ["0", "1", "drained"])
 
 
-def test_a_worker_that_dies_ends_the_others() -> None:
-    dies = WAIT.replace("while True", 'if os.environ["CUDA_VISIBLE_DEVICES"] == "1": os._exit(7)\nwhile True')
-    code, lines = run(dies)
-    assert code == 7
-    assert "1" in lines  # the other one may have been ended before it could say so
+def test_a_worker_that_the_signal_kills_does_not_hide_the_first_ones_code(tmp_path: Path) -> None:
+    dies = DIES.format(flag=str(tmp_path / "spoke"))
+    assert run("import os, time\n" + SPEAK + dies + "\ntime.sleep(60)") == (7, ["0", "1"])
 
 
 def test_without_a_gpu_it_becomes_the_worker() -> None:
