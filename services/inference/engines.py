@@ -72,7 +72,7 @@ class OpenVinoEngine:
         can_bf16 = "BF16" in capabilities
         if precision == "bf16" and not can_bf16:
             raise EngineUnavailable("this processor has no bf16 instructions: use EMSTREAM_PRECISION=f32 or auto")
-        # auto is f32: without AMX bf16 is slower (3.2 against 4.1 Mpx/s), and it strays 9/255 from float32 (p99.9)
+        # auto is f32: bf16 is slower where it is not built in (3.2 against 4.1 Mpx/s), and 4/255 from float32 (p99.9)
         self.precision: Precision = "bf16" if precision == "bf16" else "f32"
         self._threads = threads or cores()
         self._capabilities = ",".join(sorted(capabilities))

@@ -53,7 +53,6 @@ def test_engines_agree_on_real_sections(real_mitochondria: Path) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.xfail(strict=True, reason="measured 2026-11-23: p99.9 is 9/255, the limit 4/255; so auto never takes bf16")
 def test_bf16_on_a_cpu_stays_within_its_limits(real_mitochondria: Path) -> None:
     found = predictions(real_mitochondria / "val" / "images")
     if "openvino bf16" not in found:
