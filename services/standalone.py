@@ -1,7 +1,7 @@
 """One machine: the three stages in one process, without a broker, resumable.
 
 Threads stand for the workers of the service: one reads and cleans slabs, a few read and write packages while the
-batcher's thread owns the engine, one stitches. All ask the same ledger for work, so the engine starts when the first
+batcher's lanes own the engine, one stitches. All ask the same ledger for work, so the engine starts when the first
 slab is read. A published file is never made again: a run that was killed goes on where it was. A run may make only
 a share of its job: what others make is entered in its ledger as done.
 """
@@ -140,6 +140,7 @@ class Run:
         self._stopping = threading.Event()
         self._reader: StackReader | None = None  # opened once: a folder's headers are many
         self._whole_sections = threading.Lock()  # reading and stitching hold some each: not both at once
+        self._lanes = engine.lanes
         self._predictors = self._load(engine)
 
     def execute(self, progress: Progress) -> Outcome:
@@ -147,7 +148,7 @@ class Run:
         began = time.time()
         self._enter_what_is_done()
         settings = self._settings
-        batcher = Batcher(settings.max_batch, settings.max_delay_ms / 1000, on_busy=self._note_busy)
+        batcher = Batcher(self._lanes, settings.max_batch, settings.max_delay_ms / 1000, on_busy=self._note_busy)
         with batcher:
             threads = [
                 threading.Thread(target=self._work, args=(s, f), name=s, daemon=True) for s, f in self._workers(batcher)

@@ -1,4 +1,8 @@
-"""One thread owns the device and fills batches with windows of all tasks and jobs that share predictor and shape."""
+"""Lanes own the device and fill batches with windows of all tasks and jobs that share predictor and shape.
+
+A lane is a thread; how many a device has is the engine's to say (`Engine.lanes`): a GPU one, a CPU two, each with half
+of the cores, so that a core which others use for a moment holds up one lane and not both.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,9 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,31 +38,43 @@ class _Order:
 
 
 class Batcher:
-    """Start with `with`; `submit` from any thread. on_busy(start, stop): called with each batch's times (monotonic)."""
+    """Start with `with`; `submit` from any thread.
+
+    lanes, max_batch: windows at work are `max_batch` at the most, of all lanes together. on_busy(start, stop): called
+    after each batch with times (monotonic) at which any lane worked; they never overlap.
+    """
 
     def __init__(
-        self, max_batch: int, max_delay_s: float, depth: int = 64, on_busy: Callable[[float, float], None] | None = None
+        self,
+        lanes: int,
+        max_batch: int,
+        max_delay_s: float,
+        depth: int = 64,
+        on_busy: Callable[[float, float], None] | None = None,
     ) -> None:
-        self.max_batch = max_batch
+        lanes = min(lanes, max_batch)
+        self.max_batch = max_batch // lanes
+        """Of one lane."""
         self._max_delay_s = max_delay_s
         self._orders: queue.Queue[_Order | None] = queue.Queue(depth)
-        self._waiting: _Order | None = None
-        self._on_busy = on_busy or (lambda start, stop: None)
-        self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
+        self._hours = _Hours(on_busy or (lambda start, stop: None))
+        self._lanes = [threading.Thread(target=self._run, name=f"lane {k}", daemon=True) for k in range(lanes)]
         self._is_stopping = False
 
     def __enter__(self) -> Batcher:
-        self._thread.start()
+        for lane in self._lanes:
+            lane.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._thread.join()
+        for lane in self._lanes:
+            lane.join()
 
     def stop(self) -> None:
-        """Answer what is queued with CancelledError and end the thread after its current batch."""
+        """Answer what is queued with CancelledError and end the lanes after their current batches."""
         self._is_stopping = True
-        with suppress(queue.Full):  # a full queue wakes the thread anyway
+        with suppress(queue.Full):  # a full queue wakes a lane anyway
             self._orders.put_nowait(None)
 
     def submit(self, predictor: Predictor, window: UINT8) -> Future[Prediction]:
@@ -67,24 +83,29 @@ class Batcher:
         while not self._is_stopping:
             try:
                 self._orders.put(order, timeout=0.2)
-                return order.future
+                break
             except queue.Full:
                 continue
-        order.future.cancel()
+        if self._is_stopping:
+            order.future.cancel()
         return order.future
 
     def _run(self) -> None:
+        waiting: _Order | None = None  # what did not fit into the batch before
         while not self._is_stopping:
-            batch = [order for order in self._collect() if order.future.set_running_or_notify_cancel()]
+            found, waiting = self._collect(waiting)
+            batch = [order for order in found if order.future.set_running_or_notify_cancel()]
             if batch:
                 self._answer(batch)
+        if waiting is not None:
+            waiting.future.cancel()
         self._drain()
 
-    def _collect(self) -> list[_Order]:
-        first = self._waiting or self._orders.get()
-        self._waiting = None
+    def _collect(self, first: _Order | None) -> tuple[list[_Order], _Order | None]:
+        """Return a batch, which begins with `first`, and the next order where that did not fit into it."""
+        first = first or self._orders.get()
         if first is None:
-            return []
+            return [], None
         batch = [first]
         deadline = time.monotonic() + self._max_delay_s
         while len(batch) < self.max_batch and not self._is_stopping:
@@ -93,21 +114,18 @@ class Batcher:
             except queue.Empty:
                 break
             if order is None or not first.fits(order):
-                self._waiting = order
-                break
+                return batch, order
             batch.append(order)
-        return batch
+        return batch, None
 
     def _answer(self, batch: list[_Order]) -> None:
-        began = time.monotonic()
         try:
-            mean, spread = self._predict(batch[0].predictor, np.stack([order.window for order in batch]))
+            with self._hours.at_work():
+                mean, spread = self._predict(batch[0].predictor, np.stack([order.window for order in batch]))
         except Exception as error:  # whatever the engine raises belongs to the tasks that wait
             for order in batch:
                 order.future.set_exception(error)
             return
-        finally:
-            self._on_busy(began, time.monotonic())
         for index, order in enumerate(batch):
             order.future.set_result((mean[index], None if spread is None else spread[index]))
 
@@ -131,13 +149,38 @@ class Batcher:
         return np.concatenate([first[0], second[0]]), spread
 
     def _drain(self) -> None:
-        orders = [self._waiting] if self._waiting else []
-        while not self._orders.empty():
-            order = self._orders.get_nowait()
-            if order is not None:
-                orders.append(order)
-        for order in orders:
-            order.future.cancel()
+        with suppress(queue.Empty):
+            while True:
+                order = self._orders.get_nowait()
+                if order is not None:
+                    order.future.cancel()
+        with suppress(queue.Full):
+            self._orders.put_nowait(None)  # wakes the next lane
+
+
+class _Hours:
+    """Tells when at least one lane is at work."""
+
+    def __init__(self, on_busy: Callable[[float, float], None]) -> None:
+        self._on_busy = on_busy
+        self._begun: list[float] = []
+        self._told_until = float("-inf")
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Tell, at the end, of the time since the first of the lanes now at work began, but nothing twice."""
+        with self._lock:
+            began = time.monotonic()
+            self._begun.append(began)
+        try:
+            yield
+        finally:
+            with self._lock:
+                first, stop = min(self._begun), time.monotonic()
+                self._begun.remove(began)
+                self._on_busy(max(first, self._told_until), stop)
+                self._told_until = stop
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -30,7 +30,7 @@ class LoadedMember:
 
 
 class Predictor:
-    """An ensemble, loaded. Not thread-safe: the batcher's thread owns it."""
+    """An ensemble, loaded. As many threads may predict at once as its engine has lanes."""
 
     def __init__(
         self, engine: Engine, members: Sequence[LoadedMember], objects: int, with_spread: bool = False

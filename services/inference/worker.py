@@ -1,4 +1,4 @@
-"""The inference worker: task threads read and write packages, one batcher thread owns the device.
+"""The inference worker: task threads read and write packages, the batcher's lanes own the device.
 
 `python -m services.inference.worker`. A process per GPU. Bytes are promised within one fingerprint: the first worker
 that predicts for a job writes its own beside it, and workers of another one hand the job's packages back.
@@ -38,7 +38,7 @@ class Busy:
     seconds: float = 0.0
 
     def add(self, start: float, stop: float) -> None:
-        """Count a batch. Called by the batcher's thread only."""
+        """Count a batch. Called by one thread at a time."""
         self.seconds += stop - start
 
 
@@ -104,7 +104,7 @@ def main() -> None:
     engine = make_engine(settings)
     pool = Pool("threads", settings.package_tasks)
     busy = Busy()
-    with Batcher(settings.max_batch, settings.max_delay_ms / 1000, on_busy=busy.add) as batcher:
+    with Batcher(engine.lanes, settings.max_batch, settings.max_delay_ms / 1000, on_busy=busy.add) as batcher:
         stage = Inference(engine, batcher, settings, busy)
         run_worker("inference", pool, settings, lambda message: work.do(message, stage.make), work.drain.set)
 

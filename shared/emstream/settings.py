@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     )
     threads: int = Field(0, ge=0, description="Threads of the CPU engine; 0 = all cores.")
     amx: bool = Field(False, description="Let the CPU engines use AMX; some virtual machines crash on it.")
-    max_batch: int = Field(2, ge=1, description="Windows in one batch at the most; halved when memory runs out.")
+    max_batch: int = Field(2, ge=1, description="Windows computed at once at the most; halved when memory runs out.")
     max_delay_ms: float = Field(5.0, ge=0, description="How long a batch waits for more windows.")
     package_tasks: int = Field(3, ge=1, description="Packages read, predicted and written at the same time.")
     run_ahead: int = Field(4, ge=2, description="Slabs of a job between reading and stitching at the most.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -64,14 +65,16 @@ def idle_share(found: list[dict[str, object]]) -> float:
 
 
 def bare_rate(plan: Plan, windows: int) -> float:
-    """Return the engine's windows per second, nothing else running on the machine."""
-    predictor = load_predictor(make_engine(Settings()), plan.grids[0], plan.variants, with_spread=False)
-    shape = (2, predictor.sections, *plan.tilings[0].read_yx)
+    """Return the engine's windows per second, all lanes at work, nothing else running on the machine."""
+    settings = Settings()
+    engine = make_engine(settings)
+    predictor = load_predictor(engine, plan.grids[0], plan.variants, with_spread=False)
+    shape = (settings.max_batch // engine.lanes, predictor.sections, *plan.tilings[0].read_yx)
     batch = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    predictor.predict(batch)
-    began = time.perf_counter()
-    for _ in range(windows // 2):
-        predictor.predict(batch)
+    with ThreadPoolExecutor(engine.lanes) as pool:
+        for batches in (engine.lanes, windows // len(batch)):
+            began = time.perf_counter()
+            list(pool.map(predictor.predict, [batch] * batches))
     return windows / (time.perf_counter() - began)
 
 
