@@ -16,11 +16,11 @@ import numpy as np
 from emstream import __version__
 from emstream.errors import UsageError
 from emstream.job import JobFolder, JobRecord, Plan, Region, Request
-from emstream.volume import Check, write_bytes
+from emstream.volume import Check, Voxels, write_bytes
 from services.postprocess.objects.derive import number_objects, summary
 from services.postprocess.outputs import (
     copy_tables,
-    sections_of,
+    made_of_sections,
     write_label_file,
     write_mask_file,
     write_overlay,
@@ -96,7 +96,7 @@ def make_report(
     voxel_volume = float(np.prod(plan.voxel_size_nm)) * 1e-9 if plan.voxel_size_nm else None
     objects = {}
     for name, threshold in plan.thresholds.items():
-        voxels = sum(int(np.count_nonzero(mask)) for mask in sections_of(folder, plan, f"{name}/mask"))
+        voxels = sum(made_of_sections(_structure_voxels, folder, plan, f"{name}/mask", "result"))
         objects[name] = {
             "threshold": threshold,
             "voxels": voxels,
@@ -119,6 +119,10 @@ def make_report(
         "timings": dict(timings),
         "command": command_line(record.request, wanted, output),
     }
+
+
+def _structure_voxels(mask: Voxels) -> int:
+    return int(np.count_nonzero(mask))
 
 
 def command_line(request: Request, wanted: Wanted, output: Path) -> str:

@@ -12,8 +12,9 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import h5py
 import imagecodecs
@@ -27,6 +28,7 @@ from emstream.parallel import mapped
 from emstream.volume import Check, Planes, Voxels, created, disk_full_named, opened, resample
 from services.postprocess.stitch import mask_of
 
+Made = TypeVar("Made")
 UINT8 = NDArray[np.uint8]
 """(y, x) unless said otherwise."""
 OVERLAY_OPACITY = 0.45
@@ -49,15 +51,34 @@ def sections_of(
 
     Masks are those of the plan's thresholds, also where a slab was stitched by other ones.
     """
+    for read, depth in _slab_readers(folder, plan, dataset, kind):
+        yield from map(read, range(depth))
+
+
+def made_of_sections(
+    make: Callable[[Voxels], Made], folder: JobFolder, plan: Plan, dataset: str, kind: Literal["result", "labels"]
+) -> Iterator[Made]:
+    """Yield make(plane) for each of the planes that `sections_of` gives, read and computed in threads."""
+    for read, depth in _slab_readers(folder, plan, dataset, kind):
+        yield from mapped(partial(_made_of, make, read), range(depth))
+
+
+def _made_of(make: Callable[[Voxels], Made], read: Callable[[int], Voxels], z: int) -> Made:
+    return make(read(z))
+
+
+def _slab_readers(
+    folder: JobFolder, plan: Plan, dataset: str, kind: str
+) -> Iterator[tuple[Callable[[int], Voxels], int]]:
+    """Yield what gives the planes of each slab, and how many there are; to be used before the next is asked for."""
+    nothing = np.zeros(plan.shape_zyx[1:], np.uint32 if kind == "labels" else np.uint8)
     for slab in plan.slabs:
         path: Path = getattr(folder, kind)(slab.index)
-        if not path.exists():
-            for _ in range(slab.z_stop - slab.z_start):
-                yield np.zeros(plan.shape_zyx[1:], np.uint32 if kind == "labels" else np.uint8)
-            continue
-        with opened(path) as file:
-            read, depth = section_reader(file, plan, dataset)
-            yield from map(read, range(depth))
+        if path.exists():
+            with opened(path) as file:
+                yield section_reader(file, plan, dataset)
+        else:
+            yield (lambda z: nothing), slab.z_stop - slab.z_start
 
 
 def section_reader(file: h5py.File, plan: Plan, dataset: str) -> tuple[Callable[[int], Voxels], int]:
@@ -90,8 +111,8 @@ def write_mask_file(
             for layer in layers:
                 planes = Planes.create(file, f"{name}/{layer}", plan.shape_zyx, "gzip")
                 _describe(planes.dataset, plan, layer, threshold)
-                sections = sections_of(folder, plan, f"{name}/{sources[layer]}")
-                for z, encoded in enumerate(mapped(planes.encode, sections)):
+                source = f"{name}/{sources[layer]}"
+                for z, encoded in enumerate(made_of_sections(planes.encode, folder, plan, source, "result")):
                     planes.put(z, encoded)
 
 
@@ -102,7 +123,8 @@ def write_label_file(folder: JobFolder, plan: Plan, attributes: Mapping[str, str
         for name, threshold in plan.thresholds.items():
             planes = Planes.create(file, f"{name}/labels", plan.shape_zyx, "gzip", np.uint32)
             _describe(planes.dataset, plan, "labels", threshold)
-            for z, encoded in enumerate(mapped(planes.encode, sections_of(folder, plan, f"{name}/labels", "labels"))):
+            sections = made_of_sections(planes.encode, folder, plan, f"{name}/labels", "labels")
+            for z, encoded in enumerate(sections):
                 planes.put(z, encoded)
 
 
@@ -132,7 +154,7 @@ def write_png_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> No
     digits = max(4, len(str(plan.shape_zyx[0] - 1)))
     with _whole(final) as part:
         part.mkdir()
-        for z, image in enumerate(mapped(_png, sections_of(folder, plan, f"{name}/mask"))):
+        for z, image in enumerate(made_of_sections(_png, folder, plan, f"{name}/mask", "result")):
             (part / f"{name}_{z:0{digits}d}.png").write_bytes(image)
 
 
@@ -140,7 +162,7 @@ def write_zipped_masks(folder: JobFolder, plan: Plan, name: str, final: Path, ch
     """Write a ZIP of one PNG (0, 255) per section, named by section number; the same job gives the same bytes."""
     digits = max(4, len(str(plan.shape_zyx[0] - 1)))
     with _whole(final, check) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed
-        for z, image in enumerate(mapped(_png, sections_of(folder, plan, f"{name}/mask"))):
+        for z, image in enumerate(made_of_sections(_png, folder, plan, f"{name}/mask", "result")):
             archive.writestr(zipfile.ZipInfo(f"{name}_{z:0{digits}d}.png"), image)
 
 

@@ -277,7 +277,7 @@ def _count(first: int, stop: int, step: int) -> int:
 _ENCODERS: dict[str, Callable[[Voxels], bytes]] = {
     "zstd": lambda chunk: bytes(imagecodecs.zstd_encode(chunk.tobytes(), level=ZSTD_LEVELS["zstd"])),
     "zstd-fast": lambda chunk: bytes(imagecodecs.zstd_encode(chunk.tobytes(), level=ZSTD_LEVELS["zstd-fast"])),
-    "gzip": lambda chunk: bytes(imagecodecs.zlib_encode(chunk.tobytes(), level=1)),
+    "gzip": lambda chunk: bytes(imagecodecs.deflate_encode(chunk.tobytes(), level=1)),  # half of zlib's time
 }
 _DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda content: bytes(imagecodecs.zstd_decode(content)),
