@@ -39,6 +39,7 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
             "the voxel size is not known: sections are used at their own resolution. Give it (z, y, x in nanometres) "
             "to have them rescaled to what the networks were trained on, and objects measured in micrometres"
         )
+    choices = [choice.for_sections(voxel_size) for choice in choices]
     grids = _grids(facts, request, choices, voxel_size)
     warnings += _thickness_warnings(voxel_size, choices)
     return Plan(

@@ -53,8 +53,8 @@ def add_decoys(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple
     """
     image, label = image.copy(), label.copy()
     side = label.shape[0]
-    lows = np.percentile(image[image.shape[0] // 2], (1, 3, 25, 70))
-    grain = [_grain(plane) for plane in image]
+    lows = grey_levels(image)
+    grain = [grain_of(plane) for plane in image]
     shapes = [_sheath(side, lows, random) for _ in range(random.choice(SHEATHS))]
     shapes += [_body(side, lows, random) for _ in range(random.choice(BODIES))]
     for shape in shapes:
@@ -144,7 +144,13 @@ def _draw(
             label[around > 0.5] = 0
 
 
-def _grain(plane: UINT8) -> FLOAT:
+def grey_levels(image: UINT8) -> NDArray[np.float64]:
+    """Return the 1st, 3rd, 25th and 70th percentile of the middle section's grey values."""
+    return np.asarray(np.percentile(image[image.shape[0] // 2], (1, 3, 25, 70)), np.float64)
+
+
+def grain_of(plane: UINT8) -> FLOAT:
+    """Return what is finer than structures, float32 (y, x)."""
     fine = plane - gaussian_filter(plane.astype(np.float32), GRAIN_SIGMA)
     return np.asarray(fine.clip(-LARGEST_GRAIN, LARGEST_GRAIN), np.float32)
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from services.training.axons import AXON_SHARE, add_axon
 from services.training.decoys import add_decoys
 from services.training.elastic import ELASTIC_SHARE, deform
 from services.training.faults import spoil_neighbours
@@ -50,6 +51,8 @@ class PatchSampler:
         image = np.stack([_crop(stack.images[p], y, x, side, self.patch, Image.Resampling.BILINEAR, 0) for p in planes])
         label = _crop(stack.labels[z], y, x, side, self.patch, Image.Resampling.NEAREST, IGNORE)
         if random.random() < stack.source.decoys:
+            if random.random() < AXON_SHARE:
+                image, label = add_axon(image, label, random)
             image, label = add_decoys(image, label, random)
         if random.random() < ELASTIC_SHARE:
             image, label = deform(image, label, random)

@@ -25,7 +25,8 @@ class Source(BaseModel):
     unknown. first, last: section positions that may be used, last inclusive; None = all. z_steps: neighbours are taken
     this many sections apart, at random (isotropic data imitate thicker sections). is_stack: False = sections have
     nothing to do with each other, and may differ in size. weight: how often it is drawn, relative to the others.
-    decoys: share of the patches into which dark things that are no object are drawn (`decoys`).
+    decoys: share of the patches into which dark things that are no object are drawn (`decoys`), into half of these
+    a myelinated axon, too (`axons`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -7,7 +7,7 @@ names come from these files and from checkpoints' headers, never from a list in 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +26,17 @@ OUTLINES = ("membranes",)
 VARIANTS: dict[Quality, Literal[1, 4, 16]] = {"fast": 1, "balanced": 4, "accurate": 16}
 
 
+class ThinSections(BaseModel):
+    """What a recipe takes in place of its own where sections are less than `below_nm` apart (FIB-SEM)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    below_nm: float = Field(gt=0)
+    checkpoints: tuple[str, ...] = Field(min_length=1)
+    threshold: float = Field(gt=0, lt=1)
+    measured: str = ""
+
+
 class Recipe(BaseModel):
     """How one object is found at one quality. threshold: on the mean probability, 0..1."""
 
@@ -36,6 +47,7 @@ class Recipe(BaseModel):
     halo: HaloMode
     threshold: float = Field(gt=0, lt=1)
     measured: str = ""
+    thin: ThinSections | None = None
 
 
 class RecipeBook(BaseModel):
@@ -57,12 +69,21 @@ class RecipeBook(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A recipe with its checkpoints, read. is_outline: as in RecipeBook."""
+    """A recipe with its checkpoints, read, also those for thin sections. is_outline: as in RecipeBook."""
 
     object: str
     recipe: Recipe
     checkpoints: tuple[Checkpoint, ...]
     is_outline: bool = False
+    thin_checkpoints: tuple[Checkpoint, ...] = ()
+
+    def for_sections(self, voxel_size_nm: tuple[float, float, float] | None) -> Choice:
+        """Return the choice for sections this far apart (z, y, x); where it is not known, they are not thin."""
+        thin = self.recipe.thin
+        if thin is None or voxel_size_nm is None or not 0 < voxel_size_nm[0] < thin.below_nm:
+            return self
+        taken = {"checkpoints": thin.checkpoints, "threshold": thin.threshold, "measured": thin.measured, "thin": None}
+        return replace(self, recipe=self.recipe.model_copy(update=taken), checkpoints=self.thin_checkpoints)
 
 
 def shipped_books(folder: Path = MODELS) -> dict[str, RecipeBook]:
@@ -106,8 +127,9 @@ def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), f
     choices = []
     for name in asked_for(objects, books):
         recipe: Recipe = getattr(books[name], quality)
-        checkpoints = tuple(read_checkpoint(folder / f"{c}.onnx") for c in recipe.checkpoints)
-        choices.append(Choice(name, recipe, checkpoints, books[name].is_outline or name in OUTLINES))
+        own_and_thin = (recipe.checkpoints, recipe.thin.checkpoints if recipe.thin else ())
+        checkpoints, thin = (tuple(read_checkpoint(folder / f"{c}.onnx") for c in names) for names in own_and_thin)
+        choices.append(Choice(name, recipe, checkpoints, books[name].is_outline or name in OUTLINES, thin))
     return choices
 
 

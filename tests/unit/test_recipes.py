@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emstream.errors import UnknownObject
-from emstream.recipes import Recipe, RecipeBook, asked_for, shipped_books
+from emstream.recipes import Choice, Recipe, RecipeBook, ThinSections, asked_for, choose, shipped_books
 
 
 def book(name: str, is_default: bool = False) -> RecipeBook:
@@ -34,3 +34,21 @@ def test_an_unknown_object_is_refused_with_the_known_ones() -> None:
 
 def test_exactly_one_shipped_object_is_the_default() -> None:
     assert [name for name, shipped in shipped_books().items() if shipped.is_default] == ["mitochondria"]
+
+
+def test_thin_sections_have_checkpoints_and_a_threshold_of_their_own() -> None:
+    thin = ThinSections(below_nm=15, checkpoints=("thin-net",), threshold=0.7)
+    choice = Choice("spots", BOOKS["nuclei"].fast.model_copy(update={"thin": thin}), ())
+    for voxel_size in (None, (15.0, 5.0, 5.0), (0.0, 5.0, 5.0)):
+        assert choice.for_sections(voxel_size) is choice
+    taken = choice.for_sections((14.9, 5.0, 5.0)).recipe
+    assert (taken.checkpoints, taken.threshold, taken.variants) == (("thin-net",), 0.7, 1)
+
+
+def test_every_shipped_recipe_can_be_read() -> None:
+    for quality in ("fast", "balanced", "accurate"):
+        for choice in choose(["all"], quality):
+            thin = choice.recipe.thin
+            assert [c.header.name for c in choice.checkpoints] == list(choice.recipe.checkpoints)
+            assert [c.header.name for c in choice.thin_checkpoints] == list(thin.checkpoints if thin else ())
+            assert all(choice.object in c.header.objects for c in (*choice.checkpoints, *choice.thin_checkpoints))

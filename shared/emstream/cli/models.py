@@ -29,4 +29,8 @@ def models(
             recipe = getattr(book, quality)
             say(f"  {quality:9} {', '.join(recipe.checkpoints)}; {recipe.variants} variants, {recipe.halo} halo, "
                 f"threshold {recipe.threshold:.2f}. {recipe.measured}")  # fmt: skip
+            if recipe.thin:
+                say(f"  {'':9} sections less than {recipe.thin.below_nm:g} nm apart: "
+                    f"{', '.join(recipe.thin.checkpoints)}, threshold {recipe.thin.threshold:.2f}. "
+                    f"{recipe.thin.measured}")  # fmt: skip
     say(f"Cards and licences: {folder}")

@@ -55,7 +55,7 @@ def report(
         voxel_size=voxel_size,
         dataset=dataset,
     )
-    choice = _one_object(chosen(request, settings))
+    choice = _one_object(chosen(request, settings)).for_sections(request.voxel_size_nm)
     order = make_order(choice, quality.value, compared, robustness, sides)
     given = Given(request, choice, labels, output, compared, tuple(curves or ()))
     try:
