@@ -61,7 +61,8 @@ def add_axon(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple[U
     donors = _donors(image, label)
     lengthwise = _streaks(course, 40, 2.5, random)
     lamellae = _streaks(course, 120, 1.5, random)
-    dark = float(random.uniform(0.7 * lows[0], 0.65 * lows[1] + 0.35 * lows[2])) + random.uniform(2, 8) * lamellae
+    # As dark as mitochondria are: that it is a sheath is seen by its course.
+    dark = float(random.uniform(0.8 * lows[1], 0.6 * lows[1] + 0.4 * lows[2])) + random.uniform(2, 8) * lamellae
     filaments = np.clip(lengthwise - 1.4, 0, 1.5) * random.uniform(0, 70)
     pale = (
         float(random.uniform(0.5 * (lows[2] + lows[3]), 1.15 * lows[3]))
@@ -72,6 +73,9 @@ def add_axon(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple[U
     away = np.abs(course.across)
     within = np.clip(0.5 - (away - edge) / softness, 0, 1)
     inside = np.clip(0.5 - (away - inner_edge) / softness, 0, 1)
+    cleft = random.uniform(4, 14) * (1 + 0.4 * _wave(course.along, 60, random))
+    line = np.exp(-(((away - inner_edge + cleft) / random.uniform(1.2, 2.5)) ** 2))  # the axon's own membrane
+    pale = pale - random.uniform(20, 100) * line
     body = (dark * (1 - inside) + pale * inside).astype(np.float32)
     drift = random.normal(0, DRIFT, 2)
     moves = [tuple(round(d * (index - middle)) for d in drift) for index in range(len(image))]

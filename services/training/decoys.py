@@ -24,8 +24,10 @@ SHEATH_HALF_WIDTH = (3.0, 16.0)
 SHEATH_RADIUS = (0.04, 0.25)  # of the patch's side
 CLOSED_SHARE = 0.75  # of the sheaths; the others cross the patch
 BODIES = (0, 0, 1, 3, 6)
-BODY_RADIUS = (3.0, 18.0)
-RIM = 3.0  # pixels of pale gap around a sheath
+BODY_RADIUS = (3.0, 26.0)
+LOBES = (1, 1, 2, 3)
+RIMMED_SHARE = 0.5  # of the bodies
+RIM = 3.0  # pixels of pale gap around a shape, at the most
 SOFTNESS = (1.5, 5.0)  # pixels over which an edge fades
 GRAIN_SIGMA, LARGEST_GRAIN = 1.0, 20.0  # what is finer than this many pixels is grain; edges are clipped
 
@@ -104,24 +106,28 @@ def _crossing(full: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _body(side: int, lows: NDArray[np.float64], random: np.random.Generator) -> Shape:
-    """Return an uneven ellipse, darker than nearly all of the patch."""
+    """Return one to three uneven ellipses grown together, darker than nearly all of the patch."""
     full = side + 2 * MARGIN
     centre = random.uniform(MARGIN, full - MARGIN, 2)
-    low, high = np.log(BODY_RADIUS)
-    radii = np.exp(random.uniform(low, high, 2))
-    turn = random.uniform(0, np.pi)
+    size = float(np.exp(random.uniform(*np.log(BODY_RADIUS))))
     distance = np.full((full, full), float(full), np.float32)
-    reach = int(2 * radii.max()) + 2 * int(SOFTNESS[1])
+    reach = int(4 * size) + 2 * int(SOFTNESS[1])
     top, left = (max(0, int(c) - reach) for c in centre)
     y, x = np.mgrid[top : min(full, top + 2 * reach), left : min(full, left + 2 * reach)].astype(np.float32)
-    along = ((x - centre[1]) * np.cos(turn) + (y - centre[0]) * np.sin(turn)) / radii[0]
-    across = ((y - centre[0]) * np.cos(turn) - (x - centre[1]) * np.sin(turn)) / radii[1]
-    uneven = 1 + 0.2 * _smooth_noise(2 * reach, 4, random)[: y.shape[0], : y.shape[1]]
-    distance[top : top + 2 * reach, left : left + 2 * reach] = (np.hypot(along, across) - uneven) * float(radii.min())
-    grey = float(random.uniform(0.3, 1.0) * lows[0])
+    part = distance[top : top + 2 * reach, left : left + 2 * reach]
+    for lobe in range(random.choice(LOBES)):
+        radii = size * np.exp(random.uniform(-0.5, 0.1, 2))
+        middle = centre + (random.normal(0, size, 2) if lobe else 0)
+        turn = random.uniform(0, np.pi)
+        along = ((x - middle[1]) * np.cos(turn) + (y - middle[0]) * np.sin(turn)) / radii[0]
+        across = ((y - middle[0]) * np.cos(turn) - (x - middle[1]) * np.sin(turn)) / radii[1]
+        np.minimum(part, (np.hypot(along, across) - 1) * float(radii.min()), out=part)
+    part += 0.2 * size * _smooth_noise(2 * reach, 12, random)[: part.shape[0], : part.shape[1]]
+    grey = float(random.uniform(0.1, 1.0) * lows[0])
     drift = tuple(random.normal(0, 2.5, 2))
     softness = float(random.uniform(SOFTNESS[0], 0.6 * SOFTNESS[1]))
-    return Shape(distance, grey, 30 * float(random.random()) ** 2, 0.0, softness, (drift[0], drift[1]))
+    rim = 2 * RIM * float(random.random()) if random.random() < RIMMED_SHARE else 0.0
+    return Shape(distance, grey, 30 * float(random.random()) ** 2, rim, softness, (drift[0], drift[1]))
 
 
 def _draw(

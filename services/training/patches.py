@@ -54,6 +54,8 @@ class PatchSampler:
             if random.random() < AXON_SHARE:
                 image, label = add_axon(image, label, random)
             image, label = add_decoys(image, label, random)
+            outside = _crop(np.zeros_like(stack.labels[z]), y, x, side, self.patch, Image.Resampling.NEAREST, 1) == 1
+            image[:, outside], label[outside] = 0, IGNORE  # a section's edge cuts shapes off
         if random.random() < ELASTIC_SHARE:
             image, label = deform(image, label, random)
         image, label = _turn(image, label, int(random.integers(8)))

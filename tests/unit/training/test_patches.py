@@ -43,6 +43,16 @@ def test_sections_smaller_than_a_patch_are_padded_with_unknown(
     assert images[:, sections // 2][~outside].all()
 
 
+def test_what_is_drawn_into_a_patch_ends_at_the_section_s_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.training.patches.ELASTIC_SHARE", 0)
+    monkeypatch.setattr("services.training.patches.AXON_SHARE", 1)
+    images, labels = sampler(labelled((3, 40, 50), decoys=1), scale=1.0).batch(0, 12)
+    outside = labels == IGNORE
+    assert (~outside).sum() <= 12 * 40 * 50
+    assert outside.sum() >= 12 * (PATCH**2 - 40 * 50)
+    assert not images[:, 1][outside].any()
+
+
 def test_weights_decide_how_often_a_stack_is_drawn() -> None:
     dark, bright = labelled((1, 90, 90), weight=1), labelled((1, 90, 90), weight=9)
     for image in dark.images:
