@@ -16,7 +16,8 @@ from scipy.ndimage import affine_transform, find_objects, gaussian_filter, gauss
 from scipy.ndimage import label as numbered
 from scipy.spatial import cKDTree
 
-from services.training.decoys import grain_of, grey_levels
+from services.training.decoys import drawn_texture, grey_levels
+from services.training.texture import grain_of
 
 UINT8 = NDArray[np.uint8]
 FLOAT = NDArray[np.float32]
@@ -52,7 +53,8 @@ def add_axon(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple[U
     image, label = image.copy(), label.copy()
     side, middle = label.shape[0], image.shape[0] // 2
     lows = grey_levels(image)
-    grain = [grain_of(plane) for plane in image]
+    texture = drawn_texture(image, label, random)
+    grain = np.stack([grain_of(plane) for plane in image])
     course = _course(side, random)
     half = _between(HALF_WIDTH, random)
     sheath = min(_between(SHEATH, random), LARGEST_SHEATH_SHARE * half)
@@ -79,11 +81,11 @@ def add_axon(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple[U
     body = (dark * (1 - inside) + pale * inside).astype(np.float32)
     drift = random.normal(0, DRIFT, 2)
     moves = [tuple(round(d * (index - middle)) for d in drift) for index in range(len(image))]
-    offset = random.integers(side, size=2)
+    offset = tuple(int(d) for d in random.integers(side, size=2))
     for index, plane in enumerate(image):
-        cover, values = (np.roll(a, moves[index], axis=(0, 1)) for a in (within, body))
-        own_grain = np.roll(grain[index], tuple(offset), axis=(0, 1))
-        image[index] = np.clip(plane * (1 - cover) + (values + own_grain) * cover, 0, 255).astype(np.uint8)
+        cover, values, pale_share = (np.roll(a, moves[index], axis=(0, 1)) for a in (within, body, inside))
+        own = texture[index] * (1 - pale_share) + np.roll(grain[index], offset, axis=(0, 1)) * pale_share
+        image[index] = np.clip(plane * (1 - cover) + (values + own) * cover, 0, 255).astype(np.uint8)
     label[within > 0.5] = 0
     for _ in range(random.choice(MITOCHONDRIA) if donors else 0):
         _put(image, label, donors[random.integers(len(donors))], course, half - sheath, moves, random)

@@ -1,7 +1,7 @@
 """Dark things that are no object, drawn over training patches: myelin-like sheaths and lysosome-like bodies.
 
 A few sections of one block hold few of them, and a network that has seen few marks them as mitochondria. Shapes and
-grey values are drawn at random; the darkness and the fine grain are those of the patch itself. A sheath is closed, or
+grey values are drawn at random; darkness and texture are those of the patch itself. A sheath is closed, or
 leaves the patch at both ends, and is as dark as the patch's darkest: a short band of a mitochondrion's grey would look
 like a long mitochondrion, and teach the network to leave those out.
 """
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import distance_transform_edt
+
+from services.training.texture import grain_of, texture_of
 
 UINT8 = NDArray[np.uint8]
 FLOAT = NDArray[np.float32]
@@ -29,7 +31,7 @@ LOBES = (1, 1, 2, 3)
 RIMMED_SHARE = 0.5  # of the bodies
 RIM = 3.0  # pixels of pale gap around a shape, at the most
 SOFTNESS = (1.5, 5.0)  # pixels over which an edge fades
-GRAIN_SIGMA, LARGEST_GRAIN = 1.0, 20.0  # what is finer than this many pixels is grain; edges are clipped
+TEXTURED_SHARE = 0.75  # of the patches: shapes have the texture of mitochondria, in the others grain
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,11 @@ def add_decoys(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple
     image, label = image.copy(), label.copy()
     side = label.shape[0]
     lows = grey_levels(image)
-    grain = [grain_of(plane) for plane in image]
+    texture = drawn_texture(image, label, random)
     shapes = [_sheath(side, lows, random) for _ in range(random.choice(SHEATHS))]
     shapes += [_body(side, lows, random) for _ in range(random.choice(BODIES))]
     for shape in shapes:
-        _draw(image, label, shape, grain, float(lows[3]), random)
+        _draw(image, label, shape, texture, float(lows[3]), random)
     return image, label
 
 
@@ -130,35 +132,35 @@ def _body(side: int, lows: NDArray[np.float64], random: np.random.Generator) -> 
     return Shape(distance, grey, 30 * float(random.random()) ** 2, rim, softness, (drift[0], drift[1]))
 
 
-def _draw(
-    image: UINT8, label: UINT8, shape: Shape, grain: list[FLOAT], pale: float, random: np.random.Generator
-) -> None:
+def _draw(image: UINT8, label: UINT8, shape: Shape, texture: FLOAT, pale: float, random: np.random.Generator) -> None:
     side, middle = label.shape[0], image.shape[0] // 2
     unevenness = shape.unevenness * _smooth_noise(side, 48, random)
+    offset = tuple(int(d) for d in random.integers(side, size=2))
     for index, plane in enumerate(image):
         top, left = (MARGIN + round(d * (index - middle)) for d in shape.drift)
         top, left = (min(max(start, 0), 2 * MARGIN) for start in (top, left))
         distance = shape.distance[top : top + side, left : left + side]
-        # Grain from elsewhere, so that what lies under the shape does not show through it.
-        own_grain = np.roll(grain[index], tuple(random.integers(side, size=2)), axis=(0, 1))
+        # From elsewhere, so that what lies under the shape does not show through it.
+        own = np.roll(texture[index], offset, axis=(0, 1))
         inside = np.clip(0.5 - distance / shape.softness, 0, 1)
         around = np.clip(0.5 - (distance - shape.rim) / shape.softness, 0, 1) if shape.rim > 0.5 else inside
-        changed = plane * (1 - around) + (pale + own_grain) * around
-        changed = changed * (1 - inside) + (shape.grey + unevenness + own_grain) * inside
+        changed = plane * (1 - around) + (pale + own) * around
+        changed = changed * (1 - inside) + (shape.grey + unevenness + own) * inside
         image[index] = np.clip(changed, 0, 255).astype(np.uint8)
         if index == middle:
             label[around > 0.5] = 0
 
 
+def drawn_texture(image: UINT8, label: UINT8, random: np.random.Generator) -> FLOAT:
+    """Return what shapes are filled with, deviations from their grey, float32 (sections, side, side)."""
+    if random.random() < TEXTURED_SHARE:
+        return texture_of(image, label, random)
+    return np.stack([grain_of(plane) for plane in image])
+
+
 def grey_levels(image: UINT8) -> NDArray[np.float64]:
     """Return the 1st, 3rd, 25th and 70th percentile of the middle section's grey values."""
     return np.asarray(np.percentile(image[image.shape[0] // 2], (1, 3, 25, 70)), np.float64)
-
-
-def grain_of(plane: UINT8) -> FLOAT:
-    """Return what is finer than structures, float32 (y, x)."""
-    fine = plane - gaussian_filter(plane.astype(np.float32), GRAIN_SIGMA)
-    return np.asarray(fine.clip(-LARGEST_GRAIN, LARGEST_GRAIN), np.float32)
 
 
 def _smooth_noise(side: int, cells: int, random: np.random.Generator) -> FLOAT:

@@ -1,0 +1,63 @@
+"""Takes the README's pictures of the page anew: `python -m tests.benchmarks.pictures services/gateway/pictures`.
+
+A phantom goes through the real service; its viewer is taken in dark, its table of objects in light colours.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from emstream.phantom import Phantom, write_sections
+from tests.e2e.conftest import CHROMIUM, opened_page
+from tests.integration.service import Service, running
+
+SHAPE = (12, 1000, 1200)
+NAME = "cortex layer 2"
+SECTION = 4
+QUALITY = 88
+
+
+def main() -> None:
+    """Write page-viewer.jpg and page-objects.jpg into the folder given."""
+    folder = Path(sys.argv[1])
+    with tempfile.TemporaryDirectory() as scratch, running(Path(scratch) / "data") as service:
+        write_sections(Phantom(SHAPE), Path(scratch), instances=False)
+        sample = (Path(scratch) / "images").rename(Path(scratch) / NAME)
+        settings = {"voxel_size_nm": [50, 5.5, 5.5], "quality": "balanced", "spread": True}
+        job = service.client.wait(service.client.submit(sample, settings)[0].id)
+        with sync_playwright() as tool:
+            browser = tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            take(browser, service, job.id, "dark", folder / "page-viewer.jpg")
+            take(browser, service, job.id, "light", folder / "page-objects.jpg")
+            browser.close()
+
+
+def take(browser: Browser, service: Service, job: str, colours: str, final: Path) -> None:
+    """Open the job and take a picture; in light colours of the table, with its seventh object chosen."""
+    with opened_page(browser, service, f"/#/job/{job}", color_scheme=colours) as page:
+        ready(page, 0)
+        for z in range(1, SECTION):
+            page.keyboard.press("PageDown")
+            ready(page, z)
+        page.get_by_test_id("left").hover(position={"x": 240, "y": 420})
+        if colours == "light":
+            page.get_by_role("tab", name="Objects").click()
+            page.get_by_role("button", name="Objects", exact=True).click()
+            rows = page.get_by_test_id("objects").locator("tbody tr")
+            rows.nth(6).click()
+            page.wait_for_timeout(500)
+        page.wait_for_timeout(1500)  # tiles and the box around the object fade in
+        page.screenshot(path=final, type="jpeg", quality=QUALITY)
+
+
+def ready(page: Page, z: int) -> None:
+    """Wait until section z is drawn in both panels."""
+    page.wait_for_selector(f'[data-testid="view-status"][data-ready="{z}"]', state="attached")
+
+
+if __name__ == "__main__":
+    main()
