@@ -55,6 +55,19 @@ class Engine(Protocol):
         """Quantise 0..1 to uint8, p = v / 255, rounding half to even."""
 
 
+def _fill_tables(openvino: Any) -> None:
+    """Compute something small, before lanes do.
+
+    OpenVINO's Python part fills tables when they are first needed, and two threads that need one at once wait for each
+    other for ever: one for the table, one for the interpreter's lock (seen with 2026.4).
+    """
+    opset = openvino.opset13
+    given = opset.parameter([-1], np.uint8)
+    model = openvino.Model([opset.convert(given, "f32")], [given])
+    request = openvino.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": 1}).create_infer_request()
+    np.asarray(request.infer([np.zeros(1, np.uint8)], share_inputs=True)[0])
+
+
 class _Requests(threading.local):
     """OpenVINO's requests by network and window shape; each thread has its own, as one computes one thing at a time."""
 
@@ -81,6 +94,7 @@ class OpenVinoEngine:
 
         self._openvino = openvino
         self._core = openvino.Core()
+        _fill_tables(openvino)
         capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         can_bf16 = "BF16" in capabilities
         if precision == "bf16" and not can_bf16:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -83,6 +86,43 @@ def test_openvino_is_byte_equal_over_thread_counts() -> None:
         engine.load(read_checkpoint(SHIPPED))
         found.append(engine.forward(0, window))
     assert (found[0] == found[1]).all()
+
+
+FIRST_WINDOWS = """
+import sys, threading
+import numpy as np
+from emstream.checkpoint import read_checkpoint
+from emstream.recipes import MODELS
+from services.inference.engines import OpenVinoEngine
+sys.setswitchinterval(1e-6)
+engine = OpenVinoEngine()
+engine.load(read_checkpoint(MODELS / "nuclei-multiresunet-1fm.onnx"))
+engine.prepare(0, (1, 64, 64))
+ready = threading.Barrier(2)
+def predict():
+    engine._request_for(0, (1, 64, 64))
+    ready.wait()
+    engine.forward(0, np.zeros((1, 1, 64, 64), np.uint8))
+threads = [threading.Thread(target=predict) for _ in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_two_lanes_may_begin_at_once(attempt: int) -> None:
+    """OpenVINO itself would hang, for ever, in every second attempt."""
+    subprocess.run([sys.executable, "-c", FIRST_WINDOWS], check=True, timeout=120)
+
+
+def test_lanes_compute_what_one_thread_does() -> None:
+    engine = OpenVinoEngine()
+    number = engine.load(read_checkpoint(MODELS / "nuclei-multiresunet-1fm.onnx"))
+    windows = noise_stack((6, 128, 128))
+    alone = [engine.forward(number, window[None, None]) for window in windows]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda window: engine.forward(number, window[None, None]), windows))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
 def test_a_checkpoint_is_loaded_once(checkpoint_1fm: Path, checkpoint_3fm: Path) -> None:
