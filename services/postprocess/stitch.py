@@ -81,14 +81,14 @@ def _encode(
     return pyramid.encode_rows(probability(z), note), masked
 
 
+def _encode_spread(values: Callable[[int], Rows], spread: Pyramid, z: int) -> list[Encoded]:
+    return spread.encode_rows(values(z))
+
+
 def drop_packages(folder: JobFolder, plan: Plan, slab: Slab) -> None:
     """Delete the slab's probability files: the result implies them."""
     for package in plan.packages(slab):
         folder.probability(package.index).unlink(missing_ok=True)
-
-
-def _encode_spread(values: Callable[[int], Rows], spread: Pyramid, z: int) -> list[Encoded]:
-    return spread.encode_rows(values(z))
 
 
 def _section_reader(
