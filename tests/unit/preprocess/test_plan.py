@@ -1,0 +1,28 @@
+"""The plan: which checkpoints a voxel size leads to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from emstream.job import Request
+from emstream.recipes import ThinSections, choose
+from services.preprocess.plan import make_plan
+from services.preprocess.readers.opening import open_stack
+from tests.integration.conftest import noise_stack, write_pngs
+
+
+def test_thin_sections_are_given_to_the_networks_for_them(tmp_path: Path) -> None:
+    [choice], [other] = (choose([name], "fast") for name in ("mitochondria", "membranes"))
+    thin = ThinSections(below_nm=15, checkpoints=("other",), threshold=0.9)
+    choice = replace(choice, recipe=choice.recipe.model_copy(update={"thin": thin}), thin_checkpoints=other.checkpoints)
+    folder = write_pngs(tmp_path / "sections", noise_stack((2, 96, 96)))
+    found = {}
+    with open_stack(folder) as reader:
+        for z in (None, 50.0, 5.0):
+            request = Request(input=str(folder), voxel_size_nm=None if z is None else (z, 5.0, 5.0))
+            plan = make_plan(reader, request, [choice])
+            found[z] = [member.name for grid in plan.grids for member in grid.members], plan.thresholds["mitochondria"]
+    usual = [c.header.name for c in choice.checkpoints], choice.recipe.threshold
+    assert found[None] == found[50.0] == usual
+    assert found[5.0] == ([c.header.name for c in other.checkpoints], 0.9)
