@@ -176,6 +176,7 @@ def _recipe_state(name: str, quality: Quality, recipe: Recipe, is_default: bool)
         halo=recipe.halo,
         threshold=recipe.threshold,
         measured=recipe.measured,
+        thin=recipe.thin,
         words=WORDS[quality],
         is_default=is_default,
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from emstream.export_order import Content, Form
 from emstream.job import Request, Voxel
-from emstream.recipes import HaloMode, Quality
+from emstream.recipes import HaloMode, Quality, ThinSections
 
 Format = Literal["h5", "tiff", "png"]
 State = Literal["uploading", "queued", "running", "completed", "completed_with_errors", "failed", "cancelled"]
@@ -322,6 +322,7 @@ class RecipeState(BaseModel):
     halo: HaloMode
     threshold: float
     measured: str
+    thin: ThinSections | None = Field(None, description="Taken instead where sections are closer than that.")
     words: str = Field(description="What the quality means, for the user.")
     is_default: bool = Field(description="Found when a job names no object.")
 
