@@ -37,19 +37,19 @@ def main() -> None:
 
 
 def take(browser: Browser, service: Service, job: str, colours: str, final: Path) -> None:
-    """Open the job and take a picture; in light colours of the table, with its seventh object chosen."""
+    """Open the job and take a picture; in light colours of the table, with the third largest object chosen."""
     with opened_page(browser, service, f"/#/job/{job}", color_scheme=colours) as page:
         ready(page, 0)
         for z in range(1, SECTION):
             page.keyboard.press("PageDown")
             ready(page, z)
-        page.get_by_test_id("left").hover(position={"x": 240, "y": 420})
+        page.keyboard.press("+")
         if colours == "light":
             page.get_by_role("tab", name="Objects").click()
-            page.get_by_role("button", name="Objects", exact=True).click()
-            rows = page.get_by_test_id("objects").locator("tbody tr")
-            rows.nth(6).click()
-            page.wait_for_timeout(500)
+            page.locator("#modes").get_by_text("Objects").click()
+            page.get_by_role("button", name="volume").click()
+            page.wait_for_timeout(500)  # the order changes
+            page.get_by_test_id("objects").locator("tbody tr").nth(2).click()
         page.wait_for_timeout(1500)  # tiles and the box around the object fade in
         page.screenshot(path=final, type="jpeg", quality=QUALITY)
 
