@@ -25,6 +25,14 @@ def real_mitochondria() -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of all labelled sets; tests that need it are skipped where it is not."""
+    if not DATA.is_dir():
+        pytest.skip("the real labelled sections are not on this machine")
+    return DATA
+
+
+@pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     """A client of a real broker on a unix socket."""
     with running_broker(tmp_path_factory.mktemp("broker")) as running:

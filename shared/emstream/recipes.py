@@ -86,6 +86,12 @@ class Choice:
         return replace(self, recipe=self.recipe.model_copy(update=taken), checkpoints=self.thin_checkpoints)
 
 
+def checkpoints_of(book: RecipeBook) -> set[str]:
+    """Return the names of the checkpoints that any of the recipes takes."""
+    recipes = (book.fast, book.balanced, book.accurate)
+    return {name for r in recipes for name in (*r.checkpoints, *(r.thin.checkpoints if r.thin else ()))}
+
+
 def shipped_books(folder: Path = MODELS) -> dict[str, RecipeBook]:
     """Return the recipes by object name. Raises CheckpointDamaged for a file that is none."""
     books = {}

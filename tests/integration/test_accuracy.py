@@ -15,16 +15,60 @@ from services.preprocess.readers.opening import open_stack
 from services.training.evaluate import truth_sections
 
 
-def f1_of(images: Path, labels: Path, *options: str) -> float:
+def scores_of(images: Path, labels: Path, *options: str) -> dict[str, float]:
     command = [sys.executable, "-m", "emstream", "evaluate", "--images", str(images), "--labels", str(labels)]
-    done = subprocess.run([*command, "--object", "mitochondria", "--json", *options], capture_output=True, check=True)
-    return float(json.loads(done.stdout)["total"]["f1"])
+    done = subprocess.run([*command, "--json", *options], capture_output=True, check=True)
+    scores: dict[str, float] = json.loads(done.stdout)["total"]
+    return scores
+
+
+def f1_of(images: Path, labels: Path, *options: str) -> float:
+    return scores_of(images, labels, "--object", "mitochondria", *options)["f1"]
+
+
+def some_of(folder: Path, first: int, last: int, place: Path) -> Path:
+    """Return a folder of links to some of a folder's sections."""
+    place.mkdir(parents=True)
+    for path in sorted(folder.iterdir())[first : last + 1]:
+        (place / path.name).symlink_to(path)
+    return place
 
 
 @pytest.mark.real
 def test_the_default_recipe_on_sections_kept_out_of_training(real_mitochondria: Path) -> None:
     """Measured 2026-11-25: 0.768, see the model card."""
     assert f1_of(real_mitochondria / "val" / "images", real_mitochondria / "val" / "labels") >= 0.76
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "labels", "sections", "options", "least"),
+    [
+        ("mitochondria_fibsem", "labels", (152, 159), ("--voxel-size", "5,5,5"), 0.80),
+        ("multi_sstem", "labels_mitochondria", (13, 14), ("--voxel-size", "50,4.6,4.6"), 0.89),
+    ],
+)
+def test_the_default_recipe_on_other_microscopes(
+    real_data: Path,
+    tmp_path: Path,
+    name: str,
+    labels: str,
+    sections: tuple[int, int],
+    options: tuple[str, str],
+    least: float,
+) -> None:
+    train = real_data / name / "train"
+    images, truth = (some_of(train / kind, *sections, tmp_path / kind) for kind in ("images", labels))
+    assert f1_of(images, truth, *options) >= least
+
+
+@pytest.mark.real
+def test_membranes_on_sections_kept_out_of_training(real_data: Path, tmp_path: Path) -> None:
+    train = real_data / "multi_sstem" / "train"
+    images, truth = (some_of(train / kind, 13, 14, tmp_path / kind) for kind in ("images", "labels_membranes"))
+    scores = scores_of(images, truth, "--object", "membranes", "--voxel-size", "50,4.6,4.6")
+    assert scores["f1"] >= 0.86
+    assert scores["adapted_rand_error_thinned"] <= 0.04
 
 
 def test_the_fast_recipe_beats_a_threshold_on_a_phantom(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from emstream.cli.app import app, say, start
 from emstream.cli.options import VERBOSE
-from emstream.recipes import MODELS, shipped_books
+from emstream.recipes import MODELS, checkpoints_of, shipped_books
 
 
 @app.command()
@@ -33,4 +33,8 @@ def models(
                 say(f"  {'':9} sections less than {recipe.thin.below_nm:g} nm apart: "
                     f"{', '.join(recipe.thin.checkpoints)}, threshold {recipe.thin.threshold:.2f}. "
                     f"{recipe.thin.measured}")  # fmt: skip
+    used = {name for book in books.values() for name in checkpoints_of(book)}
+    others = sorted(path.stem for path in folder.glob("*.onnx") if path.stem not in used)
+    if others:
+        say(f"in no recipe, for --checkpoint {folder / 'NAME.onnx'}: {', '.join(others)}")
     say(f"Cards and licences: {folder}")
