@@ -55,41 +55,54 @@ def add_axon(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple[U
     lows = grey_levels(image)
     texture = drawn_texture(image, label, random)
     grain = np.stack([grain_of(plane) for plane in image])
-    course = _course(side, random)
-    half = _between(HALF_WIDTH, random)
-    sheath = min(_between(SHEATH, random), LARGEST_SHEATH_SHARE * half)
-    edge = half * (1 + 0.15 * _wave(course.along, 150, random))
-    inner_edge = edge - sheath * (1 + 0.15 * _wave(course.along, 60, random))
-    donors = _donors(image, label)
-    lengthwise = _streaks(course, 40, 2.5, random)
-    lamellae = _streaks(course, 120, 1.5, random)
-    # As dark as mitochondria are: that it is a sheath is seen by its course.
-    dark = float(random.uniform(0.8 * lows[1], 0.6 * lows[1] + 0.4 * lows[2])) + random.uniform(2, 8) * lamellae
-    filaments = np.clip(lengthwise - 1.4, 0, 1.5) * random.uniform(0, 70)
-    pale = (
-        float(random.uniform(0.5 * (lows[2] + lows[3]), 1.15 * lows[3]))
-        + random.uniform(2, 10) * lengthwise
-        - filaments
-    )
-    softness = random.uniform(1.5, 4)
-    away = np.abs(course.across)
-    within = np.clip(0.5 - (away - edge) / softness, 0, 1)
-    inside = np.clip(0.5 - (away - inner_edge) / softness, 0, 1)
-    cleft = random.uniform(4, 14) * (1 + 0.4 * _wave(course.along, 60, random))
-    line = np.exp(-(((away - inner_edge + cleft) / random.uniform(1.2, 2.5)) ** 2))  # the axon's own membrane
-    pale = pale - random.uniform(20, 100) * line
-    body = (dark * (1 - inside) + pale * inside).astype(np.float32)
+    course, donors = _course(side, random), _donors(image, label)
+    axon = _painted(course, lows, random)
     drift = random.normal(0, DRIFT, 2)
     moves = [tuple(round(d * (index - middle)) for d in drift) for index in range(len(image))]
     offset = tuple(int(d) for d in random.integers(side, size=2))
     for index, plane in enumerate(image):
-        cover, values, pale_share = (np.roll(a, moves[index], axis=(0, 1)) for a in (within, body, inside))
+        cover, values, pale_share = (
+            np.roll(a, moves[index], axis=(0, 1)) for a in (axon.within, axon.body, axon.inside)
+        )
         own = texture[index] * (1 - pale_share) + np.roll(grain[index], offset, axis=(0, 1)) * pale_share
         image[index] = np.clip(plane * (1 - cover) + (values + own) * cover, 0, 255).astype(np.uint8)
-    label[within > 0.5] = 0
+    label[axon.within > 0.5] = 0
     for _ in range(random.choice(MITOCHONDRIA) if donors else 0):
-        _put(image, label, donors[random.integers(len(donors))], course, half - sheath, moves, random)
+        _put(image, label, donors[random.integers(len(donors))], course, axon.room, moves, random)
     return image, label
+
+
+@dataclass(frozen=True, slots=True)
+class Axon:
+    """Arrays float32 (side, side). within: 1 in the axon and its sheath; inside: in the axon; both fade out.
+
+    body: grey values without texture. room: pixels from the middle line to the sheath.
+    """
+
+    within: FLOAT
+    inside: FLOAT
+    body: FLOAT
+    room: float
+
+
+def _painted(course: Course, lows: NDArray[np.float64], random: np.random.Generator) -> Axon:
+    """Return a sheath, a pale cleft, the axon's membrane, and filaments along it."""
+    half = _between(HALF_WIDTH, random)
+    sheath = min(_between(SHEATH, random), LARGEST_SHEATH_SHARE * half)
+    edge = half * (1 + 0.15 * _wave(course.along, 150, random))
+    inner_edge = edge - sheath * (1 + 0.15 * _wave(course.along, 60, random))
+    away, softness = np.abs(course.across), random.uniform(1.5, 4)
+    within, inside = (np.clip(0.5 - (away - e) / softness, 0, 1).astype(np.float32) for e in (edge, inner_edge))
+    # As dark as mitochondria are: that it is a sheath is seen by its course.
+    dark = random.uniform(0.8 * lows[1], 0.6 * lows[1] + 0.4 * lows[2])
+    dark = dark + random.uniform(2, 8) * _streaks(course, 120, 1.5, random)
+    pale = random.uniform(0.5 * (lows[2] + lows[3]), 1.15 * lows[3])
+    lengthwise = _streaks(course, 40, 2.5, random)
+    filaments = np.clip(lengthwise - 1.4, 0, 1.5) * random.uniform(0, 70)
+    cleft = random.uniform(4, 14) * (1 + 0.4 * _wave(course.along, 60, random))
+    membrane = np.exp(-(((away - inner_edge + cleft) / random.uniform(1.2, 2.5)) ** 2)) * random.uniform(20, 100)
+    pale = pale + random.uniform(2, 10) * lengthwise - filaments - membrane
+    return Axon(within, inside, np.asarray(dark * (1 - inside) + pale * inside, np.float32), half - sheath)
 
 
 @dataclass(frozen=True, slots=True)
