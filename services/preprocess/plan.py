@@ -33,7 +33,7 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
     if is_constant:
         warnings.append("every sampled voxel has the same grey value: the masks will be empty there")
     intensity = choose_range(samples, facts.dtype, request.contrast_stretch)
-    voxel_size, voxel_source = _voxel_size(request, facts)
+    voxel_size, voxel_source = voxel_size_of(request, facts)
     if voxel_size is None:
         warnings.append(
             "the voxel size is not known: sections are used at their own resolution. Give it (z, y, x in nanometres) "
@@ -63,6 +63,20 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
     )
 
 
+def voxel_size_of(request: Request, facts: StackFacts) -> tuple[Voxel | None, str]:
+    """Return a job's voxel size, nm (z, y, x), if it is known, and in words from where; what the user gives counts.
+
+    Raises UsageError for one that cannot be.
+    """
+    if request.voxel_size_nm is not None:
+        if not all(0 < v < 1e6 for v in request.voxel_size_nm):
+            raise UsageError(f"voxel size must be three positive lengths in nm (z, y, x), got {request.voxel_size_nm}")
+        return request.voxel_size_nm, "given by the user"
+    if facts.voxel_size_nm is not None and all(v > 0 for v in facts.voxel_size_nm[1:]):
+        return facts.voxel_size_nm, "read from the input"
+    return None, "not known"
+
+
 def slab_sections_for(wanted: int, section_depth: int) -> int:
     """Return a slab depth that cuts no chunk: chunks are then decoded once for their slab, once as a neighbour's halo.
 
@@ -79,16 +93,6 @@ def _sample(reader: StackReader) -> Iterator[Grey]:
         values = reader.sample(int(z))
         check_finite(values, f"section {z}")
         yield thinned(values)
-
-
-def _voxel_size(request: Request, facts: StackFacts) -> tuple[Voxel | None, str]:
-    if request.voxel_size_nm is not None:
-        if not all(0 < v < 1e6 for v in request.voxel_size_nm):
-            raise UsageError(f"voxel size must be three positive lengths in nm (z, y, x), got {request.voxel_size_nm}")
-        return request.voxel_size_nm, "given by the user"
-    if facts.voxel_size_nm is not None and all(v > 0 for v in facts.voxel_size_nm[1:]):
-        return facts.voxel_size_nm, "read from the input"
-    return None, "not known"
 
 
 def _grids(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -115,6 +117,33 @@ def test_networks_are_set_against_each_other_and_timed(
     for name in ("families", "run_time"):
         assert (tmp_path / "out" / "figures" / f"{name}.png").exists()
     assert f"--compare other={checkpoint_3fm}" in numbers["command"]
+
+
+def test_thin_sections_are_known_by_what_their_file_says(
+    tmp_path: Path,
+    emstream: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+    truth: NDArray[np.bool_],
+    checkpoint_1fm: Path,
+    checkpoint_3fm: Path,
+) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    shutil.copy(checkpoint_1fm, models / "thick.onnx")
+    shutil.copy(checkpoint_3fm, models / "thin.onnx")
+    thin = {"below_nm": 15, "checkpoints": ["thin"], "threshold": 0.6}
+    recipe = {"checkpoints": ["thick"], "variants": 1, "halo": "fast", "threshold": 0.5, "thin": thin}
+    book = {"object": "spots", "is_default": True} | dict.fromkeys(("fast", "balanced", "accurate"), recipe)
+    (models / "spots.recipe.json").write_text(json.dumps(book))
+    monkeypatch.setenv("EMSTREAM_MODELS", str(models))
+    images = tmp_path / "thin.tif"
+    spacing = {"spacing": 0.005, "unit": "um"}
+    tifffile.imwrite(images, noise_stack(SHAPE), imagej=True, resolution=(200, 200), metadata={"axes": "ZYX"} | spacing)
+    sources = ("--images", images, "--labels", tmp_path / "labels", "--output", tmp_path / "out")
+    for options, number in (((), 3), (("--voxel-size", "50,5,5"), 1)):
+        code, _, err = emstream("report", *sources, "--no-run-time", "--no-robustness", *options)
+        assert code == 0, err
+        assert list(json.loads((tmp_path / "out" / "report.json").read_text())["scores"]) == [f"spots-{number}fm"]
 
 
 def numbered_labels(folder: Path) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from emstream.cli.predict import chosen, make_request
 from emstream.cli.report_order import DEFAULT_SIZES, make_order, parse_compared, parse_sizes
 from emstream.cli.report_run import Given, make_report
 from emstream.errors import EngineUnavailable, Interrupted, UsageError
+from emstream.job import Request, Voxel
 from emstream.recipes import Choice
 
 HOW_TO_INSTALL = "the report needs matplotlib, which is not installed: pip install 'emstream[train]'"
@@ -55,7 +56,7 @@ def report(
         voxel_size=voxel_size,
         dataset=dataset,
     )
-    choice = _one_object(chosen(request, settings)).for_sections(request.voxel_size_nm)
+    choice = _one_object(chosen(request, settings)).for_sections(_voxel_size(request, settings.max_voxels))
     order = make_order(choice, quality.value, compared, robustness, sides)
     given = Given(request, choice, labels, output, compared, tuple(curves or ()))
     try:
@@ -63,6 +64,14 @@ def report(
     except Interrupted:
         raise Interrupted("interrupted; no report was written: run the same command again") from None
     say(f"report: {output / 'report.html'}, {output / 'report.pdf'}")
+
+
+def _voxel_size(request: Request, max_voxels: int) -> Voxel | None:
+    from services.preprocess.plan import voxel_size_of
+    from services.preprocess.readers.opening import open_request
+
+    with open_request(Path(request.input), request, max_voxels) as reader:
+        return voxel_size_of(request, reader.facts)[0]
 
 
 def _one_object(choices: list[Choice]) -> Choice:
