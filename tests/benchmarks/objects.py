@@ -18,36 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.geometry import Slab
-from emstream.job import Grid, JobFolder, Member, Plan, Request
+from emstream.job import JobFolder, Plan, Request
 from emstream.phantom import Phantom
 from emstream.volume import Planes, Pyramid, created, opened, publishing
 from services.postprocess.objects.derive import find_in_slab, number_objects
 from services.postprocess.stitch import mask_of
+from tests.plans import make_plan
 
 NAME = "mitochondria"
-
-
-def make_plan(shape: tuple[int, int, int], sections: int) -> Plan:
-    """Return the plan of a job on a phantom."""
-    member = Member(name="truth", path="", sha256="0" * 64, sections=1, objects=(NAME,))
-    grid = Grid(size_yx=shape[1:], pixel_size_nm=5.5, is_resampled=False, halo=64, alignment=16, members=(member,))
-    return Plan(
-        shape_zyx=shape,
-        dtype="uint8",
-        source="phantom",
-        section_names=(),
-        voxel_size_nm=(50, 5.5, 5.5),
-        voxel_size_source="phantom",
-        grey_low=0,
-        grey_high=255,
-        is_constant=False,
-        slab_sections=sections,
-        core_side=1024,
-        variants=1,
-        grids=(grid,),
-        thresholds={NAME: 0.5},
-        warnings=(),
-    )
 
 
 def phantom_of(plan: Plan) -> Phantom:
@@ -126,7 +104,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for text in arguments.shapes:
         depth, height, width = (int(part) for part in text.split(","))
-        plan = make_plan((depth, height, width), arguments.sections)
+        plan = make_plan((depth, height, width), arguments.sections, NAME, voxel_size_nm=(50, 5.5, 5.5))
         request = Request(input="phantom", split_touching=arguments.split)
         if arguments.job:
             _print(JobFolder(Path(arguments.job)), plan, request, arguments.check)

@@ -18,7 +18,7 @@ import httpx
 from fastapi import FastAPI
 
 from emstream.errors import EmstreamError
-from emstream.job import Grid, JobFolder, Member, Plan
+from emstream.job import JobFolder
 from emstream.ledger import JobShape, Limits
 from emstream.memory_ledger import MemoryLedger
 from emstream.messages import Hint, Stage
@@ -26,6 +26,7 @@ from emstream.settings import Settings
 from emstream.work import Make, Unit
 from services.gateway.app import make_app
 from services.gateway.server import make_server
+from tests.plans import make_plan
 
 TOKEN = "token-of-this-start"
 ROOT = Path(__file__).parents[2]
@@ -114,30 +115,9 @@ def plan_job(house: House, job: str, slabs: int = 2) -> None:
     folder = house.folder(job)
     record = folder.read()
     assert record is not None
-    folder.write(record.model_copy(update={"plan": make_plan(slabs)}))
+    plan = make_plan((slabs, 64, 64), 1, warnings=("The voxel size is unusual.",))
+    folder.write(record.model_copy(update={"plan": plan}))
     work(house.ledger, job, Stage.PLAN, JobShape(slabs, 1))
-
-
-def make_plan(slabs: int) -> Plan:
-    member = Member(name="spots", path="spots.onnx", sha256="0" * 64, sections=1, objects=("spots",))
-    grid = Grid(size_yx=(64, 64), pixel_size_nm=5, is_resampled=False, halo=32, alignment=16, members=(member,))
-    return Plan(
-        shape_zyx=(slabs, 64, 64),
-        dtype="uint8",
-        source="images",
-        section_names=("s1.png", "s2.png"),
-        voxel_size_nm=(50, 5, 5),
-        voxel_size_source="settings",
-        grey_low=0,
-        grey_high=255,
-        is_constant=False,
-        slab_sections=1,
-        core_side=1024,
-        variants=1,
-        grids=(grid,),
-        thresholds={"spots": 0.5},
-        warnings=("The voxel size is unusual.",),
-    )
 
 
 def work(ledger: MemoryLedger, job: str, stage: Stage, shape: JobShape | None = None, fails: str = "") -> None:

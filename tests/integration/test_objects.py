@@ -21,7 +21,7 @@ from emstream.volume import Planes, created, opened, publishing
 from emstream.work import Unit
 from services.postprocess.worker import Postprocess
 from tests.integration.gateway_house import House, make_house
-from tests.unit.postprocess.test_derive import bumps, filtered, make_plan, write_results
+from tests.unit.postprocess.test_derive import bumps, filtered, plan_of, write_results
 
 SHAPE = (5, 300, 420)
 VOLUME = bumps(SHAPE, 40)
@@ -55,7 +55,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture(scope="module")
 def job(house: House) -> str:
     job = house.one_job(settings=json.dumps({"min_voxels": LEAST}))
-    folder, plan = house.folder(job), make_plan(SHAPE, sections=2)
+    folder, plan = house.folder(job), plan_of(SHAPE, sections=2)
     record = folder.read()
     assert record is not None
     folder.write(record.model_copy(update={"plan": plan}))

@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from emstream.job import Grid, JobFolder, JobRecord, Member, Plan, Request
+from emstream.job import JobFolder, JobRecord, Plan, Request
 from emstream.messages import Hint, Stage
 from emstream.volume import Planes, Pyramid, created, opened, publishing
 from emstream.work import Abandoned, Unit
 from services.postprocess.fence import fence
 from services.postprocess.objects.derive import number_in_slab, number_objects
 from services.postprocess.stitch import mask_of
+from tests.plans import make_plan
 from tests.unit.postprocess.test_pieces import whole
 
 UINT8 = NDArray[np.uint8]
@@ -26,26 +27,8 @@ SHAPE = (5, 530, 620)
 REQUEST = Request(input="in", min_voxels=5)
 
 
-def make_plan(shape: tuple[int, int, int], threshold: float = 0.5, sections: int = 3) -> Plan:
-    member = Member(name="n", path="n.onnx", sha256="0" * 64, sections=1, objects=("spots",))
-    grid = Grid(size_yx=shape[1:], pixel_size_nm=5, is_resampled=False, halo=32, alignment=16, members=(member,))
-    return Plan(
-        shape_zyx=shape,
-        dtype="uint8",
-        source="",
-        section_names=(),
-        voxel_size_nm=(30, 10, 10),
-        voxel_size_source="",
-        grey_low=0,
-        grey_high=255,
-        is_constant=False,
-        slab_sections=sections,
-        core_side=256,
-        variants=1,
-        grids=(grid,),
-        thresholds={"spots": threshold},
-        warnings=(),
-    )
+def plan_of(shape: tuple[int, int, int], threshold: float = 0.5, sections: int = 3) -> Plan:
+    return make_plan(shape, sections, voxel_size_nm=(30, 10, 10), core_side=256, thresholds={"spots": threshold})
 
 
 def bumps(shape: tuple[int, int, int], count: int = 60, seed: int = 0) -> UINT8:
@@ -94,7 +77,7 @@ def files_of(folder: JobFolder) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobFolder, Plan, UINT8]:
-    folder, plan, volume = JobFolder(tmp_path_factory.mktemp("job")), make_plan(SHAPE), bumps(SHAPE)
+    folder, plan, volume = JobFolder(tmp_path_factory.mktemp("job")), plan_of(SHAPE), bumps(SHAPE)
     write_results(folder, plan, volume)
     number_objects(folder, plan, REQUEST)
     return folder, plan, volume
@@ -120,7 +103,7 @@ def test_labels_and_volumes_are_those_of_the_whole_volume(done: tuple[JobFolder,
 
 @pytest.mark.parametrize("split", [False, True])
 def test_the_spread_that_was_stored_is_the_uncertainty(tmp_path: Path, split: bool) -> None:
-    folder, plan, volume = JobFolder(tmp_path), make_plan((4, 90, 80)), bumps((4, 90, 80), 6)
+    folder, plan, volume = JobFolder(tmp_path), plan_of((4, 90, 80)), bumps((4, 90, 80), 6)
     write_results(folder, plan, volume, np.full_like(volume, 51))
     number_objects(folder, plan, REQUEST.model_copy(update={"spread": True, "split_touching": split}))
     assert {round(float(row["uncertainty"]), 4) for row in read_csv(folder)} == {0.2}
@@ -172,7 +155,7 @@ def test_killed_after_any_step_and_run_again_gives_the_same_bytes(
 
 def test_slab_sizes_change_nothing_but_the_cut(done: tuple[JobFolder, Plan, UINT8], tmp_path: Path) -> None:
     undisturbed, plan, volume = done
-    folder, other = JobFolder(tmp_path), make_plan(SHAPE, sections=2)
+    folder, other = JobFolder(tmp_path), plan_of(SHAPE, sections=2)
     write_results(folder, other, volume)
     number_objects(folder, other, REQUEST)
     assert (labels_of(folder, other) == labels_of(undisturbed, plan)).all()
@@ -185,7 +168,7 @@ def test_splitting_does_not_depend_on_slabs(tmp_path: Path) -> None:
     volume = bumps(shape, 60, 3)
     found = {}
     for sections in (2, 4, 9):
-        folder, plan = JobFolder(tmp_path / str(sections)), make_plan(shape, sections=sections)
+        folder, plan = JobFolder(tmp_path / str(sections)), plan_of(shape, sections=sections)
         write_results(folder, plan, volume)
         number_objects(folder, plan, request)
         table = (folder.measurements / "spots.csv").read_text()
@@ -203,7 +186,7 @@ def test_splitting_does_not_depend_on_slabs(tmp_path: Path) -> None:
 
 def test_a_slab_that_is_stitched_later_is_joined_too(tmp_path: Path) -> None:
     shape = (6, 200, 300)
-    volume, folder, plan = bumps(shape, 20), JobFolder(tmp_path), make_plan(shape, sections=2)
+    volume, folder, plan = bumps(shape, 20), JobFolder(tmp_path), plan_of(shape, sections=2)
     write_results(folder, plan, volume)
     folder.result(1).rename(tmp_path / "later")
     number_objects(folder, plan, REQUEST)
@@ -216,7 +199,7 @@ def test_a_slab_that_is_stitched_later_is_joined_too(tmp_path: Path) -> None:
 def test_of_an_outline_the_enclosed_profiles_are_measured(tmp_path: Path) -> None:
     volume = np.zeros((3, 60, 90), np.uint8)
     volume[:, ::20], volume[:, :, ::30] = 255, 255  # a lattice of membranes encloses 3 x 3 profiles per section
-    folder, plan = JobFolder(tmp_path), make_plan(volume.shape, sections=2).model_copy(update={"outlines": ("spots",)})
+    folder, plan = JobFolder(tmp_path), plan_of(volume.shape, sections=2).model_copy(update={"outlines": ("spots",)})
     write_results(folder, plan, volume)
     number_objects(folder, plan, Request(input="in", split_touching=True))
     rows = read_csv(folder)
@@ -232,12 +215,12 @@ def test_other_thresholds_make_everything_anew(done: tuple[JobFolder, Plan, UINT
     shape = (3, 200, 300)
     volume, folder = volume[:3, :200, :300], JobFolder(tmp_path)
     for threshold in (0.5, 0.8, 0.5):
-        plan = make_plan(shape, threshold, 2)
+        plan = plan_of(shape, threshold, 2)
         write_results(folder, plan, volume)
         number_objects(folder, plan, REQUEST)
         assert (labels_of(folder, plan) == filtered(volume >= np.ceil(255 * threshold), 5)).all()
     before = files_of(folder)
-    number_in_slab(folder, make_plan(shape, 0.8, 2), REQUEST, plan.slabs[0])  # a late helper of earlier thresholds
+    number_in_slab(folder, plan_of(shape, 0.8, 2), REQUEST, plan.slabs[0])  # a late helper of earlier thresholds
     assert files_of(folder) == before
 
 
@@ -246,7 +229,7 @@ def test_a_worker_frozen_anywhere_publishes_nothing_of_earlier_thresholds(
 ) -> None:
     monkeypatch.setattr("emstream.volume._sync", lambda path: None)  # most of the time of so many small files
     shape, request = (2, 40, 50), Request(input="in", min_voxels=5, split_touching=True)
-    volume, early, late = bumps(shape, 6), make_plan(shape, 0.5), make_plan(shape, 0.8)
+    volume, early, late = bumps(shape, 6), plan_of(shape, 0.5), plan_of(shape, 0.8)
 
     def numbered(folder: JobFolder, plan: Plan) -> dict[str, bytes]:
         write_results(folder, early, volume)

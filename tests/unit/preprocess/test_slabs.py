@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emstream.job import Plan
 from emstream.volume import Planes, opened
 from services.preprocess.plan import slab_sections_for
 from services.preprocess.reader import Grey, Rows, StackFacts, StackReader
 from services.preprocess.readers.hdf5 import Hdf5Stack
 from services.preprocess.slabs import write_slab
+from tests.plans import make_plan
 
 
 class ArrayStack(StackReader):
@@ -45,33 +45,13 @@ class ArrayStack(StackReader):
         pass
 
 
-def plan_of(shape: tuple[int, int, int], sections: int) -> Plan:
-    return Plan(
-        shape_zyx=shape,
-        dtype="uint8",
-        source="",
-        section_names=(),
-        voxel_size_nm=None,
-        voxel_size_source="",
-        grey_low=0,
-        grey_high=255,
-        is_constant=False,
-        slab_sections=sections,
-        core_side=1024,
-        variants=1,
-        grids=(),
-        thresholds={},
-        warnings=(),
-    )
-
-
 @pytest.mark.parametrize(("depth", "sections"), [(1, 32), (2, 1), (3, 1), (5, 2), (7, 3), (9, 4)])
 @pytest.mark.parametrize("knows_above", [True, False])
 def test_slabs_hold_their_sections_and_both_neighbours(
     tmp_path: Path, depth: int, sections: int, knows_above: bool
 ) -> None:
     stack = np.random.default_rng(0).integers(0, 255, (depth, 20, 30), dtype=np.uint8)
-    reader, plan = ArrayStack(stack), plan_of((depth, 20, 30), sections)
+    reader, plan = ArrayStack(stack), make_plan((depth, 20, 30), sections)
     for slab in plan.slabs:
         above = tmp_path / f"{slab.index - 1}.h5" if knows_above and slab.index else None
         write_slab(reader, plan, slab, tmp_path / f"{slab.index}.h5", above)
@@ -98,7 +78,7 @@ def test_deep_gzip_chunks_are_decoded_at_most_twice(tmp_path: Path, monkeypatch:
             return blocks(self, z_start, z_stop)
 
         monkeypatch.setattr(Hdf5Stack, "blocks", counted)
-        plan = plan_of((130, 70, 66), slab_sections_for(32, reader.facts.section_depth))
+        plan = make_plan((130, 70, 66), slab_sections_for(32, reader.facts.section_depth))
         for slab in plan.slabs:
             above = tmp_path / f"{slab.index - 1}.h5" if slab.index else None
             write_slab(reader, plan, slab, tmp_path / f"{slab.index}.h5", above)
