@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from emstream.geometry import HALO_SECTIONS, Box, Package
+from emstream.impulses import without_impulses
 from emstream.job import Grid
 from emstream.volume import Check, Planes, created, opened, publishing
 from services.inference.batcher import Batcher, Prediction
@@ -139,10 +140,14 @@ def _submit_windows(voxels: UINT8, grid: Grid, package: Package, predictor: Pred
     _, core_y, core_x = package.core_box.within(package.read_box).slices
     half = predictor.sections // 2
     rows, columns = (size - start for size, start in zip(grid.size_yx, package.read_box.start[1:], strict=True))
+    inside = voxels[:, :rows, :columns]
+    places = range(HALO_SECTIONS, voxels.shape[0] - HALO_SECTIONS)
+    flats = [flat_core(inside[z - half : z + half + 1], grid.halo, grid.alignment) for z in places]
+    if not grid.is_resampled:  # else it was done before resampling
+        _remove_impulses(inside)
     orders: Orders = []
-    for z in range(HALO_SECTIONS, voxels.shape[0] - HALO_SECTIONS):
+    for z, flat in zip(places, flats, strict=True):
         window = voxels[z - half : z + half + 1]
-        flat = flat_core(window[:, :rows, :columns], grid.halo, grid.alignment)
         if not flat.any():
             orders.append((batcher.submit(predictor, window), None))
         elif _pixels(flat, grid.alignment)[core_y, core_x].all():
@@ -150,6 +155,14 @@ def _submit_windows(voxels: UINT8, grid: Grid, package: Package, predictor: Pred
         else:
             orders.append((batcher.submit(predictor, window), flat))
     return orders
+
+
+def _remove_impulses(sections: UINT8) -> None:
+    """In place, once it is known what is flat: that must not depend on where a window ends."""
+    for section in sections:
+        cleaned = without_impulses(section)
+        if cleaned is not section:
+            section[:] = cleaned
 
 
 def _pixels(cells: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:

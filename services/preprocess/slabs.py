@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from emstream.errors import InputUnreadable
 from emstream.geometry import HALO_SECTIONS, Slab
+from emstream.impulses import without_impulses
 from emstream.intensity import IntensityRange, check_finite, to_uint8
 from emstream.job import HALO, RAW, Plan
 from emstream.parallel import mapped
@@ -108,7 +109,8 @@ def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Pla
         if not copies:
             return pyramid.encode_reductions_of(z), []
         section = raw.read(z)  # here, so that sections do not wait for a thread
-        return pyramid.encode_reductions(section), [resample(section, size) for _, _, size in copies]
+        clean = without_impulses(section)  # before resampling, which would spread them
+        return pyramid.encode_reductions(section), [resample(clean, size) for _, _, size in copies]
 
     for z, (levels, resampled) in enumerate(mapped(reduced, range(depth))):
         check()
@@ -117,4 +119,4 @@ def _write_reductions(file: h5py.File, pyramid: Pyramid, halo: Planes, plan: Pla
             sections.write(z, copy)
     for _, beyond, size in copies:
         for position in range(2 * HALO_SECTIONS):
-            beyond.write(position, resample(halo.read(position), size))
+            beyond.write(position, resample(without_impulses(halo.read(position)), size))
