@@ -26,9 +26,10 @@ SIZE_IN = (10.7, 6.1)
 DPI = 150
 PLACES = 4
 """Decimals of the places of axes, as shares of a figure."""
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#000000")
-"""Told apart by the colour-blind, too (Okabe and Ito); the shape of the markers tells them apart without colour."""
-MARKERS = "os^Dv<>"
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#000000", "#999999")
+"""Told apart by the colour-blind, too (Okabe and Ito, grey for their yellow), enough for two networks over 1, 3 and 5
+sections and their ensembles; the shape of the markers tells them apart without colour."""
+MARKERS = "os^Dv<>P"
 GREY = "#6b6b6b"
 STYLE: dict[RcKeyType, object] = {
     "font.size": 10,
@@ -39,7 +40,8 @@ STYLE: dict[RcKeyType, object] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "grid.color": "#e3e3e3",
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 1,
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
 }

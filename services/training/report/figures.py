@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from services.training.report.candidates import ENSEMBLE
 from services.training.report.corruptions import missing_z
 from services.training.report.drawing import COLOURS, MARKERS, Drawing, legend_only
 from services.training.report.examples import COLOURS as OVERLAY_COLOURS
@@ -17,6 +18,9 @@ from services.training.report.learning import Curve
 from services.training.report.measure import Measured
 from services.training.report.run_time import Timing, fit_line
 from services.training.report.score_figures import draw_curves, draw_families, draw_sections
+
+LEGEND_COLUMNS = 3
+"""Of names as long as those of checkpoints."""
 
 
 def draw_all(measured: Measured, curves: Sequence[Curve], machine: str) -> list[Drawing]:
@@ -95,27 +99,29 @@ def draw_robustness(measured: Measured) -> Drawing:
     labels = ["as it is", *(r.corruption.label for r in measured.robustness)]
     tallies = [measured.tallies, *(r.tallies for r in measured.robustness)]
     crops = [measured.clean_crop, *(r.crop for r in measured.robustness)]
-    names = [candidate.name for candidate in measured.candidates]
+    count = len(measured.candidates)
+    legend_rows = -(-count // LEGEND_COLUMNS)
 
     def draw(figure: Figure) -> None:
-        grid = figure.add_gridspec(3, len(labels), height_ratios=(0.3, 1, 2.8))
+        grid = figure.add_gridspec(3, len(labels), height_ratios=(0.2 * legend_rows, 1, 2.8))
         for column, crop in enumerate(crops):
             axis = figure.add_subplot(grid[1, column])
             axis.imshow(crop, cmap="gray", vmin=0, vmax=255)
             axis.set(xticks=[], yticks=[])
             axis.grid(visible=False)
         axis = figure.add_subplot(grid[2, :])
-        width = 0.8 / len(names)
-        for number, name in enumerate(names):
-            x = np.arange(len(labels)) + (number - (len(names) - 1) / 2) * width
-            values = [found[name].score["f1"] for found in tallies]
-            bars = axis.bar(x, values, width * 0.94, color=COLOURS[number % len(COLOURS)], label=name)
-            if len(names) <= 3:
+        width = 0.8 / count
+        for number, candidate in enumerate(measured.candidates):
+            x = np.arange(len(labels)) + (number - (count - 1) / 2) * width
+            values = [found[candidate.name].score["f1"] for found in tallies]
+            colour, hatch = COLOURS[number % len(COLOURS)], "////" if candidate.kind == ENSEMBLE else ""
+            bars = axis.bar(x, values, width * 0.94, color=colour, hatch=hatch, ec="white", lw=0, label=candidate.name)
+            if count <= 3:
                 axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
         axis.set(ylim=(0, 1.05), ylabel="F1", xlim=(-0.5, len(labels) - 0.5), xticks=range(len(labels)))
         axis.set_xticklabels(labels)
         axis.grid(axis="x", visible=False)
-        legend_only(figure.add_subplot(grid[0, :]), axis.get_legend_handles_labels()[0], min(4, len(names)))
+        legend_only(figure.add_subplot(grid[0, :]), axis.get_legend_handles_labels()[0], min(LEGEND_COLUMNS, count))
 
     sentence = _robustness_in_words(measured)
     return Drawing(
