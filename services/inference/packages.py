@@ -19,6 +19,7 @@ from emstream.impulses import without_impulses
 from emstream.job import Grid
 from emstream.volume import Check, Planes, created, opened, publishing
 from services.inference.batcher import Batcher, Prediction
+from services.inference.neighbours import is_blank, seen_from
 from services.inference.predictor import Predictor
 
 UINT8 = NDArray[np.uint8]
@@ -26,10 +27,11 @@ Orders = list[tuple[Future[Prediction] | None, NDArray[np.bool_] | None]]
 """Per section the window's prediction to come (None: not needed), and its flat cells, if any."""
 
 
-def read_package(stack: Path, names: tuple[str, str], package: Package) -> UINT8:
+def read_package(stack: Path, names: tuple[str, str], package: Package) -> tuple[UINT8, list[bool]]:
     """Return (HALO_SECTIONS + z + HALO_SECTIONS, y, x) uint8: the read box, zeros where it leaves the section.
 
-    names: the data sets of the package's grid in the slab's file (sections, halo sections).
+    names: the data sets of the package's grid in the slab's file (sections, halo sections). Also returned is of each
+    section whether it is blank, all of it, not only what is read.
     """
     with opened(stack) as file:
         sections, halo = (Planes.open(file, name) for name in names)
@@ -38,12 +40,13 @@ def read_package(stack: Path, names: tuple[str, str], package: Package) -> UINT8
         _, y, x = package.read_box.start
         bottom, right = min(y + read_y, height), min(x + read_x, width)
         voxels = np.zeros((depth + 2 * HALO_SECTIONS, read_y, read_x), np.uint8)
-        inside = voxels[:, : bottom - y, : right - x]
-        for z in range(depth):  # one by one: no copy of the whole package
-            inside[HALO_SECTIONS + z] = sections.read_box(Box((z, y, x), (z + 1, bottom, right)))[0]
-        beyond = halo.read_box(Box((0, y, x), (2 * HALO_SECTIONS, bottom, right)))
-    inside[:HALO_SECTIONS], inside[-HALO_SECTIONS:] = beyond[:HALO_SECTIONS], beyond[HALO_SECTIONS:]
-    return voxels
+        blank = []
+        places = [*((halo, z) for z in range(HALO_SECTIONS)), *((sections, z) for z in range(depth))]
+        places += [(halo, z) for z in range(HALO_SECTIONS, 2 * HALO_SECTIONS)]
+        for plane, (planes, z) in zip(voxels[:, : bottom - y, : right - x], places, strict=True):
+            plane[:] = planes.read_box(Box((z, y, x), (z + 1, bottom, right)))[0]  # no copy of the whole package
+            blank.append(is_blank(planes, z, plane))
+    return voxels, blank
 
 
 def flat_core(window: UINT8, halo: int, cell: int) -> NDArray[np.bool_]:
@@ -96,8 +99,7 @@ def predict_package(
 
     Data sets: `<object>/probability` and, if the predictor gives it, `<object>/spread`, each (z, y, x) of the core.
     """
-    voxels = read_package(stack, names, package)
-    orders = _submit_windows(voxels, grid, package, predictor, batcher)
+    orders = _submit_windows(*read_package(stack, names, package), grid, package, predictor, batcher)
     objects = grid_objects(grid)
     _, core_y, core_x = package.core_box.within(package.read_box).slices
     shape = package.core_box.shape
@@ -135,7 +137,9 @@ def grid_objects(grid: Grid) -> list[str]:
     return list(dict.fromkeys(name for member in grid.members for name in member.objects))
 
 
-def _submit_windows(voxels: UINT8, grid: Grid, package: Package, predictor: Predictor, batcher: Batcher) -> Orders:
+def _submit_windows(
+    voxels: UINT8, blank: list[bool], grid: Grid, package: Package, predictor: Predictor, batcher: Batcher
+) -> Orders:
     """Queue a window per section; None where the whole core is flat. With it the flat pixels of the window, if any."""
     _, core_y, core_x = package.core_box.within(package.read_box).slices
     half = predictor.sections // 2
@@ -148,6 +152,8 @@ def _submit_windows(voxels: UINT8, grid: Grid, package: Package, predictor: Pred
     orders: Orders = []
     for z, flat in zip(places, flats, strict=True):
         window = voxels[z - half : z + half + 1]
+        if any(blank[z - half : z + half + 1]) and not blank[z]:
+            window = voxels[seen_from(z, half, blank)]
         if not flat.any():
             orders.append((batcher.submit(predictor, window), None))
         elif _pixels(flat, grid.alignment)[core_y, core_x].all():

@@ -79,6 +79,22 @@ def test_flat_regions_are_zero_however_the_section_is_cut(tmp_path: Path, checkp
     assert difference(a, b) <= 1
 
 
+@pytest.mark.parametrize("which", ["checkpoint_3fm", "checkpoint_5fm_reduced"])
+def test_neighbours_of_a_missing_section_do_not_see_it(
+    which: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    checkpoint: Path = request.getfixturevalue(which)
+    stack = noise_stack((6, 330, 300))
+    stack[3] = 0
+    run_job(write_pngs(tmp_path / "in", stack), tmp_path / "out", [checkpoint], f32(slab_sections=2))
+    found = read_layer(tmp_path / "out")
+    for z, instead in ((2, 2), (4, 4)):
+        repeated = stack.copy()
+        repeated[3] = stack[instead]
+        assert difference(found[z], whole_section(checkpoint, repeated, z)) <= 1
+        assert difference(found[z], whole_section(checkpoint, stack, z)) > 1
+
+
 def test_a_constant_stack_gives_an_empty_mask_and_a_warning(tmp_path: Path, checkpoint_3fm: Path) -> None:
     source = write_pngs(tmp_path / "in", np.full((3, 100, 120), 9, np.uint8))
     folder = run_job(source, tmp_path, [checkpoint_3fm])
