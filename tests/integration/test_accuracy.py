@@ -76,7 +76,7 @@ def test_membranes_on_sections_kept_out_of_training(real_data: Path, tmp_path: P
 
 @pytest.mark.real
 def test_salt_and_pepper_costs_little(real_mitochondria: Path, tmp_path: Path) -> None:
-    """Half black, half white, on the raw sections; the paper falls from 0.82 to 0.56. Measured: 0.763, and 0.768 without."""
+    """Half black, half white, on raw sections; the paper falls from 0.82 to 0.56. Measured: 0.763, without 0.768."""
     labels = real_mitochondria / "val" / "labels"
     for z, path in enumerate(sorted((real_mitochondria / "val" / "images").iterdir())):
         noisy = salt_and_pepper(np.asarray(Image.open(path).convert("L")), 0.1, (1, z))
