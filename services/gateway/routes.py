@@ -24,7 +24,7 @@ _THREE_LENGTHS = r"^[0-9]{1,6}(\.[0-9]{1,6})?(,[0-9]{1,6}(\.[0-9]{1,6})?){2}$"
 WORDS: dict[Quality, str] = {
     "fast": "One look at every place: the quickest, for previews and for choosing settings.",
     "balanced": "Four turned and mirrored looks averaged: steadier outlines, four times the work. The usual choice.",
-    "accurate": "Sixteen looks averaged: the steadiest probabilities, sixteen times the work.",
+    "accurate": "Sixteen looks by each of its networks, averaged: the steadiest, sixteen times the work or more.",
 }
 
 
