@@ -139,7 +139,8 @@ def running(folder: Path, environments: dict[str, Path], compose: str) -> Iterat
 
 def composition(compose: str) -> dict[str, Any]:
     """Return what docker-compose makes of the files of the variant without GPU."""
-    files = [part for name in ("", ".cpu") for part in ("--file", str(ROOT / f"docker-compose{name}.yml"))]
+    names = ("docker-compose.yml", "services/deploy/compose.cpu.yml")
+    files = [part for name in names for part in ("--file", str(ROOT / name))]
     told = subprocess.run(
         [compose, "--env-file", os.devnull, *files, "config", "--format", "json"],
         env={"PATH": os.environ["PATH"], "BROKER_PASSWORD": PASSWORD},

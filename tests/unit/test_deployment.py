@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from emstream.settings import Settings
+from tests.e2e import images
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "services" / "Dockerfile"
@@ -310,3 +311,11 @@ def test_the_template_takes_the_instances_of_the_readme() -> None:
         r"AllowedValues:\n((?:      - .*\n)+)", (ROOT / "services" / "deploy" / "aws.yml").read_text()
     )
     assert {row[0] for row in cost_table()} <= set(allowed.split()) - {"-"}
+
+
+def test_what_the_trial_of_the_images_reads_is_there() -> None:
+    """That trial installs packages and is not run by default; what it takes from these files must not go stale."""
+    services = images.composition(tool("docker-compose"))["services"]
+    assert {services[name]["image"].rpartition(":")[2] for name in images.SERVICES} == {"gateway", "worker", "cpu"}
+    assert images.image_environment()
+    assert images.health_check()
