@@ -14,6 +14,8 @@ from emstream.recipes import Choice
 from services.preprocess.reader import StackFacts, StackReader
 
 MAX_SLAB_SECTIONS = 128
+MOST_NAMED = 5
+"""Blank sections that a warning names."""
 
 
 def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) -> Plan:
@@ -32,6 +34,8 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
         )
     if is_constant:
         warnings.append("every sampled voxel has the same grey value: the masks will be empty there")
+    else:
+        warnings += _blank_warnings(samples, facts)
     intensity = choose_range(samples, facts.dtype, request.contrast_stretch)
     voxel_size, voxel_source = voxel_size_of(request, facts)
     if voxel_size is None:
@@ -93,6 +97,21 @@ def _sample(reader: StackReader) -> Iterator[Grey]:
         values = reader.sample(int(z))
         check_finite(values, f"section {z}")
         yield thinned(values)
+
+
+def _blank_warnings(samples: Sequence[Grey], facts: StackFacts) -> list[str]:
+    """Tell of sampled sections of one grey value: what a network makes of gaps should not come as a surprise."""
+    looked_at = sampled_sections(facts.shape_zyx[0])
+    blank = [int(z) for z, values in zip(looked_at, samples, strict=True) if values.min() == values.max()]
+    if not blank:
+        return []
+    told = [facts.names[z] if facts.names else f"section {z}" for z in blank[:MOST_NAMED]]
+    more = f" and {len(blank) - len(told)} more" if len(blank) > len(told) else ""
+    of_all = "" if looked_at.size == facts.shape_zyx[0] else f" (of {looked_at.size} that were looked at)"
+    return [
+        f"{', '.join(told)}{more}{of_all} {'look' if blank[1:] else 'looks'} blank: nothing is found there, and "
+        "neighbouring sections are predicted as if the next one that is there came in its place"
+    ]
 
 
 def _grids(

@@ -24,6 +24,10 @@ MAX_SAMPLED_SECTIONS = 64
 VALUES_PER_SAMPLE = 2**16
 BINARY_VOXELS = 4096
 """Fewer voxels than this with two values are chance, not a mask."""
+APART = 0.1
+"""Of the range of all other voxels: a value this far beyond it, and as frequent as no outlier, is no tissue."""
+MOST_FILL = 0.99
+"""If more has one value, that is what the stack shows, and the others are rare."""
 STRIP_VOXELS = 2**22
 """Conversions go through float in pieces of this many voxels, so that a section is never held as float."""
 
@@ -65,7 +69,8 @@ def choose_range(
 
     bool keeps its whole range, and so do bytes (signed ones become v + 128, as IMOD has it) unless `contrast_stretch`
     asks for percentiles 0.35 and 99.65; other types take percentiles 0.1 and 99.9 (0.35 and 99.65 with the stretch). At
-    most 65536 voxels a sample are looked at.
+    most 65536 voxels a sample are looked at. Padding and blank sections do not count: voxels of the least or greatest
+    value, where more of them than the percentile leaves out have it and it stands apart from the others' range.
     A constant stack gets a range that maps it to 0. Raises NotFinite if no sampled value is finite.
     """
     dtype = np.dtype(dtype)
@@ -76,7 +81,9 @@ def choose_range(
     values = _subsample(samples)
     if values.size == 0:
         raise NotFinite("no sampled voxel of the stack has a finite value; check the export of the raw data.")
-    low, high = np.percentile(values, STRETCH_PERCENTILES if contrast_stretch else RANGE_PERCENTILES)
+    percentiles = STRETCH_PERCENTILES if contrast_stretch else RANGE_PERCENTILES
+    values = _without_fill(values, percentiles)
+    low, high = np.percentile(values, percentiles)
     if low == high:  # nearly constant: rare values must not become black and white
         low, high = values.min(), values.max()
     if low == high:
@@ -125,6 +132,19 @@ def is_binary(samples: Iterable[Grey]) -> bool:
             return False
         voxels += sample.size
     return len(found) == 2 and voxels >= BINARY_VOXELS
+
+
+def _without_fill(values: NDArray[np.float64], percentiles: tuple[float, float]) -> NDArray[np.float64]:
+    """Return the values without those of padding, as aligned stacks have it at their edges: black, white, or both."""
+    for fill in (values.min(), values.max()):
+        others = values[values != fill]
+        share = 1 - others.size / values.size
+        if not percentiles[0] / 100 < share < MOST_FILL:
+            continue
+        low, high = np.percentile(others, percentiles)
+        if max(low - fill, fill - high) > APART * (high - low) > 0:
+            values = others
+    return values
 
 
 def _subsample(samples: Iterable[Grey]) -> NDArray[np.float64]:

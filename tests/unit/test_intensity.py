@@ -53,6 +53,25 @@ def test_contrast_stretch_is_only_on_request_and_cuts_the_tails() -> None:
     assert (grey.min(), grey.max()) == (0, 255)
 
 
+@pytest.mark.parametrize("fills", [(0,), (65535,), (0, 65535)])
+@pytest.mark.parametrize("share", [0.003, 0.3])
+def test_padding_and_blank_sections_take_no_part_in_the_range(fills: tuple[int, ...], share: float) -> None:
+    tissue = RNG.normal(20000, 1500, (300, 300)).clip(1, 65534).astype(np.uint16)
+    padded = tissue.copy()
+    for number, fill in enumerate(fills):
+        rows = round(share * 300)
+        padded[number * rows : (number + 1) * rows] = fill
+    plain, found = (choose_range([section], tissue.dtype) for section in (tissue, padded))
+    assert found.low == pytest.approx(plain.low, abs=150)
+    assert found.high == pytest.approx(plain.high, abs=150)
+
+
+def test_a_detector_that_saturates_is_not_taken_for_padding() -> None:
+    section = RNG.normal(50000, 8000, (300, 300)).clip(0, 65535).astype(np.uint16)
+    assert (section == 65535).mean() > 0.01
+    assert choose_range([section], section.dtype).high == 65535
+
+
 def test_a_single_hot_voxel_does_not_make_the_stack_black() -> None:
     section = RNG.integers(1000, 2000, (300, 300)).astype(np.uint16)
     section[7, 7] = 65535

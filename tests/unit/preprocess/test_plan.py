@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from emstream.job import Request
 from emstream.recipes import ThinSections, choose
 from services.preprocess.plan import make_plan
@@ -26,3 +28,23 @@ def test_thin_sections_are_given_to_the_networks_for_them(tmp_path: Path) -> Non
     usual = [c.header.name for c in choice.checkpoints], choice.recipe.threshold
     assert found[None] == found[50.0] == usual
     assert found[5.0] == ([c.header.name for c in other.checkpoints], 0.9)
+
+
+@pytest.mark.parametrize(
+    ("depth", "missing", "beginning"),
+    [
+        (6, [], None),
+        (6, [2], "s2.png looks blank: nothing is found there"),
+        (6, [2, 4], "s2.png, s4.png look blank"),
+        (9, [1, 2, 3, 4, 5, 7], "s1.png, s2.png, s3.png, s4.png, s5.png and 1 more look blank"),
+        (70, [0], "s0.png (of 64 that were looked at) looks blank"),
+    ],
+)
+def test_blank_sections_are_told(tmp_path: Path, depth: int, missing: list[int], beginning: str | None) -> None:
+    stack = noise_stack((depth, 32, 40))
+    stack[missing] = 0
+    folder = write_pngs(tmp_path / "sections", stack)
+    with open_stack(folder) as reader:
+        request = Request(input=str(folder), voxel_size_nm=(50, 5, 5))
+        warnings = make_plan(reader, request, choose(["mitochondria"], "fast")).warnings
+    assert [w.startswith(beginning or "?") for w in warnings if "blank" in w] == [True] * (beginning is not None)
