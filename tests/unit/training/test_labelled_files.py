@@ -69,7 +69,7 @@ def test_every_format_gives_the_same_sections_and_labels(tmp_path: Path, images:
 
 def test_wide_sections_come_to_bytes_by_one_range_for_the_whole_stack(tmp_path: Path, labels: Path) -> None:
     wide = IMAGES.astype(np.uint16) * 90 + 20_000
-    wide[0] = 0
+    wide[0] //= 8
     found = load(write_tiff(tmp_path / "wide.tif", wide), labels, first=1)
     brightest, darkest = max(p.max() for p in found.images), min(p.min() for p in found.images)
     assert brightest == 255
