@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emstream.job import Request
@@ -48,3 +49,18 @@ def test_blank_sections_are_told(tmp_path: Path, depth: int, missing: list[int],
         request = Request(input=str(folder), voxel_size_nm=(50, 5, 5))
         warnings = make_plan(reader, request, choose(["mitochondria"], "fast")).warnings
     assert [w.startswith(beginning or "?") for w in warnings if "blank" in w] == [True] * (beginning is not None)
+
+
+@pytest.mark.parametrize(
+    ("contrast", "stretch", "is_told"), [(1, False, False), (0.4, False, True), (0.4, True, False)]
+)
+def test_low_contrast_is_told_unless_it_is_stretched(
+    tmp_path: Path, contrast: float, stretch: bool, is_told: bool
+) -> None:
+    stack = noise_stack((3, 64, 60))
+    stack = np.rint((stack - 128.0) * contrast + 128).astype(np.uint8)
+    folder = write_pngs(tmp_path / "sections", stack)
+    request = Request(input=str(folder), voxel_size_nm=(50, 5, 5), contrast_stretch=stretch)
+    with open_stack(folder) as reader:
+        warnings = make_plan(reader, request, choose(["mitochondria"], "fast")).warnings
+    assert any("of 256 levels" in warning for warning in warnings) == is_told
