@@ -189,6 +189,7 @@ def damaged(folder: Path) -> tuple[object, ...]:
         (lambda folder: ("--labels", folder / "nowhere"), 3, "nowhere does not exist"),
         (lambda folder: ("--images", folder / "labels"), 2, "one of them"),
         (lambda folder: ("--checkpoint", folder / "x.onnx"), 2, "without a network"),
+        (lambda folder: ("--contrast-stretch",), 2, "scored as they are"),
         (lambda folder: ("--object", "unicorns"), 2, "holds masks of spots; there is no 'unicorns'"),
         (lambda folder: ("--object", "spots", "--object", "dots"), 2, "one object is scored at a time"),
     ],

@@ -14,7 +14,16 @@ import h5py
 import typer
 
 from emstream.cli.app import app, say, start, warn
-from emstream.cli.options import CHECKPOINT, DATASET, OBJECT, QUALITY, VERBOSE, VOXEL_SIZE, QualityName
+from emstream.cli.options import (
+    CHECKPOINT,
+    CONTRAST_STRETCH,
+    DATASET,
+    OBJECT,
+    QUALITY,
+    VERBOSE,
+    VOXEL_SIZE,
+    QualityName,
+)
 from emstream.cli.predict import chosen, make_request, run
 from emstream.errors import DamagedFile, UnknownObject, UsageError
 from emstream.job import Request
@@ -44,13 +53,14 @@ def evaluate(
     checkpoints: list[Path] = CHECKPOINT,
     voxel_size: str = VOXEL_SIZE,
     dataset: str = DATASET,
+    contrast_stretch: bool = CONTRAST_STRETCH,
     threshold: float = typer.Option(None, min=0.004, max=0.996, help="On the probability. Default: the recipe's."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON: total, and one entry per section."),
     verbose: bool = VERBOSE,
 ) -> None:
     """Segment labelled sections, or take masks that are there, and print how well they agree with the labels."""
     settings = start(verbose)
-    _check_wanted(images, masks, objects, checkpoints)
+    _check_wanted(images, masks, objects, checkpoints, contrast_stretch)
     with ExitStack() as files:
         if masks is not None:
             found = _from_masks(masks, objects, dataset, threshold, files)
@@ -64,6 +74,7 @@ def evaluate(
                 voxel_size=voxel_size,
                 dataset=dataset,
                 threshold=threshold,
+                contrast_stretch=contrast_stretch,
             )
             found = _to_predict(request, settings, is_quiet=as_json, files=files)
         evaluation = _compare(found, labels, ignore, _has_regions(membranes, found.object), files)
@@ -84,12 +95,18 @@ class _Found:
 
 
 def _check_wanted(
-    images: Path | None, masks: Path | None, objects: list[str] | None, checkpoints: list[Path] | None
+    images: Path | None,
+    masks: Path | None,
+    objects: list[str] | None,
+    checkpoints: list[Path] | None,
+    contrast_stretch: bool,
 ) -> None:
     if (images is None) == (masks is None):
         raise UsageError("give --images (sections to segment) or --masks (what is to be scored as it is), one of them")
     if masks is not None and checkpoints:
         raise UsageError("--masks are scored without a network: leave out --checkpoint, or give --images")
+    if masks is not None and contrast_stretch:
+        raise UsageError("--masks are scored as they are: leave out --contrast-stretch, or give --images")
     if len(objects or ()) > 1:
         raise UsageError(f"one object is scored at a time, got --object {' --object '.join(objects or ())}")
 

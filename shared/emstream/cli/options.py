@@ -33,6 +33,9 @@ CHECKPOINT = typer.Option(None, "--checkpoint", help="Your own checkpoint; may b
 VOXEL_SIZE = typer.Option(None, "--voxel-size", metavar="Z,Y,X", help="Voxel size in nanometres, over the input's own.")
 DATASET = typer.Option(None, help="Data set inside an HDF5 file, e.g. /volumes/raw.")
 REGION = typer.Option(None, metavar="Z:Z,Y:Y,X:X", help="Only a part, e.g. 0:5,1000:2024,0:1024 (stop excluded).")
+CONTRAST_STRETCH = typer.Option(
+    False, "--contrast-stretch", help="Stretch 8-bit grey values, too: for stacks of low contrast."
+)
 MEASURE = typer.Option(True, "--measure/--no-measure", help="Number and measure the objects.")
 MIN_VOXELS = typer.Option(64, "--min-voxels", min=1, help="Smaller objects are not counted; the mask keeps them.")
 SPLIT_TOUCHING = typer.Option(False, "--split-touching", help="Cut objects that touch where they are narrow.")

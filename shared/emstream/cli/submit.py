@@ -11,6 +11,7 @@ import typer
 
 from emstream.cli.app import app, say, start, warn
 from emstream.cli.options import (
+    CONTRAST_STRETCH,
     DATASET,
     MEASURE,
     MIN_VOXELS,
@@ -48,7 +49,7 @@ def submit(
     halo: HaloName = typer.Option(None, help="exact or fast. Default: the recipe's."),
     variants: int = typer.Option(None, help="Test-time variants: 1, 4 or 16. Default: the quality's."),
     threshold: float = typer.Option(None, min=0.004, max=0.996, help="On the probability. Default: the recipe's."),
-    contrast_stretch: bool = typer.Option(False, "--contrast-stretch", help="Stretch 8-bit grey values, too."),
+    contrast_stretch: bool = CONTRAST_STRETCH,
     spread: bool = typer.Option(False, "--spread", help="Write how much variants and checkpoints differ."),
     measure: bool = MEASURE,
     min_voxels: int = MIN_VOXELS,
