@@ -7,6 +7,7 @@ The phantom's true mitochondria, drawn at half the resolution, stand for the pro
 from __future__ import annotations
 
 import argparse
+import hashlib
 import resource
 import subprocess
 import sys
@@ -81,6 +82,17 @@ def is_same(folder: JobFolder, plan: Plan, least: int) -> bool:
     return True
 
 
+def digest(folder: JobFolder, plan: Plan) -> str:
+    """Return a digest of labels and table: the same for the same objects, however the volume was cut."""
+    found = hashlib.sha256((folder.measurements / f"{NAME}.csv").read_bytes())
+    for slab in plan.slabs:
+        with opened(folder.labels(slab.index)) as file:
+            planes = Planes.open(file, f"{NAME}/labels")
+            for z in range(planes.shape[0]):
+                found.update(planes.read(z).tobytes())
+    return found.hexdigest()[:12]
+
+
 def run(folder: JobFolder, plan: Plan, request: Request) -> dict[str, float]:
     """Number and measure; return the processor's seconds per step, which other work on the machine changes little."""
     start, seconds = time.process_time(), {}
@@ -127,7 +139,8 @@ def _print(folder: JobFolder, plan: Plan, request: Request, is_checked: bool) ->
     rows = len((folder.measurements / f"{NAME}.csv").read_text().splitlines()) - 1
     steps = ", ".join(f"{name} {s:.2f} s = {1e9 * s / voxels:.1f} ns/voxel" for name, s in seconds.items())
     same = f", equal to cc3d: {is_same(folder, plan, request.min_voxels)}" if is_checked else ""
-    print(f"{plan.shape_zyx}: {rows} objects, {steps}, peak {peak:.0f} MB ({before:.0f} before){same}", flush=True)
+    print(f"{plan.shape_zyx}: {rows} objects, {steps}, peak {peak:.0f} MB ({before:.0f} before), ", end="")
+    print(f"labels and table {digest(folder, plan)}{same}", flush=True)
 
 
 if __name__ == "__main__":

@@ -154,10 +154,13 @@ def test_other_layers_are_shown(view: Page) -> None:
 
 
 def test_everything_is_reached_by_keyboard_alone(page: Page, job: str) -> None:
+    expect(page.get_by_test_id("job")).to_be_visible()  # the list comes after the page
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("() => document.activeElement.textContent") == "View":
             break
+    else:
+        raise AssertionError("View was not reached")
     page.keyboard.press("Enter")
     expect(section(page)).to_have_attribute("data-ready", "0")
     page.keyboard.press("?")
