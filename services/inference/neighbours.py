@@ -2,7 +2,7 @@
 
 Sections get lost when they are cut or imaged, and files keep an empty one in their place. Beyond the stack's ends the
 end section is repeated; it is the same here, where the tissue has a gap. What is in the blank section itself is not
-guessed.
+guessed: its probabilities are 0, without the network.
 """
 
 from __future__ import annotations

@@ -140,7 +140,10 @@ def grid_objects(grid: Grid) -> list[str]:
 def _submit_windows(
     voxels: UINT8, blank: list[bool], grid: Grid, package: Package, predictor: Predictor, batcher: Batcher
 ) -> Orders:
-    """Queue a window per section; None where the whole core is flat. With it the flat pixels of the window, if any."""
+    """Queue a window per section; None where the section is blank or the whole core is flat.
+
+    With it the flat pixels of the window, if any. blank: of each section in `voxels`, whether all of it is.
+    """
     _, core_y, core_x = package.core_box.within(package.read_box).slices
     half = predictor.sections // 2
     rows, columns = (size - start for size, start in zip(grid.size_yx, package.read_box.start[1:], strict=True))
@@ -151,15 +154,13 @@ def _submit_windows(
         _remove_impulses(inside)
     orders: Orders = []
     for z, flat in zip(places, flats, strict=True):
-        window = voxels[z - half : z + half + 1]
-        if any(blank[z - half : z + half + 1]) and not blank[z]:
-            window = voxels[seen_from(z, half, blank)]
-        if not flat.any():
-            orders.append((batcher.submit(predictor, window), None))
-        elif _pixels(flat, grid.alignment)[core_y, core_x].all():
+        has_flat = bool(flat.any())
+        if blank[z] or (has_flat and _pixels(flat, grid.alignment)[core_y, core_x].all()):
             orders.append((None, None))
-        else:
-            orders.append((batcher.submit(predictor, window), flat))
+            continue
+        has_gap = any(blank[z - half : z + half + 1])
+        window = voxels[seen_from(z, half, blank)] if has_gap else voxels[z - half : z + half + 1]
+        orders.append((batcher.submit(predictor, window), flat if has_flat else None))
     return orders
 
 

@@ -123,8 +123,8 @@ def _contrast_warnings(
     samples: Sequence[Grey], request: Request, facts: StackFacts, choices: Sequence[Choice]
 ) -> list[str]:
     """Tell of bytes of low contrast, which are used as they are; wider types are brought to their range anyway."""
-    is_wide = facts.dtype.itemsize != 1 or facts.dtype == np.bool_
-    if is_wide or request.contrast_stretch or request.region:  # a part of a section may well be all of one tissue
+    are_bytes = facts.dtype.itemsize == 1 and facts.dtype != np.bool_
+    if not are_bytes or request.contrast_stretch or request.region:  # a part of a section may well be all of one tissue
         return []
     stretched = choose_range(samples, facts.dtype, contrast_stretch=True)
     levels = round(stretched.high - stretched.low)

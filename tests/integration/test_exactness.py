@@ -88,6 +88,7 @@ def test_neighbours_of_a_missing_section_do_not_see_it(
     stack[3] = 0
     run_job(write_pngs(tmp_path / "in", stack), tmp_path / "out", [checkpoint], f32(slab_sections=2))
     found = read_layer(tmp_path / "out")
+    assert not found[3].any()
     for z, instead in ((2, 2), (4, 4)):
         repeated = stack.copy()
         repeated[3] = stack[instead]
