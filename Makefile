@@ -19,7 +19,7 @@ $(VENV)/dev-ready: pyproject.toml constraints.txt
 	touch $@ $(VENV)/demo-ready
 
 demo: $(VENV)/demo-ready
-	$(BIN)/python -m services.demo $(if $(INPUT),--input '$(INPUT)')
+	$(BIN)/python -m emstream_cli.demo $(if $(INPUT),--input '$(INPUT)')
 
 # The service, until Ctrl-C; it prints its URL.
 run: $(VENV)/demo-ready

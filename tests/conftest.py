@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from emstream.broker import running_broker
-from emstream.connection import connect
+from emstream.ledger.redis_client import connect
+from emstream_standalone.broker import running_broker
+from tests.places import ROOT
 
-DATA = Path(os.environ.get("EMSTREAM_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("EMSTREAM_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")

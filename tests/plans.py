@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emstream.job import Grid, Member, Plan
+from emstream.jobs.record import Grid, Member, Plan
 
 
 def make_plan(shape_zyx: tuple[int, int, int], sections: int, name: str = "spots", **changes: object) -> Plan:

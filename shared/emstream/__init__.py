@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from emstream.arrays import segment as segment
-    from emstream.client import Client as Client
+from emstream.version import __version__
 
-__version__ = "0.2.0"
+if TYPE_CHECKING:
+    from emstream.client.client import Client as Client
+    from emstream_standalone.segment import segment as segment
+
+__all__ = ["__version__"]
 
 
 def __getattr__(name: str) -> object:
     """Give `emstream.Client` and `emstream.segment`, loaded when asked for: their libraries take a while."""
     if name == "Client":
-        from emstream.client import Client
+        from emstream.client.client import Client
 
         return Client
     if name == "segment":
-        from emstream.arrays import segment
+        from emstream_standalone.segment import segment
 
         return segment
     raise AttributeError(f"module 'emstream' has no attribute {name!r}")

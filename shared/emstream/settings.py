@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from emstream.errors import SettingsError
-from emstream.geometry import CORE_SIDE, SLAB_SECTIONS
+from emstream.volume.geometry import CORE_SIDE, SLAB_SECTIONS
 
 
 class Settings(BaseSettings):

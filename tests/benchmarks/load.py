@@ -19,9 +19,9 @@ from pathlib import Path
 
 import httpx
 
-from emstream.client import Client
-from emstream.keys import KeyFile
-from emstream.replies import Job
+from emstream.api_keys import KeyFile
+from emstream.client.client import Client
+from emstream.client.replies import Job
 from tests.benchmarks.scaling import write_noise
 from tests.benchmarks.stream import units
 from tests.integration.service import Service, running

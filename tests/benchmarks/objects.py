@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.geometry import Slab
-from emstream.job import JobFolder, Plan, Request
-from emstream.phantom import Phantom
-from emstream.volume import Planes, Pyramid, created, opened, publishing
-from services.postprocess.objects.derive import find_in_slab, number_objects
-from services.postprocess.stitch import mask_of
+from emstream.jobs.record import JobFolder, Plan, Request
+from emstream.phantom.sections import Phantom
+from emstream.volume.files import Planes, Pyramid, created, opened, publishing
+from emstream.volume.geometry import Slab
+from emstream_postprocess.objects.steps import find_in_slab, number_objects
+from emstream_postprocess.stitch import mask_of
 from tests.plans import make_plan
 
 NAME = "mitochondria"

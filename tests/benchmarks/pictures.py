@@ -1,4 +1,4 @@
-"""Takes the README's pictures of the page anew: `python -m tests.benchmarks.pictures services/gateway/pictures`.
+"""Takes the README's pictures of the page anew: `python -m tests.benchmarks.pictures docs/pictures`.
 
 A phantom goes through the real service; its viewer is taken in dark, its table of objects in light colours.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from emstream.phantom import Phantom, write_sections
+from emstream.phantom.sections import Phantom, write_sections
 from tests.e2e.conftest import CHROMIUM, opened_page
 from tests.integration.service import Service, running
 

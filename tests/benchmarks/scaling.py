@@ -40,7 +40,18 @@ def _pages(pages: object) -> NDArray[np.uint8]:
 
 def measure(path: Path, folder: Path, options: list[str]) -> tuple[dict[str, object], float]:
     """Run `emstream predict` in a process of its own; return its report and its peak resident memory in MB."""
-    command = [sys.executable, "-m", "emstream", "predict", str(path), "-o", str(folder), "--quality", "fast", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "emstream_cli",
+        "predict",
+        str(path),
+        "-o",
+        str(folder),
+        "--quality",
+        "fast",
+        "--json",
+    ]
     process = subprocess.Popen([*command, "--no-overlay", *options], stdout=subprocess.PIPE)
     assert process.stdout is not None
     report = json.loads(process.stdout.read())

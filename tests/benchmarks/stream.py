@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from emstream.client import Client
-from emstream.job import JobFolder, Plan
-from emstream.keys import KeyFile
-from emstream.messages import Stage
-from emstream.replies import Job
+from emstream.api_keys import KeyFile
+from emstream.client.client import Client
+from emstream.client.replies import Job
+from emstream.jobs.record import JobFolder, Plan
+from emstream.jobs.timeline import Timeline
+from emstream.ledger.hints import Stage
 from emstream.settings import Settings
-from emstream.timeline import Timeline
-from services.inference.engines import make_engine
-from services.inference.loading import load_predictor
+from emstream_inference.engines import make_engine
+from emstream_inference.loading import load_predictor
 from tests.benchmarks.scaling import write_noise
 from tests.integration.service import Service, running
 

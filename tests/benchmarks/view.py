@@ -18,8 +18,8 @@ from pathlib import Path
 
 import httpx
 
-from emstream.phantom import Phantom
-from emstream.phantom_result import write_result
+from emstream.phantom.finished_job import write_result
+from emstream.phantom.sections import Phantom
 from tests.integration.gateway_house import gateway_process, peak_memory_mb
 
 CONNECTIONS = 6

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emstream.phantom import Phantom, write_sections
-from services.gateway.access import COOKIE
+from emstream.phantom.sections import Phantom, write_sections
+from emstream_gateway.auth import COOKIE
 from tests.integration.service import Service, running
 
 if TYPE_CHECKING:

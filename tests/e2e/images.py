@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from emstream.broker import find_broker
+from emstream_standalone.broker import find_broker
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 USER = 10001
 PASSWORD = "0123456789abcdef"
 SERVICES = ("gateway", "preprocess", "inference", "postprocess")

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-const web = new URL("../../services/gateway/web/", import.meta.url);
+const web = new URL("../../services/emstream_gateway/web/", import.meta.url);
 const [address, colours, words, samples, spans, region] = await Promise.all(
-  ["address", "colours", "words", "samples", "spans", "region"].map((name) => import(new URL(`${name}.js`, web))),
+  ["kit/address", "kit/colours", "kit/words", "predict/samples", "jobs/spans", "predict/region"].map((name) => import(new URL(`${name}.js`, web))),
 );
 
 test("an address of a view is read back as it was written", () => {

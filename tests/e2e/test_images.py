@@ -17,7 +17,7 @@ import h5py
 import httpx
 import pytest
 
-from emstream.client import Client
+from emstream.client.client import Client
 from tests.e2e.images import SERVICES, Machine, has, install, running
 
 FOLDER = os.environ.get("EMSTREAM_TEST_IMAGES", "")

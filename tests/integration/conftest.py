@@ -14,18 +14,18 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from emstream.checkpoint import Header, read_checkpoint
-from emstream.cli.app import main
-from emstream.job import JobFolder, Request
-from emstream.networks.multiresunet import MultiResUNet
-from emstream.networks.serving import Probability, ServedNetwork
-from emstream.recipes import choose
+from emstream.jobs.record import JobFolder, Request
+from emstream.models.checkpoint import Header, read_checkpoint
+from emstream.models.networks.multiresunet import MultiResUNet
+from emstream.models.networks.serving import Probability, ServedNetwork
+from emstream.models.recipes import choose
 from emstream.settings import Settings
-from emstream.volume import Planes, opened
-from services.inference.engines import OpenVinoEngine
-from services.postprocess.finish import Wanted, finish
-from services.standalone import Run, prepare_job
-from services.training.export import export_checkpoint
+from emstream.volume.files import Planes, opened
+from emstream_cli.main import main
+from emstream_inference.engines import OpenVinoEngine
+from emstream_postprocess.report import Wanted, finish
+from emstream_standalone.in_process import Run, prepare_job
+from emstream_training.fit.write_checkpoint import export_checkpoint
 
 UINT8 = NDArray[np.uint8]
 WIDTH = 0.15
@@ -171,7 +171,7 @@ def read_layer(output: Path, layer: str = "spots/probability") -> UINT8:
 
 def whole_section(checkpoint: Path, stack: UINT8, z: int) -> UINT8:
     """Predict section z in one piece by torch float32, padded with zeros: what tiling must agree with."""
-    from services.inference.torch_network import build
+    from emstream_inference.torch_network import build
 
     loaded = read_checkpoint(checkpoint)
     network: Probability = build(loaded)

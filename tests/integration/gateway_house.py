@@ -18,18 +18,18 @@ import httpx
 from fastapi import FastAPI
 
 from emstream.errors import EmstreamError
-from emstream.job import JobFolder
-from emstream.ledger import JobShape, Limits
-from emstream.memory_ledger import MemoryLedger
-from emstream.messages import Hint, Stage
+from emstream.jobs.record import JobFolder
+from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.in_memory import MemoryLedger
+from emstream.ledger.terms import JobShape, Limits
 from emstream.settings import Settings
-from emstream.work import Make, Unit
-from services.gateway.app import make_app
-from services.gateway.server import make_server
+from emstream.work.loop import Make, Unit
+from emstream_gateway.app import make_app
+from emstream_gateway.server import make_server
+from tests.places import ROOT
 from tests.plans import make_plan
 
 TOKEN = "token-of-this-start"
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -163,10 +163,10 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from tests.integration.gateway_house import KnownKeys, RecordingSender
-from emstream.memory_ledger import MemoryLedger
+from emstream.ledger.in_memory import MemoryLedger
 from emstream.settings import Settings
-from services.gateway.app import make_app
-from services.gateway.server import keep_freed_memory, make_server
+from emstream_gateway.app import make_app
+from emstream_gateway.server import keep_freed_memory, make_server
 keep_freed_memory()
 app = make_app(Settings(data=Path(sys.argv[1]), min_free_gb=0), MemoryLedger(), RecordingSender(), KnownKeys(), "")
 make_server(app, "127.0.0.1", int(sys.argv[2])).run()

@@ -15,10 +15,10 @@ from typing import Any
 
 import redis
 
-from emstream.client import Client
-from emstream.ledger import Limits
-from emstream.messages import Stage
-from emstream.redis_ledger import RedisLedger
+from emstream.client.client import Client
+from emstream.ledger.hints import Stage
+from emstream.ledger.in_redis import RedisLedger
+from emstream.ledger.terms import Limits
 
 START_S = 120
 
@@ -32,7 +32,7 @@ class Service:
         self._log = data.parent / f"{data.name}.log"
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "emstream", "serve", "--data", str(data), "--port", "0", "--no-open"],
+                [sys.executable, "-m", "emstream_cli", "serve", "--data", str(data), "--port", "0", "--no-open"],
                 env=os.environ | {"EMSTREAM_LOG_LEVEL": "INFO"} | environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -63,7 +63,7 @@ class Service:
                 command = (entry / "cmdline").read_bytes().decode()
             except (OSError, ValueError):
                 continue
-            wanted = f"services.{kind}" if kind != "broker" else "valkey-server"
+            wanted = f"emstream_{kind}" if kind != "broker" else "valkey-server"
             if parent == self.process.pid and wanted in command:
                 found.append(int(entry.name))
         return found

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emstream.phantom import Phantom, write_sections
-from services.demo import otsu_f1
-from services.preprocess.readers.opening import open_stack
-from services.training.evaluate import truth_sections
-from services.training.report.corruptions import salt_and_pepper
+from emstream.phantom.sections import Phantom, write_sections
+from emstream.readers.open_stack import open_stack
+from emstream_cli.demo import otsu_f1
+from emstream_training.metrics.evaluate import truth_sections
+from emstream_training.report.corruptions import salt_and_pepper
 
 
 def scores_of(images: Path, labels: Path, *options: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "emstream", "evaluate", "--images", str(images), "--labels", str(labels)]
+    command = [sys.executable, "-m", "emstream_cli", "evaluate", "--images", str(images), "--labels", str(labels)]
     done = subprocess.run([*command, "--json", *options], capture_output=True, check=True)
     scores: dict[str, float] = json.loads(done.stdout)["total"]
     return scores

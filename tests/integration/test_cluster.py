@@ -15,12 +15,13 @@ from pathlib import Path
 import h5py
 import pytest
 
-from emstream.timeline import Timeline
+from emstream.jobs.timeline import Timeline
 from tests.integration.conftest import noise_stack, write_pngs
 from tests.integration.two_hosts import FIRST, Cable
+from tests.places import ROOT
 
 pytestmark = pytest.mark.skipif("EMSTREAM_TEST_HOSTS" not in os.environ, reason="takes its time: EMSTREAM_TEST_HOSTS=1")
-SCRIPT = Path(__file__).parents[2] / "services" / "hpc" / "workers.sbatch"
+SCRIPT = ROOT / "services" / "deploy" / "hpc" / "workers.sbatch"
 CHOICE = ("--object", "spots", "--quality", "fast")
 HOSTNAME = f"#!/bin/bash\necho {FIRST}\n"
 SRUN = """#!/bin/bash
@@ -75,7 +76,17 @@ def test_workers_on_two_nodes_make_the_masks_of_predict(slurm: dict[str, str], s
     assert {unit["worker"] for unit in found} == {"node-1", "node-2"}
     for sample in sorted(samples.iterdir()):
         output = tmp_path / "predicted" / sample.name
-        command = [sys.executable, "-m", "emstream", "predict", str(sample), "-o", str(output), *CHOICE, "--no-overlay"]
+        command = [
+            sys.executable,
+            "-m",
+            "emstream_cli",
+            "predict",
+            str(sample),
+            "-o",
+            str(output),
+            *CHOICE,
+            "--no-overlay",
+        ]
         subprocess.run(command, env=slurm, check=True, capture_output=True)
         (made,) = (data / "results").glob(f"{sample.name}-*/mask.h5")
         assert voxels(made) == voxels(output / "mask.h5")

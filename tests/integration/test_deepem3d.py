@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from emstream.checkpoint import Header, read_checkpoint
-from emstream.networks.architectures import architecture
-from emstream.networks.serving import ServedNetwork
-from services.inference.engines import Engine, OpenVinoEngine, TorchEngine
-from services.training.export import export_checkpoint
+from emstream.models.checkpoint import Header, read_checkpoint
+from emstream.models.networks.architectures import architecture
+from emstream.models.networks.serving import ServedNetwork
+from emstream_inference.engines import Engine, OpenVinoEngine, TorchEngine
+from emstream_training.fit.write_checkpoint import export_checkpoint
 from tests.integration.conftest import noise_stack
 
 WIDTH = 0.1

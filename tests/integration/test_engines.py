@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from emstream.checkpoint import read_checkpoint
-from emstream.metrics import Confusion
-from emstream.recipes import MODELS, shipped_books
-from services.inference.engines import Engine, OpenVinoEngine, TorchEngine
+from emstream.models.checkpoint import read_checkpoint
+from emstream.models.recipes import MODELS, shipped_books
+from emstream_inference.engines import Engine, OpenVinoEngine, TorchEngine
+from emstream_training.metrics.confusion import Confusion
 from tests.integration.conftest import noise_stack
 
 UINT8 = NDArray[np.uint8]
@@ -91,9 +91,9 @@ def test_openvino_is_byte_equal_over_thread_counts() -> None:
 FIRST_WINDOWS = """
 import sys, threading
 import numpy as np
-from emstream.checkpoint import read_checkpoint
-from emstream.recipes import MODELS
-from services.inference.engines import OpenVinoEngine
+from emstream.models.checkpoint import read_checkpoint
+from emstream.models.recipes import MODELS
+from emstream_inference.engines import OpenVinoEngine
 sys.setswitchinterval(1e-6)
 engine = OpenVinoEngine()
 engine.load(read_checkpoint(MODELS / "nuclei-multiresunet-1fm.onnx"))

@@ -14,8 +14,8 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-from emstream.metrics import Confusion
-from emstream.metrics_curve import Histograms
+from emstream_training.metrics.confusion import Confusion
+from emstream_training.metrics.curves import Histograms
 from tests.integration.conftest import Invoke, noise_stack, write_pngs
 
 UINT8 = NDArray[np.uint8]
@@ -130,7 +130,7 @@ def test_membranes_are_measured_by_their_regions_too(tmp_path: Path, evaluate: I
 def test_without_scikit_image_membranes_are_counted_and_a_note_says_what_is_missing(
     tmp_path: Path, evaluate: Invoke, monkeypatch: pytest.MonkeyPatch, probability: UINT8, labels: Path
 ) -> None:
-    monkeypatch.setattr("emstream.metrics_regions.find_spec", lambda name: None)
+    monkeypatch.setattr("emstream_training.metrics.regions.find_spec", lambda name: None)
     source = write_mask_file(tmp_path / "mask.h5", probability, ("membranes",))
     code, out, err = evaluate("--masks", source, "--labels", labels)
     assert code == 0
@@ -145,7 +145,7 @@ def test_masks_are_scored_without_torch_or_scikit_image(tmp_path: Path, probabil
     source = write_mask_file(tmp_path / "mask.h5", probability, ("membranes",))
     arguments = ["evaluate", "--masks", str(source), "--labels", str(labels)]
     blocked = "sys.modules.update(dict.fromkeys(('torch', 'skimage', 'scipy', 'openvino')))"
-    program = f"import sys; {blocked}; sys.argv[1:] = {arguments!r}; from emstream.cli.app import main; main()"
+    program = f"import sys; {blocked}; sys.argv[1:] = {arguments!r}; from emstream_cli.app import main; main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "average precision" in done.stdout
     assert "pip install" in done.stderr

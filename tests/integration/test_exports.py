@@ -18,10 +18,9 @@ import zarr
 from numpy.typing import NDArray
 from PIL import Image
 
-from emstream.colours import colour_of
 from emstream.errors import JobFailed, UsageError
-from emstream.export_order import ExportOrder, Wish, make_order
-from emstream.export_shelf import (
+from emstream.jobs.export_order import ExportOrder, Wish, make_order
+from emstream.jobs.export_orders import (
     export_file,
     orders,
     place_order,
@@ -29,15 +28,16 @@ from emstream.export_shelf import (
     read_progress,
     withdraw,
 )
-from emstream.finish_units import FIRST_EXPORT
-from emstream.geometry import Box
-from emstream.job import JobFolder, JobRecord, Plan
-from emstream.phantom import Phantom
-from emstream.phantom_result import write_result
-from emstream.volume import Planes, Pyramid, created, opened
-from services.postprocess.exports.build import build_export
-from services.postprocess.exports.volumes import painted
-from services.postprocess.stitch import mask_of
+from emstream.jobs.finish_tasks import FIRST_EXPORT
+from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.phantom.finished_job import write_result
+from emstream.phantom.sections import Phantom
+from emstream.volume.colours import colour_of
+from emstream.volume.files import Planes, Pyramid, created, opened
+from emstream.volume.geometry import Box
+from emstream_postprocess.exports.build import build_export
+from emstream_postprocess.exports.volumes import painted
+from emstream_postprocess.stitch import mask_of
 
 SHAPE = (5, 530, 1100)
 VOXEL = (50.0, 5.5, 5.5)
@@ -167,7 +167,7 @@ def test_tiff_holds_what_is_stored(job: JobFolder, truth: dict[str, Array], tmp_
 def test_tiff_beyond_the_classic_limit_is_a_tiled_ome_bigtiff(
     job: JobFolder, truth: dict[str, Array], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.postprocess.exports.tiff_file.CLASSIC_TIFF_LIMIT", 1000)
+    monkeypatch.setattr("emstream_postprocess.exports.tiff_file.CLASSIC_TIFF_LIMIT", 1000)
     for content in ("mask", "overlay"):
         with tifffile.TiffFile(export(job, tmp_path / f"{content}.tif", content, "tiff")) as file:
             assert (file.is_bigtiff, file.is_ome, file.pages[0].is_tiled) == (True, True, True)
@@ -232,7 +232,7 @@ def test_pdf_pages_show_the_sections_with_captions(job: JobFolder, truth: dict[s
 
 
 def test_a_pdf_that_would_be_too_large_is_told(job: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.postprocess.exports.pdf_file.MOST_BYTES", 20_000)
+    monkeypatch.setattr("emstream_postprocess.exports.pdf_file.MOST_BYTES", 20_000)
     with pytest.raises(JobFailed, match="choose fewer sections"):
         export(job, tmp_path / "a.pdf", "original", "pdf")
     assert list(tmp_path.iterdir()) == []
@@ -241,7 +241,7 @@ def test_a_pdf_that_would_be_too_large_is_told(job: JobFolder, tmp_path: Path, m
 def test_large_sections_come_smaller_into_a_pdf(
     job: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.postprocess.exports.pdf_file.MOST_PIXELS", 600)
+    monkeypatch.setattr("emstream_postprocess.exports.pdf_file.MOST_PIXELS", 600)
     page = pypdf.PdfReader(export(job, tmp_path / "a.pdf", "probability", "pdf", z=(0, 1))).pages[0]
     assert page.images[0].image is not None
     assert page.images[0].image.size == (550, 265)

@@ -13,10 +13,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from emstream.errors import BrokerUnavailable
-from emstream.job import JobRecord
-from emstream.ledger import JobStatus
-from emstream.messages import Hint, Stage
-from emstream.retention import Step, drop
+from emstream.jobs.record import JobRecord
+from emstream.jobs.retention import Step, drop
+from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.terms import JobStatus
 from tests.integration.gateway_house import TOKEN, House, finish_job, make_house, plan_job, work
 
 
@@ -222,7 +222,7 @@ def test_masks_come_whole_in_ranges_or_not_at_all_if_known(house: House) -> None
 
 
 def test_masks_in_other_formats_are_made_when_asked_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.gateway.results.WAIT_S", 0.3)
+    monkeypatch.setattr("emstream_gateway.routes.masks.WAIT_S", 0.3)
     job = house.one_job()
     plan_job(house, job)
     finish_job(house, job)

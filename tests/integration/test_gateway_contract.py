@@ -16,9 +16,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from services.postprocess.objects.measure import measure
-from services.postprocess.objects.sums import empty_table
-from services.postprocess.objects.tables import write_tables
+from emstream_postprocess.objects.measure import measure
+from emstream_postprocess.objects.sums import empty_table
+from emstream_postprocess.objects.tables import write_tables
 from tests.integration.gateway_house import House, finish_job, make_house, plan_job
 
 EXAMPLES = 25
@@ -28,9 +28,9 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("services.gateway.results.WAIT_S", 0.05)
-        patch.setattr("services.gateway.mesh_routes.WAIT_S", 0.05)
-        patch.setattr("services.gateway.bodies.IDLE_S", 5.0)
+        patch.setattr("emstream_gateway.routes.masks.WAIT_S", 0.05)
+        patch.setattr("emstream_gateway.routes.meshes.WAIT_S", 0.05)
+        patch.setattr("emstream_gateway.http.bodies.IDLE_S", 5.0)
         with make_house(tmp_path_factory.mktemp("data")) as made:
             yield made
 

@@ -9,11 +9,11 @@ import h5py
 import pytest
 
 from emstream.errors import JobFailed
-from emstream.job import JobFolder
-from emstream.phantom import Phantom
-from emstream.phantom_result import write_result
-from services.postprocess import worker
-from services.postprocess.worker import Postprocess
+from emstream.jobs.record import JobFolder
+from emstream.phantom.finished_job import write_result
+from emstream.phantom.sections import Phantom
+from emstream_postprocess import worker
+from emstream_postprocess.worker import Postprocess
 from tests.integration.gateway_house import House, let_a_worker_do, make_house
 
 

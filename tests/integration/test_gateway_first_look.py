@@ -14,11 +14,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from emstream.inspection import inspection_folder
-from emstream.phantom import Phantom
-from emstream.phantom_result import write_result
+from emstream.jobs.inspection import inspection_folder
+from emstream.phantom.finished_job import write_result
+from emstream.phantom.sections import Phantom
 from emstream.settings import Settings
-from services.preprocess.worker import Preprocess
+from emstream_preprocess.worker import Preprocess
 from tests.integration.gateway_house import House, finish_job, let_a_worker_do, make_house, plan_job
 
 

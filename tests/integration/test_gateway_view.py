@@ -12,14 +12,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from emstream.colours import coloured
-from emstream.geometry import Box
-from emstream.job import JobFolder
-from emstream.phantom import Phantom
-from emstream.phantom_result import write_result
-from emstream.volume import Planes, opened
-from services.gateway.slab_files import SlabFiles
-from services.gateway.tiles import uncertainty_of
+from emstream.jobs.record import JobFolder
+from emstream.phantom.finished_job import write_result
+from emstream.phantom.sections import Phantom
+from emstream.volume.colours import coloured
+from emstream.volume.files import Planes, opened
+from emstream.volume.geometry import Box
+from emstream_gateway.storage.open_slabs import SlabFiles
+from emstream_gateway.storage.tiles import uncertainty_of
 from tests.integration.gateway_house import House, make_house, plan_job
 
 SHAPE = (3, 530, 1100)

@@ -13,9 +13,9 @@ import pytest
 import tifffile
 
 import emstream
-from emstream.arrays import checked_array, checked_voxel_size, segment
+from emstream.client.replies import Job
 from emstream.errors import BinaryInput, UsageError
-from emstream.replies import Job
+from emstream_standalone.segment import checked_array, checked_voxel_size, segment
 from tests.integration.conftest import Invoke, noise_stack, read_layer, write_pngs
 
 PNG = b"\x89PNG\r\n\x1a\n"

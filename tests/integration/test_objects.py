@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 import trimesh
 
-from emstream.job import RAW
-from emstream.ledger import Answer
-from emstream.messages import Stage
-from emstream.volume import Planes, created, opened, publishing
-from emstream.work import Unit
-from services.postprocess.worker import Postprocess
+from emstream.jobs.record import RAW
+from emstream.ledger.hints import Stage
+from emstream.ledger.terms import Answer
+from emstream.volume.files import Planes, created, opened, publishing
+from emstream.work.loop import Unit
+from emstream_postprocess.worker import Postprocess
 from tests.integration.gateway_house import House, make_house
-from tests.unit.postprocess.test_derive import bumps, filtered, plan_of, write_results
+from tests.unit.emstream_postprocess.objects.test_steps import bumps, filtered, plan_of, write_results
 
 SHAPE = (5, 300, 420)
 VOLUME = bumps(SHAPE, 40)
@@ -121,7 +121,7 @@ def test_a_voxel_tells_its_object(house: House, job: str) -> None:
 
 @pytest.mark.parametrize("form", ["stl", "ply", "glb"])
 def test_an_object_has_a_surface(house: House, job: str, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.gateway.mesh_routes.WAIT_S", 0.0)
+    monkeypatch.setattr("emstream_gateway.routes.meshes.WAIT_S", 0.0)
     row = ask(house, job, "measurements", sort="volume_um3", descending=True).json()["rows"][0]
     url = f"/v1/jobs/{job}/meshes/spots/{row['id']}.{form}"
     assert house.client.get(url).status_code == 202

@@ -17,8 +17,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from emstream.metrics import Confusion
-from emstream.metrics_curve import level_of
+from emstream_training.metrics.confusion import Confusion
+from emstream_training.metrics.curves import level_of
 from tests.integration.conftest import Invoke, noise_stack, read_layer, run_job, write_pngs
 
 SHAPE = (3, 70, 90)
@@ -186,12 +186,12 @@ def test_what_does_not_fit_gets_its_sentence_before_a_network_runs(
 def test_without_matplotlib_the_command_says_how_to_install_it(
     report: Invoke, monkeypatch: pytest.MonkeyPatch, checkpoint_1fm: Path
 ) -> None:
-    monkeypatch.setattr("emstream.cli.report.find_spec", lambda name: None)
+    monkeypatch.setattr("emstream_cli.commands.report.find_spec", lambda name: None)
     code, _, err = report("--checkpoint", checkpoint_1fm)
     assert code == 4
     assert "pip install 'emstream[train]'" in err
 
 
 def test_a_report_needs_no_torch() -> None:
-    program = "import sys; sys.modules['torch'] = None; import services.training.report.write"
+    program = "import sys; sys.modules['torch'] = None; import emstream_training.report.write"
     subprocess.run([sys.executable, "-c", program], check=True)

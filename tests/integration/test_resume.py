@@ -16,7 +16,7 @@ from tests.integration.conftest import noise_stack, write_pngs
 
 
 def command(source: Path, output: Path, checkpoint: Path) -> list[str]:
-    base = [sys.executable, "-m", "emstream", "predict", str(source), "-o", str(output)]
+    base = [sys.executable, "-m", "emstream_cli", "predict", str(source), "-o", str(output)]
     return [*base, "--checkpoint", str(checkpoint), "--no-overlay", "--halo", "fast", "--quality", "fast"]
 
 

@@ -42,7 +42,7 @@ def sections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def emstream(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "emstream", *map(str, arguments)]
+    command = [sys.executable, "-m", "emstream_cli", *map(str, arguments)]
     return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=180)
 
 

@@ -22,10 +22,10 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from emstream.client.replies import Job
 from emstream.errors import EmstreamError
-from emstream.messages import Stage
-from emstream.replies import Job
-from emstream.timeline import Timeline
+from emstream.jobs.timeline import Timeline
+from emstream.ledger.hints import Stage
 from tests.integration.bad_inputs import BAD_INPUTS
 from tests.integration.conftest import noise_stack, write_pngs
 from tests.integration.service import Service, running
@@ -57,7 +57,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(tmp_path_factory: pytest.TempPathFactory, source: Path, environment: dict[str, str]) -> NDArray[np.uint8]:
     """What the offline program makes of the source."""
     output = tmp_path_factory.mktemp("expected")
-    command = [sys.executable, "-m", "emstream", "predict", str(source), "-o", str(output), "--no-overlay"]
+    command = [sys.executable, "-m", "emstream_cli", "predict", str(source), "-o", str(output), "--no-overlay"]
     subprocess.run(
         [*command, "--object", "spots", "--quality", "fast"],
         env=os.environ | environment,

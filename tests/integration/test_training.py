@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emstream.checkpoint import read_checkpoint, read_weights
+from emstream.models.checkpoint import read_checkpoint, read_weights
 from tests.integration.conftest import Invoke
-from tests.unit.training.stacks import grey_stack, truth_of, write_sections
+from tests.unit.emstream_training.stacks import grey_stack, truth_of, write_sections
 
 TINY = ["--object", "spots", "--width", "0.125", "--patch", "64", "--batch", "1"]
 STEPS = 40
@@ -37,7 +37,7 @@ def training_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def begin(training_file: Path, output: Path) -> subprocess.Popen[bytes]:
     every = ["--steps", str(STEPS), "--validate-every", "20", "--save-every", "5"]
-    command = [sys.executable, "-m", "emstream", "train", str(training_file), "-o", str(output), *TINY, *every]
+    command = [sys.executable, "-m", "emstream_cli", "train", str(training_file), "-o", str(output), *TINY, *every]
     environment = {**os.environ, "EMSTREAM_PRECISION": "f32", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from emstream.broker import find_broker
+from emstream_standalone.broker import find_broker
 
 FIRST, SECOND = "10.213.77.1", "10.213.77.2"
 PORT = 16379
@@ -85,7 +85,7 @@ def workers_there(
             own = {"EMSTREAM_DATA": str(data), "EMSTREAM_WORKER_NAME": name}
             with (data.parent / f"{name}.log").open("wb") as log:
                 running[name] = subprocess.Popen(
-                    cable.there(sys.executable, "-m", "services.inference.worker"),
+                    cable.there(sys.executable, "-m", "emstream_inference.worker"),
                     env=os.environ | environment | own,
                     stdout=log,
                     stderr=subprocess.STDOUT,

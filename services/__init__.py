@@ -1,1 +1,0 @@
-"""What runs: each folder is a process; `standalone` joins them on one machine."""

@@ -1,0 +1,36 @@
+"""`emstream bench`: how fast the engines of this machine are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+
+from emstream.models.recipes import MODELS
+from emstream_cli.app import app, say, start
+from emstream_cli.options import CHECKPOINT, VERBOSE
+
+
+@app.command()
+def bench(
+    checkpoints: list[Path] = CHECKPOINT,
+    side: int = typer.Option(1152, help="Side of a window in pixels: 1024 and two fast halos."),
+    repeats: int = typer.Option(5, min=1, help="Windows timed per engine; the fastest counts."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    verbose: bool = VERBOSE,
+) -> None:
+    """Measure window pixels per second of each engine and precision, in turn, on the same window."""
+    from emstream_inference.bench import measure
+
+    settings = start(verbose)
+    paths = checkpoints or sorted((settings.models or MODELS).glob("*.onnx"))
+    rows = measure([Path(path) for path in paths], side, repeats, settings)
+    if as_json:
+        say(json.dumps(rows))
+        return
+    say(f"{'checkpoint':36} {'engine':10} {'precision':9} {'Mpx/s':>7} {'relative':>9}")
+    for row in rows:
+        speed = "-" if row["mpx_per_s"] is None else f"{row['mpx_per_s']:.2f}"
+        relative = "-" if row["relative"] is None else f"{row['relative']:.2f}"
+        say(f"{row['checkpoint']:36} {row['engine']:10} {row['precision']:9} {speed:>7} {relative:>9}  {row['note']}")

@@ -1,0 +1,28 @@
+"""`emstream doctor`: what this machine has for emstream, and what to do about the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import typer
+
+from emstream_cli.app import app, say, start
+from emstream_cli.options import VERBOSE
+from emstream_standalone.doctor import run_checks
+
+
+@app.command()
+def doctor(
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    verbose: bool = VERBOSE,
+) -> None:
+    """Check broker, engine, machine, GPU, disk, keys and port; exit code 4 if the service cannot run."""
+    checks = run_checks(start(verbose))
+    if as_json:
+        say(json.dumps({"checks": [dataclasses.asdict(check) for check in checks]}))
+    else:
+        for check in checks:
+            say(f"{check.state:8} {check.name}: {check.found}" + (f". To do: {check.advice}" if check.advice else ""))
+    if any(check.is_needed and check.state == "missing" for check in checks):
+        raise typer.Exit(4)

@@ -1,0 +1,36 @@
+"""`emstream info`: what a stack is, before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import typer
+
+from emstream_cli.app import app, say, start
+from emstream_cli.options import DATASET, VERBOSE
+
+
+@app.command()
+def info(
+    source: Path = typer.Argument(..., metavar="INPUT", help="Folder of sections, or a TIFF, HDF5, MRC, PNG file."),
+    dataset: str = DATASET,
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    verbose: bool = VERBOSE,
+) -> None:
+    """Show shape, voxel size, section order and warnings of a stack, from its headers."""
+    from emstream.readers.open_stack import open_stack
+
+    settings = start(verbose)
+    with open_stack(source, dataset, settings.max_voxels) as reader:
+        facts = reader.facts
+    if as_json:
+        say(json.dumps(dataclasses.asdict(facts), default=str))
+        return
+    say(facts.source)
+    say(f"shape (z, y, x): {' x '.join(map(str, facts.shape_zyx))}, {facts.dtype}")
+    size = facts.voxel_size_nm
+    say("voxel size (z, y, x): " + ("not stated" if size is None else " x ".join(f"{v:g}" for v in size) + " nm"))
+    for warning in facts.warnings:
+        say(f"note: {warning}")

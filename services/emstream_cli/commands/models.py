@@ -1,0 +1,40 @@
+"""`emstream models`: what comes with emstream, and what a checkpoint says of itself."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from emstream.models.recipes import MODELS, checkpoints_of, shipped_books
+from emstream_cli.app import app, say, start
+from emstream_cli.options import VERBOSE
+
+
+@app.command()
+def models(
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    verbose: bool = VERBOSE,
+) -> None:
+    """List the objects that can be found, with their recipes and how well they do."""
+    settings = start(verbose)
+    folder = settings.models or MODELS
+    books = shipped_books(folder)
+    if as_json:
+        say(json.dumps({name: book.model_dump() for name, book in books.items()}))
+        return
+    for name, book in books.items():
+        say(name)
+        for quality in ("fast", "balanced", "accurate"):
+            recipe = getattr(book, quality)
+            say(f"  {quality:9} {', '.join(recipe.checkpoints)}; {recipe.variants} variants, {recipe.halo} halo, "
+                f"threshold {recipe.threshold:.2f}. {recipe.measured}")  # fmt: skip
+            if recipe.thin:
+                say(f"  {'':9} sections less than {recipe.thin.below_nm:g} nm apart: "
+                    f"{', '.join(recipe.thin.checkpoints)}, threshold {recipe.thin.threshold:.2f}. "
+                    f"{recipe.thin.measured}")  # fmt: skip
+    used = {name for book in books.values() for name in checkpoints_of(book)}
+    others = sorted(path.stem for path in folder.glob("*.onnx") if path.stem not in used)
+    if others:
+        say(f"in no recipe, for --checkpoint {folder / 'NAME.onnx'}: {', '.join(others)}")
+    say(f"Cards and licences: {folder}")

@@ -1,0 +1,26 @@
+"""`emstream prepare`: labelled stacks in, all their variants in one HDF5 file out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from emstream_cli.app import app, say, start, warn
+from emstream_cli.options import VERBOSE
+
+
+@app.command()
+def prepare(
+    data: Path = typer.Argument(..., help="JSON file that lists the labelled stacks (see README)."),
+    output: Path = typer.Option(..., "--output", "-o", help="HDF5 file to write, with a training file beside it."),
+    verbose: bool = VERBOSE,
+) -> None:
+    """Write the 16 variants (turned, mirrored, sections reversed) of labelled stacks, as the paper trains on them."""
+    from emstream.readers.open_stack import open_stack
+    from emstream_training.data.prepare import prepare as write_variants
+
+    start(verbose)
+    description = write_variants(data, output, open_stack, lambda done, total: warn(f"stack {done} of {total}"))
+    say(f"variants: {output}")
+    say(f"training file: {description}")

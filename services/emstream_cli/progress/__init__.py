@@ -1,0 +1,1 @@
+"""Progress as the terminal shows it: stages, transfers, training."""

@@ -1,0 +1,110 @@
+"""Request bodies: read with a time limit per chunk and a bound, and the rest of a refused one let go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from functools import lru_cache
+from typing import TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from emstream.errors import TooMuch
+from emstream_gateway.http.error_handlers import TooSlow, Unreadable, WrongFields, field_problems
+
+Body = TypeVar("Body", bound=BaseModel)
+IDLE_S = 60.0
+"""A body of which nothing arrives for so long is given up."""
+BLOCK_BYTES = 512 << 10
+WRITERS = 8
+JSON_BYTES = 8 << 20
+"""Longest JSON body: 8192 files with long names."""
+_DRAIN_BYTES = 64 << 20
+_DRAIN_S = 2.0
+
+
+async def chunks(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives. Raises TooSlow, and ClientDisconnect if the connection ends before the body."""
+    stream = request.stream().__aiter__()
+    while True:
+        try:
+            with anyio.fail_after(IDLE_S):
+                chunk = await anext(stream, None)
+        except TimeoutError:
+            raise TooSlow(f"nothing of the body arrived for {IDLE_S:.0f} s: send it again, or go on") from None
+        if chunk is None:
+            return
+        if chunk:
+            yield chunk
+
+
+async def pour(request: Request, take: Callable[[list[bytes]], None]) -> None:
+    """Hand the body to `take`, some chunks at a time, in a thread, while the next ones arrive.
+
+    Off the event loop: a write waits for the disk whenever some process syncs, and nobody else is to wait for that.
+    Largest memory held: two blocks of 512 KiB. When this returns or raises, `take` is not running any more.
+    """
+    pending: asyncio.Task[None] | None = None
+    block: list[bytes] = []
+    try:
+        async for chunk in chunks(request):
+            block.append(chunk)
+            if sum(map(len, block)) >= BLOCK_BYTES:
+                if pending is not None:
+                    await pending
+                pending, block = asyncio.create_task(_in_thread(take, block)), []
+    finally:  # also what came before the connection ended: an upload goes on from there
+        with anyio.CancelScope(shield=True):
+            if pending is not None:
+                await pending
+            await _in_thread(take, block)
+
+
+async def _in_thread(take: Callable[[list[bytes]], None], block: list[bytes]) -> None:
+    await run_sync(take, block, limiter=_writers())
+
+
+@lru_cache(1)
+def _writers() -> anyio.CapacityLimiter:
+    """Return the limit of threads that write uploads: a full or slow disk leaves those that answer free."""
+    return anyio.CapacityLimiter(WRITERS)
+
+
+async def drain(request: Request) -> None:
+    """Read on for a moment after a refusal, so that the caller gets to read the answer rather than a broken pipe."""
+    stop, read = time.monotonic() + _DRAIN_S, 0
+    with suppress(ClientDisconnect, TimeoutError, RuntimeError), anyio.fail_after(_DRAIN_S):
+        async for chunk in request.stream():
+            read += len(chunk)
+            if read > _DRAIN_BYTES or time.monotonic() > stop:
+                return
+
+
+async def json_body(request: Request, model: type[Body]) -> Body:
+    """Return the body as a model. Raises TooMuch, Unreadable, WrongFields."""
+    content = bytearray()
+    async for chunk in chunks(request):
+        content += chunk
+        if len(content) > JSON_BYTES:
+            raise TooMuch(f"the JSON body is longer than {JSON_BYTES} bytes, which are allowed: send fewer files")
+    try:
+        return model.model_validate_json(bytes(content))
+    except ValidationError as error:
+        if any(e["type"] == "json_invalid" for e in error.errors()):
+            raise Unreadable(f"the body is no JSON ({error.errors()[0]['msg']}): send JSON") from error
+        raise WrongFields(field_problems(error.errors())) from error
+
+
+def length_of(request: Request) -> int | None:
+    """Return Content-Length, or None for a chunked body. Raises Unreadable if it is no number."""
+    text = request.headers.get("content-length")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise Unreadable(f"the Content-Length {text[:20]!r} is no number: send the body's length in bytes")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Rules of jobs in the gateway: status, actions, inputs, estimates, dispatching."""

@@ -1,0 +1,100 @@
+"""What this service has done before, as a measure of how long a new job will take.
+
+A job's work is the number of voxels that its networks see: those of its grids, times variants and checkpoints. Its
+seconds are those from its first unit to its last, so all that belongs to a job is in them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from statistics import median
+
+from emstream.api.schemas import Estimate
+from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.models.checkpoint import RESCALE_TOLERANCE
+from emstream.models.recipes import Recipe
+from emstream_gateway.jobs.time_left import tail
+
+LATEST = 20
+"""Jobs looked at."""
+LARGEST = 5
+"""Of them those that count: in small ones the time is spent on other things than the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A job that was done. pixel_size_nm: what its sections were brought to, or None if they were used as they are."""
+
+    work: int
+    seconds: float
+    pixel_size_nm: float | None
+
+
+def passes_of(recipes: Iterable[Recipe]) -> int:
+    """Return how often every voxel is seen: variants, times the different checkpoints."""
+    chosen = list(recipes)
+    return max(r.variants for r in chosen) * len({name for r in chosen for name in r.checkpoints})
+
+
+def estimate(
+    record_of: Callable[[JobFolder], JobRecord | None],
+    folders: Iterable[JobFolder],
+    work: int,
+    pixel_size_nm: float | None,
+) -> Estimate:
+    """Return the seconds that so much work takes, by the latest jobs. folders: of jobs, newest first."""
+    past: list[Past] = []
+    for folder in folders:
+        record = record_of(folder) if folder.report_path.exists() else None
+        known = _past(folder.timeline_path, record.plan) if record and record.plan else None
+        if known is not None:
+            past.append(known)
+        if len(past) == LATEST:
+            break
+    largest = sorted(past, key=lambda job: job.work, reverse=True)[:LARGEST]
+    if not largest:
+        return Estimate(seconds=None, based_on="no job was completed here yet: the first one shows how fast it is")
+    rate = median(job.seconds / job.work for job in largest)
+    seconds = work * _enlargement(largest, pixel_size_nm) * rate
+    return Estimate(seconds=round(seconds, 1), based_on=f"{len(largest)} of the latest jobs completed here")
+
+
+def _enlargement(past: Iterable[Past], pixel_size_nm: float | None) -> float:
+    """Return by how much resampling changes the number of voxels, if earlier jobs show what is resampled to."""
+    known = [job.pixel_size_nm for job in past if job.pixel_size_nm]
+    if pixel_size_nm is None or not known:
+        return 1.0
+    ratio = pixel_size_nm / known[0]
+    return 1.0 if abs(ratio - 1) <= RESCALE_TOLERANCE else ratio**2
+
+
+def _past(timeline: Path, plan: Plan) -> Past | None:
+    span = _span(timeline)
+    pixels = sum(math.prod(grid.size_yx) * len(grid.members) for grid in plan.grids)
+    target = next((grid.pixel_size_nm for grid in plan.grids if grid.is_resampled), None)
+    return None if span is None else Past(pixels * plan.shape_zyx[0] * plan.variants, span, target)
+
+
+def _span(timeline: Path) -> float | None:
+    try:
+        facts = timeline.stat()
+    except FileNotFoundError:
+        return None
+    return _read_span(timeline, facts.st_mtime_ns)
+
+
+@lru_cache(256)
+def _read_span(timeline: Path, _changed: int) -> float | None:
+    """Return the seconds from the start of the first unit to the end of the last one."""
+    with timeline.open("rb") as file:
+        try:
+            first = json.loads(file.readline())["start"]
+        except (ValueError, KeyError, TypeError):
+            return None
+    stops = [float(str(unit["stop"])) for unit in tail(timeline)]
+    return max(stops) - float(first) if stops and max(stops) > float(first) else None

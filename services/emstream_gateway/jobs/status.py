@@ -1,0 +1,205 @@
+"""Jobs as the API shows them: from the disk, which is the truth at rest, and from the ledger while they run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from emstream.api.schemas import FileState, FileTotals, Job, ListedJob, StageCount, State, UnitError, settings_of
+from emstream.errors import JobNotFound
+from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.ledger.hints import Stage
+from emstream.ledger.terms import JobStatus, totals
+from emstream.models.recipes import asked_for
+from emstream_gateway.context import BROKER_AWAY, Parts
+from emstream_gateway.jobs.time_left import seconds_left
+from emstream_gateway.storage.job_store import UploadHeader
+
+WEIGHTS = {Stage.PREPROCESS: 0.1, Stage.INFERENCE: 0.8, Stage.POSTPROCESS: 0.09, Stage.FINISH: 0.01}
+"""Each stage's share of a job's progress: the network takes most of the time."""
+AWAY = "The broker does not answer for the moment: counts are those on disk, and the work goes on once it is back."
+Counts = Mapping[Stage, tuple[int, int]]
+
+
+def describe(parts: Parts, folder: JobFolder) -> Job:
+    """Return a job as it stands, with its files. Raises JobNotFound if it was deleted meanwhile."""
+    listed, files = _seen(parts, folder)
+    return Job.model_construct(**dict(listed), files=files)
+
+
+def describe_shortly(parts: Parts, folder: JobFolder) -> ListedJob:
+    """Return a job as it stands. Raises JobNotFound if it was deleted meanwhile."""
+    return _seen(parts, folder)[0]
+
+
+def _seen(parts: Parts, folder: JobFolder) -> tuple[ListedJob, list[FileState]]:
+    record = parts.shelf.record(folder)
+    if record is not None:
+        files = [FileState(name=f.name, size=f.size, received=f.size, sha256=f.sha256) for f in record.files]
+        return _started(parts, folder, record, files), files
+    header = parts.shelf.header(folder)
+    if header is None:
+        raise JobNotFound(f"there is no job {folder.path.name!r} any more")
+    is_cancelled = folder.cancelled_path.exists()
+    files = [] if is_cancelled else [a.state() for a in list(parts.uploads.get(folder).arrivals.values())]
+    return _uploading(header, files, is_cancelled), files
+
+
+def state_of(parts: Parts, folder: JobFolder) -> State:
+    """Return only the job's state."""
+    over = _state_on_disk(folder)
+    if over:
+        return over
+    if not folder.record_path.exists():
+        return "uploading"
+    try:
+        return _state_in_ledger(parts.ledger.status(folder.path.name))
+    except BROKER_AWAY:
+        return "queued"
+
+
+def _uploading(header: UploadHeader, files: list[FileState], is_cancelled: bool) -> ListedJob:
+    base = f"/v1/jobs/{header.id}"
+    links = {"self": base, "files": f"{base}/files", "start": f"{base}/start", "cancel": f"{base}/cancel"}
+    return ListedJob.model_construct(
+        id=header.id,
+        name=header.name,
+        state="cancelled" if is_cancelled else "uploading",
+        created=header.created,
+        owner=header.owner,
+        settings=header.settings,
+        input=header.input,
+        file_totals=_totals_of(files),
+        stages=_stage_counts({stage: (0, total) for stage, total in totals(None).items()}),
+        progress=0.0,
+        eta_s=None,
+        warnings=[],
+        errors=[],
+        shape_zyx=None,
+        voxel_size_nm=header.settings.voxel_size_nm,
+        objects=list(header.settings.objects),
+        links={"self": base} if is_cancelled else links,
+    )
+
+
+def _totals_of(files: list[FileState]) -> FileTotals:
+    first, last = (files[0].name, files[-1].name) if files else (None, None)
+    size, received = sum(file.size or 0 for file in files), sum(file.received for file in files)
+    return FileTotals(count=len(files), size=size, received=received, first=first, last=last)
+
+
+def _started(parts: Parts, folder: JobFolder, record: JobRecord, files: list[FileState]) -> ListedJob:
+    plan, over = record.plan, _state_on_disk(folder)
+    status, warnings = None, list(plan.warnings if plan else ())
+    if not over:
+        try:
+            status = parts.ledger.status(record.id) or _enter(parts, folder, record)
+        except BROKER_AWAY:
+            warnings.append(AWAY)
+    state = over or _state_in_ledger(status)
+    counts = status.counts if status else _counts_on_disk(folder, plan)
+    has_end = state in ("completed", "completed_with_errors")
+    return ListedJob.model_construct(
+        id=record.id,
+        name=record.name,
+        state=state,
+        created=record.created,
+        owner=record.owner,
+        settings=settings_of(record.request, record.formats),
+        input=None if record.files else record.request.input,
+        file_totals=_totals_of(files),
+        stages=_stage_counts(counts),
+        progress=1.0 if has_end else progress(counts),
+        eta_s=seconds_left(folder.timeline_path, counts) if state == "running" else None,
+        warnings=warnings,
+        errors=_errors(folder, plan, status),
+        shape_zyx=plan.shape_zyx if plan else None,
+        voxel_size_nm=plan.voxel_size_nm if plan else record.request.voxel_size_nm,
+        objects=plan.objects if plan else list(record.request.objects) or asked_for((), parts.books()),
+        links=_links(record.id, state, folder.measurements.exists()),
+    )
+
+
+def _enter(parts: Parts, folder: JobFolder, record: JobRecord) -> JobStatus | None:
+    """Enter a job that was started while the broker was away."""
+    parts.ledger.enter(record.id, record.owner, folder.found())
+    parts.nudge()
+    return parts.ledger.status(record.id)
+
+
+def _state_on_disk(folder: JobFolder) -> State | None:
+    if folder.cancelled_path.exists():
+        return "cancelled"
+    if folder.failure_path.exists():
+        return "failed"
+    if not folder.report_path.exists():
+        return None
+    return "completed_with_errors" if _read(folder, "report.json").get("errors") else "completed"
+
+
+def _state_in_ledger(status: JobStatus | None) -> State:
+    if status is None:
+        return "queued"
+    if status.is_cancelled:
+        return "cancelled"
+    if (Stage.PLAN, 0) in status.failed or (Stage.FINISH, 0) in status.failed:
+        return "failed"
+    return "running" if status.has_begun else "queued"
+
+
+def _counts_on_disk(folder: JobFolder, plan: Plan | None) -> Counts:
+    if plan is None:
+        return {stage: (0, total) for stage, total in totals(None).items()}
+    done = folder.found().done()
+    return {stage: (min(len(done[stage]), total), total) for stage, total in totals(plan.job_shape).items()}
+
+
+def _stage_counts(counts: Counts) -> dict[str, StageCount]:
+    return {stage.value: StageCount(done=done, total=total) for stage, (done, total) in counts.items()}
+
+
+def progress(counts: Counts) -> float:
+    """Return how much of a job is done, 0..1.
+
+    >>> progress({Stage.PREPROCESS: (2, 2), Stage.INFERENCE: (1, 2), Stage.POSTPROCESS: (0, 2), Stage.FINISH: (0, 1)})
+    0.5
+    """
+    shares = ((WEIGHTS[stage], *counts[stage]) for stage in WEIGHTS)
+    return round(sum(weight * done / total for weight, done, total in shares if total), 4)
+
+
+def _errors(folder: JobFolder, plan: Plan | None, status: JobStatus | None) -> list[UnitError]:
+    if folder.failure_path.exists():
+        stage = Stage.FINISH if plan else Stage.PLAN
+        sentence = _read(folder, "failure.json").get("sentence") or "the job failed, and its reason cannot be read"
+        return [UnitError(stage=stage, unit=0, sentence=str(sentence))]
+    if status is not None:
+        failed = sorted(status.failed.items())
+        return [UnitError(stage=stage, unit=unit, sentence=reason) for (stage, unit), reason in failed]
+    errors = _read(folder, "report.json").get("errors")
+    return [UnitError.model_validate(e) for e in errors] if isinstance(errors, list) else []
+
+
+def _read(folder: JobFolder, name: str) -> dict[str, object]:
+    try:
+        found = json.loads((folder.path / name).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _links(job: str, state: State, is_measured: bool) -> dict[str, str]:
+    base = f"/v1/jobs/{job}"
+    names = ["events", "timeline", "view"]
+    match state:
+        case "queued" | "running":
+            names += ["cancel"]
+        case "completed":
+            names += ["mask", "overlay", "report", "exports"]
+        case "completed_with_errors":
+            names += ["mask", "overlay", "report", "exports", "retry"]
+        case "failed" | "cancelled":
+            names += ["retry"]
+    if is_measured and state in ("completed", "completed_with_errors"):
+        names += ["measurements", "uncertain"]
+    return {"self": base, **{name: f"{base}/{name}" for name in names}}

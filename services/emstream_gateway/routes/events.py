@@ -1,0 +1,65 @@
+"""A job's changes as server-sent events: a snapshot first, then at most two a second, until the job is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter
+from fastapi.responses import Response, StreamingResponse
+
+from emstream.api.schemas import OVER
+from emstream.errors import JobNotFound
+from emstream.jobs.record import JobFolder
+from emstream_gateway.auth import Reader
+from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.http.openapi import problems
+from emstream_gateway.jobs.status import describe_shortly
+
+router = APIRouter(prefix="/v1/jobs/{job}", tags=["jobs"])
+PERIOD_S = 0.5
+HEARTBEAT_S = 15.0
+_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_EVENT = {
+    "type": "object",
+    "description": "One event; data is a ListedJob as JSON.",
+    "properties": {"event": {"const": "job"}, "data": {"type": "string"}, "retry": {"type": "integer"}},
+}
+_STREAM = {"text/event-stream": {"schema": _EVENT, "example": 'event: job\ndata: {"id": "..."}\n\n'}}
+
+
+@router.get(
+    "/events",
+    response_class=Response,
+    summary="A job's changes as they happen (server-sent events)",
+    responses={
+        200: {"description": "`event: job`, data: the job without its files; ends when it is over", "content": _STREAM},
+        **problems(404, 422),
+    },
+)
+def follow_job(caller: Reader, parts: PartsOf, job: str) -> Response:
+    """Follow a job."""
+    folder = parts.shelf.owned(job, caller.owner)
+    return StreamingResponse(_changes(parts, folder), 200, _HEADERS, media_type="text/event-stream")
+
+
+async def _changes(parts: Parts, folder: JobFolder) -> AsyncIterator[str]:
+    yield "retry: 2000\n\n"
+    last, said = "", time.monotonic()
+    while not parts.stopping.is_set():
+        try:
+            job = await run_sync(describe_shortly, parts, folder)
+        except JobNotFound:
+            return  # deleted meanwhile
+        text = job.model_dump_json()
+        if text != last:
+            last, said = text, time.monotonic()
+            yield f"event: job\ndata: {text}\n\n"
+        elif time.monotonic() - said > HEARTBEAT_S:
+            said = time.monotonic()
+            yield ": still here\n\n"
+        if job.state in OVER:
+            return
+        await anyio.sleep(PERIOD_S)

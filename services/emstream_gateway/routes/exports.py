@@ -1,0 +1,167 @@
+"""Routes by which a job is saved in the formats of other programs: ordered here, built by a postprocess worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter
+from fastapi.responses import Response
+from starlette.requests import Request
+
+from emstream.api.schemas import Exports, ExportState, ExportWish
+from emstream.errors import JobNotFound
+from emstream.jobs.export_order import ExportOrder, Wish, make_order
+from emstream.jobs.export_orders import export_file, orders, place_order, read_order, read_progress, withdraw
+from emstream.jobs.record import JobFolder, JobRecord
+from emstream.ledger.hints import Stage
+from emstream.ledger.terms import JobStatus
+from emstream_gateway.auth import Reader, WriterOf
+from emstream_gateway.context import BROKER_AWAY, Parts, PartsOf
+from emstream_gateway.http.bodies import json_body
+from emstream_gateway.http.error_handlers import NotReady
+from emstream_gateway.http.file_responses import send_file
+from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.jobs.status import state_of
+from emstream_gateway.routes.masks import ask_for, file_answers, save_name
+
+router = APIRouter(prefix="/v1/jobs/{job}/exports", tags=["results"])
+MEDIA_TYPES = {"h5": "application/x-hdf5", "tif": "image/tiff", "pdf": "application/pdf"}
+ZIP = "application/zip"
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ExportWish"}}},
+    }
+}
+_ACCEPTED = gives(ExportState, "Being built: ask again", 202, ("Location", "Retry-After"))
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_class=Response,
+    summary="Order a file: mask, labels, probability, overlay or original, in one of seven formats",
+    responses={**_ACCEPTED, **problems(400, 404, 408, 409, 413, 422, 503, 507)},
+    openapi_extra=_BODY,
+)
+async def order_export(request: Request, caller: WriterOf, parts: PartsOf, job: str) -> Response:
+    """Order an export. The same order again is the same export; one that failed is tried again."""
+    wish = await json_body(request, ExportWish)
+    return await run_sync(_order, parts, caller.owner, job, wish)
+
+
+def _order(parts: Parts, owner: str, job: str, wish: ExportWish) -> Response:
+    folder, record = _finished(parts, job, owner)
+    parts.room.check_bytes(owner, 0)
+    assert record.plan is not None
+    asked = Wish(wish.content, wish.format, wish.objects, wish.combined, wish.z)
+    order = make_order(folder, record.plan, asked)
+    number = place_order(folder, order)
+    if not export_file(folder, number, order).exists():
+        ask_for(parts, folder, number)
+    return _accepted(_state(folder, record, number, order, parts.ledger.status(job)))
+
+
+@router.get(
+    "",
+    response_class=Response,
+    summary="A job's exports",
+    responses={**gives(Exports, "Those ordered and not removed"), **problems(404, 409, 422)},
+)
+def list_exports(caller: Reader, parts: PartsOf, job: str) -> Response:
+    """List exports."""
+    folder, record = _finished(parts, job, caller.owner)
+    try:
+        status = parts.ledger.status(job)
+    except BROKER_AWAY:
+        status = None
+    found = orders(folder).items()
+    return as_json(Exports(exports=[_state(folder, record, number, order, status) for number, order in found]))
+
+
+@router.get(
+    "/{export}",
+    response_class=Response,
+    summary="The file, or how far it is",
+    responses={
+        **file_answers(*MEDIA_TYPES.values(), ZIP),
+        **_ACCEPTED,
+        **problems(404, 409, 416, 422, 503),
+    },
+)
+def get_export(request: Request, caller: Reader, parts: PartsOf, job: str, export: str) -> Response:
+    """Hand out an export, or say how far it is."""
+    folder, record = _finished(parts, job, caller.owner)
+    number, order = _known(folder, export)
+    path, media_type = export_file(folder, number, order), MEDIA_TYPES.get(order.suffix, ZIP)
+    if path.exists():
+        return send_file(request, path, media_type, _save_as(record, order))
+    state = _state(folder, record, number, order, parts.ledger.status(job))
+    if state.state == "failed":
+        raise NotReady(f"the export could not be made: {state.sentence}. Order it again to try again")
+    ask_for(parts, folder, number)  # the broker may have lost it
+    return _accepted(state)
+
+
+@router.delete(
+    "/{export}",
+    status_code=204,
+    response_class=Response,
+    summary="Stop an export, and remove its file",
+    responses={204: {"description": "Removed"}, **problems(404, 409, 422)},
+)
+def remove_export(caller: WriterOf, parts: PartsOf, job: str, export: str) -> Response:
+    """Remove an export; a worker that builds it stops within a second."""
+    folder, _ = _finished(parts, job, caller.owner)
+    number, _ = _known(folder, export)
+    withdraw(folder, number)
+    return Response(status_code=204)
+
+
+def _finished(parts: Parts, job: str, owner: str) -> tuple[JobFolder, JobRecord]:
+    folder = parts.shelf.owned(job, owner)
+    record = parts.shelf.record(folder)
+    if record is None or record.plan is None or not folder.report_path.exists():
+        state = state_of(parts, folder)
+        raise NotReady(f"the job is {state}: it can be saved once it is completed, follow it at /v1/jobs/{job}")
+    return folder, record
+
+
+def _known(folder: JobFolder, export: str) -> tuple[int, ExportOrder]:
+    is_number = export.isascii() and export.isdigit() and len(export) < 10
+    order = read_order(folder, int(export)) if is_number else None
+    if order is None:
+        raise JobNotFound(f"the job has no export {export[:40]!r}: GET its exports to see those there are")
+    return int(export), order
+
+
+def _state(
+    folder: JobFolder, record: JobRecord, number: int, order: ExportOrder, status: JobStatus | None
+) -> ExportState:
+    path, base = export_file(folder, number, order), f"/v1/jobs/{folder.path.name}/exports"
+    size = path.stat().st_size if path.exists() else None
+    share = read_progress(folder, number)
+    reason = status.failed.get((Stage.FINISH, number)) if status else None
+    return ExportState(
+        id=str(number),
+        state="done" if size is not None else "failed" if reason else "waiting" if share is None else "working",
+        progress=1.0 if size is not None else min(share or 0.0, 1.0),
+        content=order.content,
+        objects=order.objects,
+        combined=order.combined,
+        z=order.z,
+        format=order.format,
+        name=_save_as(record, order),
+        size=size,
+        sentence=reason,
+        links={"self": f"{base}/{number}"},
+    )
+
+
+def _save_as(record: JobRecord, order: ExportOrder) -> str:
+    return save_name(record, f"{order.title}.{order.suffix}")
+
+
+def _accepted(state: ExportState) -> Response:
+    return as_json(state, 202, {"Location": state.links["self"], "Retry-After": "1"})

@@ -1,0 +1,163 @@
+"""Routes by which a job's files are looked at before it is started: a preprocess worker does the looking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi import Path as InPath
+from fastapi.responses import Response
+from starlette.requests import Request
+
+from emstream.api.schemas import DatasetState, Inspected, Inspecting, JobSettings, settings_of
+from emstream.errors import InputUnreadable, JobNotFound
+from emstream.jobs.inspection import Inspection, inspection_folder, picture_path, read_inspection
+from emstream.jobs.record import JobFolder, JobRecord
+from emstream.ledger.hints import Stage
+from emstream_gateway.auth import Reader, WriterOf
+from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.http.error_handlers import problem_of
+from emstream_gateway.http.file_responses import send_file
+from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.jobs.actions import server_input
+from emstream_gateway.jobs.inputs import INPUT, link_files, source_of
+from emstream_gateway.routes.masks import file_answers
+
+router = APIRouter(prefix="/v1/jobs/{job}", tags=["upload"])
+_WORKING = gives(Inspecting, "A worker looks at the files", 202, ("Location", "Retry-After"))
+
+
+@router.post(
+    "/inspect",
+    status_code=202,
+    response_class=Response,
+    summary="Have a worker look at a job's files, before or after its start",
+    responses={**_WORKING, **problems(404, 409, 422, 503)},
+)
+def begin_inspection(
+    caller: WriterOf,
+    parts: PartsOf,
+    job: str,
+    dataset: str | None = Query(None, max_length=1000, description="Of an HDF5 file. Default: the job's."),
+) -> Response:
+    """Begin to look: at the whole stack, also where the job's settings name a region of it."""
+    folder = parts.shelf.owned(job, caller.owner)
+    _begin(parts, folder, caller.owner, dataset)
+    return _working(job)
+
+
+@router.get(
+    "/inspection",
+    response_class=Response,
+    summary="What the worker found",
+    responses={**gives(Inspected, "What was found"), **_WORKING, **problems(404, 422, 503)},
+)
+def get_inspection(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
+    """Show what was found; a stack that cannot be segmented is a problem that lists its data sets."""
+    parts.shelf.owned(job, caller.owner)
+    folder = inspection_folder(parts.shelf.path, job)
+    if not folder.record_path.exists():
+        raise JobNotFound(f"nobody has looked at the files of job {job}: POST /v1/jobs/{job}/inspect")
+    found = read_inspection(folder)
+    if found is None:
+        _check(parts, folder, caller.owner)
+        return _working(job)
+    parts.try_broker(lambda: parts.ledger.forget(folder.path.name))
+    if found.problem is not None:
+        datasets = [entry.model_dump() for entry in _datasets(found)]
+        return problem_of(request, InputUnreadable(found.problem), datasets=datasets)
+    facts = found.model_dump(exclude={"problem", "datasets"})
+    return as_json(Inspected.model_validate(facts | {"datasets": _datasets(found)}))
+
+
+@router.get(
+    "/inspection/sections/{z}.png",
+    response_class=Response,
+    summary="A small picture of a section, made when first asked for",
+    responses={**file_answers("image/png"), **_WORKING, **problems(404, 416, 422, 503)},
+)
+def get_picture(
+    request: Request,
+    caller: Reader,
+    parts: PartsOf,
+    job: str,
+    z: Annotated[int, InPath(ge=0, lt=2**31, description="The section, from 0.")],
+) -> Response:
+    """Show a section of a stack that was looked at; its grey values are stretched, its longer side is at most 640."""
+    parts.shelf.owned(job, caller.owner)
+    folder = inspection_folder(parts.shelf.path, job)
+    found = read_inspection(folder)
+    depth = found.shape_zyx[0] if found and found.shape_zyx else 0
+    if z >= depth:
+        raise JobNotFound(
+            f"there is no section {z} of job {job}: POST /v1/jobs/{job}/inspect, and take one of those it finds"
+        )
+    path = picture_path(folder, z)
+    if path.exists():
+        parts.try_broker(lambda: parts.ledger.forget(folder.path.name))
+        return send_file(request, path, "image/png")
+    _ask_for_picture(parts, folder, caller.owner, path)
+    return _working(job, f"/sections/{z}.png")
+
+
+def _ask_for_picture(parts: Parts, folder: JobFolder, owner: str, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.with_suffix(".wanted").touch()
+    status = parts.ledger.status(folder.path.name)
+    reason = status.failed.get((Stage.PLAN, 0)) if status else None
+    if status is not None and (reason is not None or status.counts[Stage.PLAN][0]):
+        parts.ledger.forget(folder.path.name)  # an earlier look is over: this one is another
+        status = None
+    if reason is not None:
+        raise InputUnreadable(f"the section could not be drawn: {reason}")
+    if status is None:
+        _enter(parts, folder, owner)
+
+
+def _begin(parts: Parts, of: JobFolder, owner: str, dataset: str | None) -> None:
+    source, job = source_of(parts, of), of.path.name
+    path = INPUT if source.server_path is None else str(server_input(parts, source.server_path))
+    folder = inspection_folder(parts.shelf.path, job)
+    parts.ledger.forget(folder.path.name)
+    parts.shelf.remove_inspection(job)
+    link_files(source, folder)
+    settings = _settings(parts, of).model_copy(update={"region": None})
+    if dataset is not None:
+        settings = settings.model_copy(update={"dataset": dataset})
+    request = settings.request(path, parts.settings.slab_sections, parts.settings.core_side)
+    folder.write(JobRecord(id=folder.path.name, owner=owner, name=job, request=request, files=source.files))
+    _enter(parts, folder, owner)
+
+
+def _settings(parts: Parts, folder: JobFolder) -> JobSettings:
+    record = parts.shelf.record(folder)
+    if record is not None:
+        return settings_of(record.request, record.formats)
+    header = parts.shelf.header(folder)
+    if header is None:
+        raise JobNotFound(f"there is no job {folder.path.name!r} any more")
+    return header.settings
+
+
+def _check(parts: Parts, folder: JobFolder, owner: str) -> None:
+    """Raise InputUnreadable if the worker had to give up; enter the look again if the broker has lost it."""
+    status = parts.ledger.status(folder.path.name)
+    reason = status.failed.get((Stage.PLAN, 0)) if status else None
+    if reason is not None:
+        raise InputUnreadable(f"the files could not be looked at: {reason}")
+    if status is None:
+        _enter(parts, folder, owner)
+
+
+def _enter(parts: Parts, folder: JobFolder, owner: str) -> None:
+    parts.ledger.enter(folder.path.name, owner)
+    parts.nudge()
+
+
+def _datasets(found: Inspection) -> list[DatasetState]:
+    return [DatasetState(name=d.name, shape=list(d.shape), dtype=d.dtype) for d in found.datasets]
+
+
+def _working(job: str, rest: str = "") -> Response:
+    return as_json(Inspecting(), 202, {"Location": f"/v1/jobs/{job}/inspection{rest}", "Retry-After": "1"})

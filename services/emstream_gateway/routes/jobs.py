@@ -1,0 +1,182 @@
+"""Routes by which jobs are seen and steered. Plain functions: they run in threads, off the event loop."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from emstream.api.schemas import OVER, Estimate, Job, JobList, Recipes, RecipeState
+from emstream.jobs.record import JobFolder
+from emstream.models.recipes import Quality, Recipe, asked_for
+from emstream_gateway.auth import Reader, WriterOf
+from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.http.error_handlers import NotReady
+from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.jobs.actions import cancel, delete, retry, start_upload
+from emstream_gateway.jobs.estimates import estimate, passes_of
+from emstream_gateway.jobs.status import describe, describe_shortly
+
+router = APIRouter(prefix="/v1", tags=["jobs"])
+JOBS_AT_ONCE = 100
+_THREE_LENGTHS = r"^[0-9]{1,6}(\.[0-9]{1,6})?(,[0-9]{1,6}(\.[0-9]{1,6})?){2}$"
+WORDS: dict[Quality, str] = {
+    "fast": "One look at every place: the quickest, for previews and for choosing settings.",
+    "balanced": "Four turned and mirrored looks averaged: steadier outlines, four times the work. The usual choice.",
+    "accurate": "Sixteen looks by each of its networks, averaged: the steadiest, sixteen times the work or more.",
+}
+
+
+@router.get(
+    "/jobs",
+    response_class=Response,
+    summary="The jobs of this key, newest first, without their files",
+    responses={**gives(JobList, "Jobs"), **problems(404, 422)},
+)
+def list_jobs(
+    caller: Reader,
+    parts: PartsOf,
+    limit: int = Query(20, ge=1, le=JOBS_AT_ONCE),
+    after: str | None = Query(None, max_length=40, description="Id of the last job of the page before."),
+) -> Response:
+    """List jobs."""
+    ids = [entry.id for entry in parts.shelf.entries(caller.owner)]
+    if after is not None:
+        parts.shelf.owned(after, caller.owner)
+        ids = ids[ids.index(after) + 1 :]
+    return as_json(JobList(jobs=[describe_shortly(parts, parts.shelf.folder(job)) for job in ids[:limit]]))
+
+
+@router.get(
+    "/jobs/{job}",
+    response_class=Response,
+    summary="A job as it stands",
+    responses={**gives(Job, "The job; Retry-After until it is over", 200, ("Retry-After",)), **problems(404, 422)},
+)
+def get_job(caller: Reader, parts: PartsOf, job: str) -> Response:
+    """Show a job."""
+    found = describe(parts, parts.shelf.owned(job, caller.owner))
+    return as_json(found, headers={} if found.state in OVER else {"Retry-After": "1"})
+
+
+def _accepted(parts: Parts, folder: JobFolder) -> Response:
+    job = describe(parts, folder)
+    return as_json(job, 202, {"Location": f"/v1/jobs/{job.id}", "Retry-After": "1"})
+
+
+_ACCEPTED = gives(Job, "The job as it stands now", 202, ("Location", "Retry-After"))
+
+
+@router.post(
+    "/jobs/{job}/start",
+    status_code=202,
+    response_class=Response,
+    summary="Start a job whose files have arrived",
+    responses={**_ACCEPTED, **problems(404, 409, 422, 507)},
+)
+def start_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+    """Start a job; one that is started stays as it is."""
+    folder = parts.shelf.owned(job, caller.owner)
+    if folder.cancelled_path.exists():
+        raise NotReady("the job is cancelled: retry it, or make a new one")
+    start_upload(parts, folder)
+    return _accepted(parts, folder)
+
+
+@router.post(
+    "/jobs/{job}/cancel",
+    status_code=202,
+    response_class=Response,
+    summary="Stop a job",
+    responses={**_ACCEPTED, **problems(404, 422, 503, 507)},
+)
+def cancel_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+    """Stop a job; one that is over stays as it is."""
+    folder = parts.shelf.owned(job, caller.owner)
+    cancel(parts, folder)
+    return _accepted(parts, folder)
+
+
+@router.post(
+    "/jobs/{job}/retry",
+    status_code=202,
+    response_class=Response,
+    summary="Do again what failed or was cancelled",
+    responses={**_ACCEPTED, **problems(404, 409, 422, 429, 503)},
+)
+def retry_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+    """Do again what failed or was cancelled; what is done is kept."""
+    folder = parts.shelf.owned(job, caller.owner)
+    parts.room.check_jobs(caller.owner)
+    retry(parts, folder, caller.owner)
+    return _accepted(parts, folder)
+
+
+@router.delete(
+    "/jobs/{job}",
+    status_code=204,
+    response_class=Response,
+    summary="Remove a job and all its files",
+    responses={204: {"description": "Removed"}, **problems(404, 422, 503, 507)},
+)
+def delete_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+    """Remove a job."""
+    delete(parts, parts.shelf.owned(job, caller.owner))
+    return Response(status_code=204)
+
+
+@router.get(
+    "/models",
+    response_class=Response,
+    tags=["models"],
+    summary="What can be found, and how well",
+    responses={**gives(Recipes, "Recipes by object and quality"), **problems(422)},
+)
+def list_models(caller: Reader, parts: PartsOf) -> Response:
+    """List the recipes."""
+    defaults = asked_for((), parts.books())
+    models = [
+        _recipe_state(name, quality, getattr(book, quality), name in defaults)
+        for name, book in parts.books().items()
+        for quality in get_args(Quality)
+    ]
+    return as_json(Recipes(models=models))
+
+
+@router.get(
+    "/estimate",
+    response_class=Response,
+    tags=["models"],
+    summary="How long a job would take, by what this service has done before",
+    responses={**gives(Estimate, "Seconds, start to end"), **problems(422)},
+)
+def get_estimate(
+    caller: Reader,
+    parts: PartsOf,
+    voxels: int = Query(ge=1, le=2**53, description="Of the input: sections x rows x columns."),
+    quality: Quality = "balanced",
+    objects: str = Query("", max_length=2000, description="Names, comma-separated. Default: as in a job's settings."),
+    voxel_size_nm: str | None = Query(None, pattern=_THREE_LENGTHS, description="Of the input: Z,Y,X."),
+) -> Response:
+    """Estimate."""
+    names = [name for name in objects.split(",") if name]
+    passes = passes_of([getattr(parts.books()[name], quality) for name in asked_for(names, parts.books())])
+    folders = [parts.shelf.folder(entry.id) for entry in parts.shelf.entries()]
+    pixel_size = None if voxel_size_nm is None else float(voxel_size_nm.split(",")[1])
+    return as_json(estimate(parts.shelf.record, folders, voxels * passes, pixel_size))
+
+
+def _recipe_state(name: str, quality: Quality, recipe: Recipe, is_default: bool) -> RecipeState:
+    return RecipeState(
+        object=name,
+        quality=quality,
+        checkpoints=list(recipe.checkpoints),
+        variants=recipe.variants,
+        halo=recipe.halo,
+        threshold=recipe.threshold,
+        measured=recipe.measured,
+        thin=recipe.thin,
+        words=WORDS[quality],
+        is_default=is_default,
+    )

@@ -1,0 +1,148 @@
+"""Routes by which results leave: masks, overlay, report. Masks that nobody asked for before are made on demand."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from starlette.requests import Request
+
+from emstream.api.schemas import Format, Job
+from emstream.errors import JobNotFound
+from emstream.jobs.mask_files import UNITS, export_path
+from emstream.jobs.record import JobFolder, JobRecord
+from emstream.ledger.hints import Stage
+from emstream_gateway.auth import Reader
+from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.http.error_handlers import NotReady
+from emstream_gateway.http.file_responses import send_file
+from emstream_gateway.http.openapi import HEADER_TEXT, Answers, as_json, gives, problems
+from emstream_gateway.jobs.status import describe
+
+router = APIRouter(prefix="/v1/jobs/{job}", tags=["results"])
+_WHICH_OBJECT = "For tiff and png. Default: the job's first."
+WAIT_S = 20.0
+_POLL_S = 0.2
+MEDIA_TYPES: dict[str, str] = {"h5": "application/x-hdf5", "tiff": "image/tiff", "png": "application/zip"}
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def file_answers(*media_types: str) -> Answers:
+    """Return what a route that hands out a file may answer."""
+    binary, is_json = {"type": "string", "format": "binary"}, "application/json"
+    content = {kind: {"schema": {"type": "object"} if kind == is_json else binary} for kind in media_types}
+    shown = {n: {"schema": {"type": "string"}, "description": HEADER_TEXT[n]} for n in ("ETag", "Content-Range")}
+    return {
+        200: {"description": "The file", "content": content, "headers": {"ETag": shown["ETag"]}},
+        206: {"description": "The range asked for", "content": content, "headers": shown},
+        304: {"description": "The copy with this ETag is still right"},
+    }
+
+
+@router.get(
+    "/mask",
+    response_class=Response,
+    summary="The masks: HDF5 of all objects, or one object's TIFF stack or zipped PNG sections",
+    responses={
+        **file_answers(*MEDIA_TYPES.values()),
+        **gives(Job, "Being made: ask again", 202, ("Retry-After",)),
+        **problems(404, 409, 416, 422, 503),
+    },
+)
+async def get_mask(
+    request: Request,
+    caller: Reader,
+    parts: PartsOf,
+    job: str,
+    form: Annotated[Format, Query(alias="format")] = "h5",
+    object_name: Annotated[str | None, Query(alias="object", max_length=100, description=_WHICH_OBJECT)] = None,
+) -> Response:
+    """Hand out masks."""
+    folder = await run_sync(parts.shelf.owned, job, caller.owner)
+    path, save_as = await run_sync(_mask_path, parts, folder, form, object_name)
+    if not path.exists():
+        await run_sync(ask_for, parts, folder, UNITS.get(form, 0))
+        stop = time.monotonic() + WAIT_S
+        while not path.exists() and time.monotonic() < stop and not parts.stopping.is_set():
+            await run_sync(_check_possible, parts, folder, form)
+            await anyio.sleep(_POLL_S)
+    if not path.exists():
+        return as_json(await run_sync(describe, parts, folder), 202, {"Retry-After": "2"})
+    return await run_sync(send_file, request, path, MEDIA_TYPES[form], save_as)
+
+
+def _mask_path(parts: Parts, folder: JobFolder, form: Format, object_name: str | None) -> tuple[Path, str]:
+    record = parts.shelf.record(folder)
+    if record is None or record.plan is None or not folder.report_path.exists():
+        state = describe(parts, folder).state
+        raise NotReady(
+            f"the job is {state}: there are masks once it is completed, follow it at /v1/jobs/{folder.path.name}"
+        )
+    objects = record.plan.objects
+    if object_name is not None and object_name not in objects:
+        raise JobNotFound(f"the job has no masks of {object_name[:40]!r}; it has: {', '.join(objects)}")
+    path = export_path(folder, form, object_name or objects[0])
+    return path, save_name(record, path.name)
+
+
+def save_name(record: JobRecord, name: str) -> str:
+    """Return the name under which to save a file of a job."""
+    base = _UNSAFE.sub("_", record.name).strip("._") or record.id[:8]
+    return f"{base}_{name}"
+
+
+def ask_for(parts: Parts, folder: JobFolder, unit: int) -> None:
+    """Have a `finish` unit of a job done, again if it was done before; one that waits or runs stays as it is."""
+    job = folder.path.name
+    if parts.ledger.status(job) is None:
+        record = parts.shelf.record(folder)
+        assert record is not None
+        parts.ledger.enter(job, record.owner, folder.found())
+    parts.ledger.add(job, unit)
+    parts.nudge()
+
+
+def _check_possible(parts: Parts, folder: JobFolder, form: Format) -> None:
+    status = parts.ledger.status(folder.path.name)
+    reason = status.failed.get((Stage.FINISH, UNITS.get(form, 0))) if status else None
+    if reason is not None:
+        raise NotReady(f"the {form} masks could not be made: {reason}. Ask again to try again")
+
+
+@router.get(
+    "/overlay",
+    response_class=Response,
+    summary="A section beside itself with the masks drawn in",
+    responses={**file_answers("image/png"), **problems(404, 409, 416, 422)},
+)
+def get_overlay(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
+    """Hand out the overlay picture."""
+    folder = parts.shelf.owned(job, caller.owner)
+    return send_file(request, _existing(parts, folder, folder.exports / "overlay.png"), "image/png")
+
+
+@router.get(
+    "/report",
+    response_class=Response,
+    summary="How the result was made, and what it holds",
+    responses={**file_answers("application/json"), **problems(404, 409, 416, 422)},
+)
+def get_report(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
+    """Hand out the report."""
+    folder = parts.shelf.owned(job, caller.owner)
+    return send_file(request, _existing(parts, folder, folder.report_path), "application/json")
+
+
+def _existing(parts: Parts, folder: JobFolder, path: Path) -> Path:
+    if path.exists():
+        return path
+    state = describe(parts, folder).state
+    if folder.report_path.exists():
+        raise JobNotFound(f"the job has no {path.name}: it was made without")
+    raise NotReady(f"the job is {state} and has no {path.name}: it comes with the job's completion")

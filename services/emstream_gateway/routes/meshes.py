@@ -1,0 +1,94 @@
+"""The route by which the surface of a single object leaves; a worker makes it when it is first asked for."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter
+from fastapi import Path as InPath
+from fastapi.responses import Response
+from starlette.requests import Request
+
+from emstream.api.schemas import Job
+from emstream.errors import JobNotFound
+from emstream.jobs.finish_tasks import MESHES
+from emstream.jobs.mesh_files import MeshForm, failed_mark, mesh_path, wanted_mark
+from emstream.jobs.record import JobFolder
+from emstream.ledger.hints import Stage
+from emstream.volume.files import opened
+from emstream_gateway.auth import Reader
+from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.http.error_handlers import NotReady
+from emstream_gateway.http.file_responses import send_file
+from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.jobs.status import describe
+from emstream_gateway.routes.masks import ask_for, file_answers, save_name
+from emstream_gateway.routes.objects import measured, table_path
+
+router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
+MEDIA_TYPES: dict[str, str] = {"stl": "model/stl", "ply": "application/octet-stream", "glb": "model/gltf-binary"}
+WAIT_S = 5.0
+_POLL_S = 0.1
+
+
+@router.get(
+    "/meshes/{name}/{label}.{form}",
+    response_class=Response,
+    summary="The surface of one object as STL, PLY or GLB, in micrometres",
+    responses={
+        **file_answers(*MEDIA_TYPES.values()),
+        **gives(Job, "Being made: ask again", 202, ("Retry-After",)),
+        **problems(404, 409, 416, 422, 503),
+    },
+)
+async def get_mesh(
+    request: Request,
+    caller: Reader,
+    parts: PartsOf,
+    job: str,
+    name: Annotated[str, InPath(max_length=100, description="The object, such as mitochondria.")],
+    label: Annotated[int, InPath(ge=1, lt=2**32, description="Its number.")],
+    form: MeshForm,
+) -> Response:
+    """Hand out a surface."""
+    folder = await run_sync(parts.shelf.owned, job, caller.owner)
+    path, save_as = await run_sync(_path, parts, folder, name, label, form)
+    if not path.exists():
+        await run_sync(_ask_for, parts, folder, path)
+        stop = time.monotonic() + WAIT_S
+        while not path.exists() and time.monotonic() < stop and not parts.stopping.is_set():
+            await run_sync(_check_possible, parts, folder, path)
+            await anyio.sleep(_POLL_S)
+    if not path.exists():
+        return as_json(await run_sync(describe, parts, folder), 202, {"Retry-After": "1"})
+    return await run_sync(send_file, request, path, MEDIA_TYPES[form], save_as)
+
+
+def _path(parts: Parts, folder: JobFolder, name: str, label: int, form: MeshForm) -> tuple[Path, str]:
+    record, name = measured(parts, folder, name)
+    with opened(table_path(folder, name)) as file:
+        count = file["id"].shape[0]
+    if label > count:
+        raise JobNotFound(f"the job has no object {label} of {name}: its numbers go from 1 to {count}")
+    path = mesh_path(folder, name, label, form)
+    return path, save_name(record, f"{name}_{path.name}")
+
+
+def _ask_for(parts: Parts, folder: JobFolder, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    failed_mark(path).unlink(missing_ok=True)
+    wanted_mark(path).touch()
+    ask_for(parts, folder, MESHES)
+
+
+def _check_possible(parts: Parts, folder: JobFolder, path: Path) -> None:
+    if failed_mark(path).exists():
+        raise NotReady(f"the surface could not be made: {failed_mark(path).read_text()}")
+    status = parts.ledger.status(folder.path.name)
+    reason = status.failed.get((Stage.FINISH, MESHES)) if status else None
+    if reason is not None:
+        raise NotReady(f"the surface could not be made: {reason}. Ask again to try again")

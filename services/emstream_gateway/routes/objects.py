@@ -1,0 +1,187 @@
+"""Routes about single objects: their measurements, those to look at first, what lies at a voxel, other thresholds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from starlette.requests import Request
+
+from emstream.api.schemas import Job, Measurements, Spot, Spots, Thresholds, Unsure, UnsureObject
+from emstream.errors import JobNotFound, VolumeDamaged
+from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.volume.files import Planes, opened
+from emstream.volume.geometry import Box
+from emstream_gateway.auth import Reader, WriterOf
+from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.http.error_handlers import FieldProblem, NotReady, WrongFields
+from emstream_gateway.http.file_responses import send_file
+from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.jobs.actions import derive_anew
+from emstream_gateway.jobs.status import describe
+from emstream_gateway.routes.masks import file_answers, save_name
+from emstream_gateway.storage.measurement_table import Page, read_page
+
+router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
+TableFormat = Literal["json", "csv", "parquet"]
+MEDIA_TYPES: dict[str, str] = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+ROWS_AT_ONCE = 10_000
+ObjectName = Annotated[str | None, Query(alias="object", max_length=100, description="Default: the job's first.")]
+Place = Annotated[int, Query(ge=0, lt=2**31)]
+
+
+@router.get(
+    "/measurements",
+    response_class=Response,
+    summary="Every object's volume, surface, length and place, sorted and paged; or the whole table as a file",
+    responses={
+        **gives(Measurements, "Objects, and what holds for all together"),
+        200: {**gives(Measurements, "Objects")[200], "content": {kind: {} for kind in MEDIA_TYPES.values()}},
+        206: file_answers("text/csv")[206],
+        304: file_answers("text/csv")[304],
+        **problems(404, 409, 416, 422),
+    },
+)
+def get_measurements(
+    request: Request,
+    caller: Reader,
+    parts: PartsOf,
+    job: str,
+    object_name: ObjectName = None,
+    form: Annotated[TableFormat, Query(alias="format", description="csv and parquet hold all rows, by id.")] = "json",
+    sort: Annotated[str, Query(max_length=100, description="A column's name.")] = "id",
+    descending: bool = False,
+    offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    limit: Annotated[int, Query(ge=0, le=ROWS_AT_ONCE)] = 100,
+) -> Response:
+    """Hand out measurements."""
+    folder = parts.shelf.owned(job, caller.owner)
+    record, name = measured(parts, folder, object_name)
+    if form != "json":
+        path = folder.measurements / f"{name}.{form}"
+        return send_file(request, path, MEDIA_TYPES[form], save_name(record, path.name))
+    page = read_page(table_path(folder, name), sort, descending, offset, limit)
+    found = {"columns": page.columns, "rows": page.rows, "total": page.total}
+    return as_json(Measurements.model_validate({**page.facts, **found}))
+
+
+@router.get(
+    "/uncertain",
+    response_class=Response,
+    summary="Look here first: the objects that the networks are least sure of",
+    responses={**gives(Unsure, "Objects, the least sure first"), **problems(404, 409, 422)},
+)
+def get_uncertain(
+    caller: Reader,
+    parts: PartsOf,
+    job: str,
+    object_name: ObjectName = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 20,
+) -> Response:
+    """List unsure objects."""
+    folder = parts.shelf.owned(job, caller.owner)
+    _, name = measured(parts, folder, object_name)
+    page = read_page(table_path(folder, name), "uncertainty", True, 0, limit)
+    return as_json(Unsure(object=name, rows=unsure(page)))
+
+
+def unsure(page: Page) -> list[UnsureObject]:
+    """Return a table's rows as places to look at."""
+    return [
+        UnsureObject.model_validate(
+            {
+                "id": row["id"],
+                "uncertainty": row["uncertainty"],
+                **{axis: int(row[f"centroid_{axis}"]) for axis in "zyx"},
+                "box": [[row[f"box_{axis}{end}"] for axis in "zyx"] for end in "01"],
+            }
+        )
+        for row in page.rows
+    ]
+
+
+def measured(parts: Parts, folder: JobFolder, object_name: str | None) -> tuple[JobRecord, str]:
+    """Return the record and the object's name. Raises NotReady before the job is completed, JobNotFound."""
+    record = parts.shelf.record(folder)
+    if record is None or record.plan is None or not folder.report_path.exists():
+        state = describe(parts, folder).state
+        raise NotReady(
+            f"the job is {state}: objects are measured once it is completed, follow it at /v1/jobs/{folder.path.name}"
+        )
+    name = object_name or record.plan.objects[0]
+    if name not in record.plan.objects:
+        raise JobNotFound(f"the job has no object {name[:40]!r}; it has: {', '.join(record.plan.objects)}")
+    if not table_path(folder, name).exists():
+        raise JobNotFound("the job has no measurements: it was made without. Make it again with `measure`")
+    return record, name
+
+
+def table_path(folder: JobFolder, name: str) -> Path:
+    """Return where an object's columns lie."""
+    return folder.measurements / f"{name}.h5"
+
+
+@router.get(
+    "/at",
+    response_class=Response,
+    summary="What lies at a voxel: every object's probability, and the number of the one there",
+    responses={**gives(Spots, "By object"), **problems(404, 409, 422)},
+)
+def get_at(caller: Reader, parts: PartsOf, job: str, z: Place, y: Place, x: Place) -> Response:
+    """Look at a voxel."""
+    folder = parts.shelf.owned(job, caller.owner)
+    record = parts.shelf.record(folder)
+    if record is None or record.plan is None:
+        raise NotReady(f"the job is {describe(parts, folder).state}: nothing of it is stitched yet")
+    _check_inside(record.plan, (z, y, x))
+    slab = z // record.plan.slab_sections
+    if not folder.result(slab).exists():
+        raise NotReady(f"section {z} is not stitched yet: ask again while the job goes on")
+    place = (z - record.plan.slabs[slab].z_start, y, x)
+    probabilities = read_voxel(folder.result(slab), [f"{name}/probability/s0" for name in record.plan.objects], place)
+    labels = [0] * len(probabilities)
+    if folder.labels(slab).exists() and folder.report_path.exists():
+        labels = read_voxel(folder.labels(slab), [f"{name}/labels" for name in record.plan.objects], place)
+    spots = zip(record.plan.objects, probabilities, labels, strict=True)
+    return as_json(
+        Spots(objects={n: Spot(probability=round(p / 255, 4), label=label or None) for n, p, label in spots})
+    )
+
+
+def _check_inside(plan: Plan, place: tuple[int, int, int]) -> None:
+    for axis, at, size in zip("zyx", place, plan.shape_zyx, strict=True):
+        if at >= size:
+            sentence = f"{axis} must be below {size} in this job, got {at}"
+            raise WrongFields([FieldProblem(field=axis, sentence=sentence)])
+
+
+def read_voxel(path: Path, datasets: list[str], place: tuple[int, int, int]) -> list[int]:
+    """Return one voxel of each data set; a chunk of each is decoded. Raises JobNotFound if the file goes meanwhile."""
+    box = Box(place, (place[0] + 1, place[1] + 1, place[2] + 1))
+    try:
+        with opened(path) as file:
+            return [int(Planes.open(file, dataset).read_box(box)[0, 0, 0]) for dataset in datasets]
+    except VolumeDamaged:
+        if path.exists():
+            raise
+        raise JobNotFound("the job was deleted, or is made anew, meanwhile: ask again") from None
+
+
+@router.put(
+    "/thresholds",
+    status_code=202,
+    response_class=Response,
+    summary="Derive masks, labels and measurements anew, by other thresholds, from the stored probabilities",
+    responses={
+        **gives(Job, "The job, which runs again", 202, ("Location", "Retry-After")),
+        **problems(404, 409, 422, 503),
+    },
+)
+def put_thresholds(caller: WriterOf, parts: PartsOf, job: str, thresholds: Thresholds) -> Response:
+    """Change thresholds."""
+    folder = parts.shelf.owned(job, caller.owner)
+    derive_anew(parts, folder, thresholds.root)
+    found = describe(parts, folder)
+    return as_json(found, 202, {"Location": f"/v1/jobs/{found.id}", "Retry-After": "1"})

@@ -1,0 +1,78 @@
+"""The three lanes: which kind of worker worked on which sample, when."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from emstream.api.schemas import Begun, Span, Timeline
+from emstream.jobs.record import JobFolder
+from emstream.ledger.hints import QUEUES, Stage
+from emstream_gateway.auth import Reader
+from emstream_gateway.context import BROKER_AWAY, Parts, PartsOf
+from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.jobs.time_left import units
+
+router = APIRouter(prefix="/v1", tags=["timeline"])
+LANES = ("preprocess", "inference", "postprocess")
+JOBS_AT_MOST = 100
+
+
+@router.get(
+    "/jobs/{job}/timeline",
+    response_class=Response,
+    summary="When a job's units were worked on",
+    responses={**gives(Timeline, "The three lanes"), **problems(404, 422)},
+)
+def job_timeline(caller: Reader, parts: PartsOf, job: str) -> Response:
+    """Show one job's lanes."""
+    return as_json(_timeline(parts, [parts.shelf.owned(job, caller.owner)], 0.0))
+
+
+@router.get(
+    "/timeline",
+    response_class=Response,
+    summary="When the units of several jobs were worked on",
+    responses={**gives(Timeline, "The three lanes"), **problems(404, 422)},
+)
+def timeline(
+    caller: Reader,
+    parts: PartsOf,
+    jobs: str = Query("", max_length=40 * JOBS_AT_MOST, description="Ids, comma-separated. Default: the latest."),
+    since: float = Query(0.0, ge=0, le=1e12, allow_inf_nan=False, description="Seconds since the epoch."),
+) -> Response:
+    """Show the lanes of several jobs."""
+    named = [name for name in jobs.split(",") if name]
+    folders = [parts.shelf.owned(name, caller.owner) for name in named] if named else _latest(parts, caller.owner)
+    return as_json(_timeline(parts, folders, since))
+
+
+def _latest(parts: Parts, owner: str) -> list[JobFolder]:
+    return [parts.shelf.folder(entry.id) for entry in parts.shelf.entries(owner)[:JOBS_AT_MOST]]
+
+
+def _timeline(parts: Parts, folders: list[JobFolder], since: float) -> Timeline:
+    return Timeline(lanes=lanes(folders, since), at_work=_at_work(parts, {folder.path.name for folder in folders}))
+
+
+def _at_work(parts: Parts, jobs: set[str]) -> dict[str, list[Begun]]:
+    found: dict[str, list[Begun]] = {lane: [] for lane in LANES}
+    with suppress(*BROKER_AWAY):
+        for unit in parts.ledger.at_work():
+            if unit.job in jobs:
+                found[QUEUES[unit.stage]].append(Begun(job=unit.job, unit=unit.unit, start=unit.began))
+    return {lane: sorted(begun, key=lambda one: one.start) for lane, begun in found.items()}
+
+
+def lanes(folders: list[JobFolder], since: float) -> dict[str, list[Span]]:
+    """Return the units that ended after `since`, by kind of worker, each lane in order of its starts."""
+    found: dict[str, list[Span]] = {lane: [] for lane in LANES}
+    for folder in folders:
+        lines = folder.timeline_path.read_bytes().splitlines() if folder.timeline_path.exists() else []
+        for line in units(lines):
+            span = Span.model_validate({"job": folder.path.name, **line})
+            if span.stop >= since:
+                found[QUEUES[Stage(str(line["stage"]))]].append(span)
+    return {lane: sorted(spans, key=lambda span: span.start) for lane, spans in found.items()}

@@ -1,0 +1,153 @@
+"""Routes by which a job is looked at, while it runs and after: what there is to see, and its tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from starlette.requests import Request
+
+from emstream.api.schemas import SeenObject, View
+from emstream.errors import UsageError
+from emstream.jobs.label_files import labels_dataset
+from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.volume.colours import colour_of, in_hex
+from emstream.volume.geometry import pyramid_levels
+from emstream_gateway.auth import Reader
+from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.http.error_handlers import NotReady
+from emstream_gateway.http.file_responses import is_known
+from emstream_gateway.http.openapi import HEADER_TEXT, as_json, gives, problems
+from emstream_gateway.jobs.status import describe, state_of
+from emstream_gateway.storage.tiles import (
+    MEDIA_TYPES,
+    TILE,
+    Picture,
+    Place,
+    encode,
+    etag_of,
+    file_of,
+    layer_of,
+    not_ready,
+    read_tile,
+    version_of,
+)
+
+router = APIRouter(prefix="/v1/jobs/{job}", tags=["view"])
+FOR_EVER = "private, max-age=31536000, immutable"
+ASK_AGAIN = "private, no-cache"
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_ETAG = {"ETag": {"schema": {"type": "string"}, "description": HEADER_TEXT["ETag"]}}
+
+
+@router.get(
+    "/view",
+    response_class=Response,
+    summary="What there is to see of a job: sizes, levels, the sections that are there, its objects",
+    responses={**gives(View, "What there is to see"), **problems(404, 409, 422)},
+)
+def get_view(caller: Reader, parts: PartsOf, job: str) -> Response:
+    """Show what there is to see."""
+    folder = parts.shelf.owned(job, caller.owner)
+    record, plan = planned(parts, folder)
+    found = View(
+        name=record.name,
+        state=state_of(parts, folder),
+        shape_zyx=plan.shape_zyx,
+        voxel_size_nm=plan.voxel_size_nm,
+        voxel_size_source=plan.voxel_size_source,
+        levels=pyramid_levels((plan.shape_zyx[1], plan.shape_zyx[2])),
+        tile=TILE,
+        version=version_of(folder),
+        sections_read=_sections(plan, folder.done_units("stack")),
+        sections_stitched=_sections(plan, folder.done_units("result")),
+        objects=_objects(parts, folder, record, plan),
+        section_names=list(plan.section_names),
+    )
+    return as_json(found, headers={"Cache-Control": ASK_AGAIN})
+
+
+@router.get(
+    "/tiles/{layer}/{z}/{level}/{x}_{y}.{picture}",
+    response_class=Response,
+    summary="A tile of 512 x 512 pixels of a layer: raw, an object, its .spread or its .labels",
+    responses={
+        200: {"description": "The tile", "content": dict.fromkeys(MEDIA_TYPES.values(), _BINARY), "headers": _ETAG},
+        304: {"description": "The copy with this ETag is still right"},
+        **problems(404, 409, 422),
+    },
+)
+def get_tile(
+    request: Request,
+    caller: Reader,
+    parts: PartsOf,
+    job: str,
+    layer: str,
+    z: int,
+    level: int,
+    x: int,
+    y: int,
+    picture: Picture,
+    v: str | None = Query(
+        None, max_length=40, description="The view's version: with it the tile may be kept for ever."
+    ),
+) -> Response:
+    """Show a tile."""
+    folder = parts.shelf.owned(job, caller.owner)
+    record, plan = planned(parts, folder)
+    chosen, place = layer_of(layer, record), Place(z, level, x, y)
+    if picture == "jpg" and chosen.kind != "raw":
+        raise UsageError(f"the layer {layer[:60]!r} is sent as png only: JPEG would change its values")
+    path = file_of(folder, plan, chosen, z)
+    try:
+        etag = etag_of(path.stat(), layer, place, picture)
+    except FileNotFoundError:
+        raise not_ready(chosen, place) from None
+    headers = {"ETag": etag, "Cache-Control": FOR_EVER if v == version_of(folder) else ASK_AGAIN}
+    if is_known(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    values = read_tile(parts.slabs, path, plan, chosen, place)
+    return Response(encode(values, picture), 200, headers, MEDIA_TYPES[picture])
+
+
+def planned(parts: Parts, folder: JobFolder) -> tuple[JobRecord, Plan]:
+    """Return a job's record and plan. Raises NotReady while it has none."""
+    record = parts.shelf.record(folder)
+    if record is None or record.plan is None:
+        state = describe(parts, folder).state
+        raise NotReady(f"the job is {state}: there is something to see once its first sections are read")
+    return record, record.plan
+
+
+def _sections(plan: Plan, slabs: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the sections of some slabs as half-open ranges, neighbours joined."""
+    ranges: list[tuple[int, int]] = []
+    for index in sorted(slabs):
+        start = index * plan.slab_sections
+        stop = min(start + plan.slab_sections, plan.shape_zyx[0])
+        if ranges and ranges[-1][1] == start:
+            ranges[-1] = ranges[-1][0], stop
+        else:
+            ranges.append((start, stop))
+    return ranges
+
+
+def _objects(parts: Parts, folder: JobFolder, record: JobRecord, plan: Plan) -> list[SeenObject]:
+    labelled = folder.done_units("labels")
+    first = folder.labels(min(labelled, default=0))
+    names = (
+        parts.slabs.read(first, lambda file: {n for n in plan.objects if labels_dataset(n) in file})
+        if labelled
+        else set()
+    )
+    return [
+        SeenObject(
+            name=name,
+            threshold=threshold,
+            has_spread=record.request.spread,
+            has_labels=name in names,
+            colour=in_hex(colour_of(index)),
+        )
+        for index, (name, threshold) in enumerate(plan.thresholds.items())
+    ]

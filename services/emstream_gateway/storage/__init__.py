@@ -1,0 +1,1 @@
+"""The gateway's view of the data folder: jobs, uploads, quotas, slabs, tiles, tables."""

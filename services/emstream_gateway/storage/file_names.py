@@ -1,0 +1,84 @@
+"""Names of uploaded files: data only, never paths. Which are refused, and which files make a sample together."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from emstream.errors import UploadRefused
+from emstream.readers.suffixes import CLUTTER, STACKS, TIFF
+
+COMPONENT_BYTES = 255
+NAME_BYTES = 4096
+STACK_SUFFIXES = STACKS | {*TIFF, ".btf", ".tf8"}
+"""Files of these suffixes, uploaded by themselves, are stacks."""
+IMAGES = "images"
+"""Name of the sample that images uploaded without a folder make."""
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+
+
+def check_name(name: str) -> str:
+    """Return the name. Raises UploadRefused with what is wrong.
+
+    >>> check_name("sample1/s001.png")
+    'sample1/s001.png'
+    """
+    shown = repr(name if len(name) <= 80 else name[:77] + "...")
+    if not name or len(name.encode(errors="surrogatepass")) > NAME_BYTES:
+        raise UploadRefused(f"the file name {shown} is empty or longer than {NAME_BYTES} bytes: give a short name")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+        raise UploadRefused(f"the file name {shown} has control characters: rename the file")
+    if name.startswith(("/", "\\")) or _DRIVE.match(name):
+        raise UploadRefused(f"the file name {shown} is absolute: give it relative to the sample's folder")
+    for part in re.split(r"[/\\]", name):
+        if part in ("", ".", ".."):
+            raise UploadRefused(f"the file name {shown} has a part {part!r}: give a plain relative name")
+        if len(part.encode()) > COMPONENT_BYTES:
+            raise UploadRefused(f"the file name {shown} has a part of more than {COMPONENT_BYTES} bytes: shorten it")
+    return name
+
+
+def folded(name: str) -> str:
+    """Return what must differ between two files of an upload: case and Unicode form do not count."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def suffix_of(name: str) -> str:
+    """Return the name's suffix in lower case, if it is a plain one, for the stored file.
+
+    >>> suffix_of("S001.TIF"), suffix_of("odd.t!f")
+    ('.tif', '')
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if _SUFFIX.fullmatch(suffix) else ""
+
+
+def is_clutter(name: str) -> bool:
+    """Whether the file is none of the user's: hidden files and what desktops strew about."""
+    parts = PurePosixPath(name).parts
+    return parts[-1].startswith(".") or any(part.casefold() in CLUTTER for part in parts)
+
+
+def sample_of(name: str) -> str:
+    """Return the sample that a file belongs to: its folder, itself if it is a stack, or IMAGES.
+
+    >>> sample_of("a/b/1.png"), sample_of("stack.h5"), sample_of("1.png")
+    ('a/b', 'stack.h5', 'images')
+    """
+    folder = str(PurePosixPath(name).parent)
+    if folder != ".":
+        return folder
+    return name if suffix_of(name) in STACK_SUFFIXES else IMAGES
+
+
+def check_one_folder(names: Iterable[str]) -> None:
+    """Raise UploadRefused if files of one job come from several folders: a job is one stack."""
+    folders = sorted({str(PurePosixPath(name).parent) for name in names})
+    if len(folders) > 1:
+        raise UploadRefused(
+            f"the job has files of {len(folders)} folders ({folders[0]}, {folders[1]}): one job is one stack. "
+            "Make a job for each folder, or send all in one multipart upload, which makes them"
+        )

@@ -1,0 +1,44 @@
+"""An object's table of measurements, which a worker wrote: sorted and paged column by column, by h5py alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emstream.api.schemas import ColumnState
+from emstream.volume.files import opened
+from emstream_gateway.http.error_handlers import FieldProblem, WrongFields
+
+Cell = int | float | bool
+Row = dict[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a table. facts: of all objects together; total: rows there are."""
+
+    facts: dict[str, object]
+    columns: list[ColumnState]
+    total: int
+    rows: list[Row]
+
+
+def read_page(path: Path, sort: str, is_descending: bool, offset: int, limit: int) -> Page:
+    """Return rows [offset, offset + limit) in order of the column `sort`. Raises WrongFields naming the columns.
+
+    Largest arrays: one column.
+    """
+    with opened(path) as file:
+        names = [str(name) for name in file.attrs["columns"]]
+        if sort not in names:
+            sentence = f"there is no column {sort[:40]!r}; there are: {', '.join(names)}"
+            raise WrongFields([FieldProblem(field="sort", sentence=sentence)])
+        order = np.argsort(file[sort][()], kind="stable")
+        chosen = (order[::-1] if is_descending else order)[offset : offset + limit]
+        cells = [file[name][()][chosen].tolist() for name in names]
+        columns = [ColumnState(name=n, unit=file[n].attrs["unit"], meaning=file[n].attrs["meaning"]) for n in names]
+        facts = json.loads(file.attrs["facts"])
+    return Page(facts, columns, len(order), [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)])

@@ -1,0 +1,99 @@
+"""How much a key may send, run and keep, and how full the disk may get."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from emstream.errors import DiskFull
+from emstream.host.disk_space import GIGABYTE, free_bytes
+from emstream.jobs.record import JobFolder
+from emstream.settings import Settings
+from emstream_gateway.http.error_handlers import TooManyJobs
+from emstream_gateway.storage.job_store import Shelf
+
+CHECK_EVERY_BYTES = 64 << 20
+"""A body that is arriving is weighed again each time so much more of it has come."""
+_RECOUNT_S = 10.0
+_RECOUNT_OVER_S = 300.0
+
+
+class Room:
+    """Answers whether there is room. Counts of a job's bytes are some seconds old at the most."""
+
+    def __init__(self, shelf: Shelf, settings: Settings) -> None:
+        self._shelf, self._settings = shelf, settings
+        self._counted: dict[str, tuple[float, int]] = {}
+
+    @property
+    def max_file_bytes(self) -> int:
+        """Largest file of an upload."""
+        return int(self._settings.max_file_gb * GIGABYTE)
+
+    def free_bytes(self) -> int:
+        """Return the free space of the data folder's disk."""
+        return free_bytes(self._settings)
+
+    def check_bytes(self, owner: str, more: int) -> None:
+        """Raise DiskFull if `more` bytes would pass the disk's watermark or what the key may keep."""
+        free, least = self.free_bytes(), self._settings.min_free_gb * GIGABYTE
+        if free - more < least:
+            raise DiskFull(
+                f"the server's disk has {free / GIGABYTE:.1f} GB free and keeps {least / GIGABYTE:.1f} GB: "
+                f"{more / GIGABYTE:.1f} GB more do not fit. Delete jobs, or ask for more disk"
+            )
+        most = self._settings.max_stored_gb * GIGABYTE
+        stored = self.stored_bytes(owner)
+        if stored + more > most:
+            raise DiskFull(
+                f"the jobs of this key keep {stored / GIGABYTE:.1f} GB, at most {most / GIGABYTE:.1f} GB are allowed: "
+                f"{more / GIGABYTE:.1f} GB more do not fit. Delete jobs that are over"
+            )
+
+    def check_jobs(self, owner: str, more: int = 1) -> None:
+        """Raise TooManyJobs if `more` jobs would be too many unfinished ones."""
+        most = self._settings.max_running_jobs
+        entries = self._shelf.entries(owner)
+        running = len(entries) if len(entries) + more <= most else sum(not self._is_over(e.id) for e in entries)
+        if running + more > most:
+            raise TooManyJobs(
+                f"this key has {running} unfinished jobs, at most {most} are allowed, and {more} more were sent: "
+                "wait for some to finish, or cancel them"
+            )
+
+    def stored_bytes(self, owner: str) -> int:
+        """Return what the jobs of an owner keep on disk."""
+        return sum(self._bytes_of(entry.id) for entry in self._shelf.entries(owner))
+
+    def _is_over(self, job: str) -> bool:
+        return is_over(self._shelf.folder(job))
+
+    def _bytes_of(self, job: str) -> int:
+        now = time.monotonic()
+        expires, count = self._counted.get(job, (0.0, 0))
+        if expires < now:
+            folder = self._shelf.folder(job)
+            count = bytes_in(folder.path)
+            self._counted[job] = (now + (_RECOUNT_OVER_S if is_over(folder) else _RECOUNT_S), count)
+        return count
+
+
+def is_over(folder: JobFolder) -> bool:
+    """Whether nothing more happens to the job by itself."""
+    return any(path.exists() for path in (folder.report_path, folder.failure_path, folder.cancelled_path))
+
+
+def bytes_in(path: Path) -> int:
+    """Return the bytes of all files in a folder; files that vanish meanwhile do not count."""
+    total = 0
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    total += bytes_in(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return total
+    return total

@@ -1,0 +1,83 @@
+// @ts-check
+/** Joins the parts, and turns to the page that the address names. */
+import { Refusal, askJson } from "./kit/api.js";
+import { parseAddress } from "./kit/address.js";
+import { find } from "./kit/dom.js";
+import { Exports } from "./results/exports.js";
+import { Jobs } from "./jobs/jobs.js";
+import { bindHelp } from "./kit/keys.js";
+import { Pipeline } from "./jobs/lanes.js";
+import { Objects } from "./results/objects.js";
+import { Predict } from "./predict/predict.js";
+import { bindTabs } from "./kit/tabs.js";
+import { Viewer } from "./viewer/viewer.js";
+
+const HEALTH_MS = 5000;
+const TITLES = /** @type {Record<string, string>} */ ({ samples: "emstream", pipeline: "Pipeline – emstream" });
+
+/** @type {Jobs} */
+const jobs = new Jobs((id) => predict.has(id), (job) => predict.again(job));
+const pipeline = new Pipeline();
+const predict = new Predict(() => jobs.refresh());
+const viewer = new Viewer();
+new Objects(viewer);
+new Exports(viewer);
+bindTabs();
+bindHelp();
+
+/** Show the page that the address names. */
+function turn() {
+  const { page, job, place } = parseAddress(location.hash);
+  const shown = page === "job" && job ? "viewer" : page === "pipeline" ? "pipeline" : "samples";
+  for (const name of ["samples", "pipeline", "viewer"]) find(name).hidden = name !== shown;
+  document.body.classList.toggle("viewing", shown === "viewer");
+  for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("nav [data-page]"))) {
+    if (link.dataset.page === shown) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  jobs.setActive(shown === "samples");
+  pipeline.setActive(shown === "pipeline");
+  if (shown === "viewer") viewer.open(/** @type {string} */ (job), place);
+  else {
+    viewer.close();
+    document.title = TITLES[shown];
+  }
+}
+
+/** Say which part of the service fails, if one does. */
+async function showHealth() {
+  const line = find("health");
+  try {
+    const health = await (await fetch("/readyz")).json();
+    const failing = Object.entries(health.failing ?? {}).map(([part, sentence]) => `${part}: ${sentence}`);
+    line.textContent = failing.join("; ");
+    line.className = failing.length ? "bad" : "";
+  } catch {
+    line.textContent = "The service does not answer. What was started goes on once it is back.";
+    line.className = "bad";
+  }
+  setTimeout(showHealth, HEALTH_MS);
+}
+
+/** Ask for a key: there is none, or the service was started anew with another token. */
+function askForKey() {
+  for (const name of ["samples", "pipeline", "viewer"]) find(name).hidden = true;
+  document.body.classList.remove("viewing");
+  jobs.setActive(false);
+  pipeline.setActive(false);
+  find("enter").hidden = false;
+  find("token").focus();
+}
+
+/** Begin. */
+async function begin() {
+  document.addEventListener("no-key", askForKey);
+  const isKnown = await askJson("/v1/jobs?limit=1").then(() => true, (error) => !(error instanceof Refusal && error.status === 401));
+  if (!isKnown) return;
+  window.addEventListener("hashchange", turn);
+  turn();
+  await predict.loadModels().catch((error) => { find("predict-note").textContent = error.message; });
+}
+
+showHealth();
+begin();

@@ -1,0 +1,266 @@
+// @ts-check
+/** A sample before it is predicted: its upload, what was found in it, what can be corrected, and a preview. */
+import { ask, jobPath, orIfMissing, pause, send } from "../kit/api.js";
+import { find, make } from "../kit/dom.js";
+import { PreviewChoice } from "./preview.js";
+import { Upload } from "./upload.js";
+import { count, duration, sentence, shapeInWords, size } from "../kit/words.js";
+
+/**
+ * @typedef {{shape_zyx: [number, number, number], dtype: string, dataset: string | null,
+ *   datasets: {name: string, shape: number[], dtype: string}[], voxel_size_nm: [number, number, number] | null,
+ *   voxel_size_source: string, sections: string[], warnings: string[]}} Inspection
+ */
+
+/**
+ * @typedef {{name: string, sample?: import("./samples.js").Sample, path?: string, job?: import("../kit/api.js").Job}} Source
+ *   files, a path on the server, or a job whose files are there already
+ */
+
+const LOOK_MS = 500;
+const AXES = /** @type {const} */ (["x", "y", "z"]);
+
+export class Draft {
+  /**
+   * @param {Source} source
+   * @param {(draft: Draft) => void} onChange @param {(draft: Draft) => void} onRemove
+   * @param {(draft: Draft, region: number[][]) => Promise<void>} onPreview
+   */
+  constructor(source, onChange, onRemove, onPreview) {
+    this.name = source.name;
+    this.path = source.path ?? null;
+    this.sample = source.sample ?? null;
+    this.job = source.job ?? null;
+    this.onChange = onChange;
+    this.onRemove = onRemove;
+    this.onPreview = onPreview;
+    this.upload = source.sample ? new Upload(source.sample, () => this.#showSending()) : null;
+    /** @type {PreviewChoice | null} */
+    this.preview = null;
+    this.pathJob = "";
+    /** @type {"sending" | "looking" | "ready" | "refused"} */
+    this.state = "sending";
+    /** @type {Inspection | null} */
+    this.inspection = null;
+    this.dataset = "";
+    this.voxels = ["", "", ""];
+    /** @type {any[]} */
+    this.voxelInputs = [];
+    /** @type {any} */
+    this.voxelNote = null;
+    this.element = make("article", { class: "card draft", "aria-label": this.name, "data-testid": "draft" });
+    this.#lay();
+  }
+
+  #lay() {
+    const sample = this.sample;
+    this.body = make("div");
+    this.bar = make("progress", { max: 1, value: 0, "aria-label": `Upload of ${this.name}` });
+    this.sent = make("span", { class: "note" });
+    this.sending = make("div", { class: "sending", hidden: !sample }, this.bar, this.sent);
+    this.element.append(
+      make("header", {}, make("h3", {}, this.name),
+        make("span", { class: "note" }, this.#amount()),
+        make("button", { type: "button", class: "quiet", "aria-label": `Remove ${this.name}`, onclick: () => this.remove() }, "Remove")),
+      this.sending, this.body);
+  }
+
+  #amount() {
+    if (this.sample) return `${count(this.sample.files.length, "file")}, ${size(this.sample.bytes)}`;
+    return this.job?.file_totals.count ? count(this.job.file_totals.count, "file") : this.path ?? this.job?.input ?? "on the server’s disk";
+  }
+
+  /** The job that holds the files: the upload, one made for a path, or one there was. */
+  get holder() {
+    return this.upload?.job || this.pathJob || this.job?.id || "";
+  }
+
+  /** Whether that job is there for this draft alone, and goes with it. */
+  get isOwner() {
+    return this.job === null || this.job.state === "uploading";
+  }
+
+  #showSending() {
+    const upload = /** @type {Upload} */ (this.upload);
+    const { bytes } = upload.sample;
+    this.bar.value = bytes ? upload.received / bytes : 1;
+    const left = upload.seconds ? `, ${duration(upload.seconds)} left` : "";
+    this.sent.textContent = upload.isWaiting
+      ? "Connection lost; it goes on by itself" : `${size(upload.received)} of ${size(bytes)}${left}`;
+  }
+
+  /** Upload and look; errors end as a sentence on the card. */
+  async run() {
+    try {
+      await this.upload?.run();
+      if (this.path && !this.pathJob) await this.#makePathJob(this.path);
+      this.state = "looking";
+      this.sending.hidden = true;
+      this.body.replaceChildren(make("p", { class: "note", role: "status" }, "Looking at the headers…"));
+      await this.#inspect();
+      this.state = "ready";
+      this.#showInspection();
+    } catch (error) {
+      if (this.upload?.stopping.signal.aborted) return;
+      this.state = "refused";
+      this.sending.hidden = true;
+      this.#showRefusal(error);
+    }
+    this.onChange(this);
+  }
+
+  /** A job on a path that waits, so that it can be looked at first. @param {string} path */
+  async #makePathJob(path) {
+    const answer = await send("/v1/jobs", { name: this.name, input: path, start: false });
+    this.pathJob = (await answer.json()).jobs[0].id;
+  }
+
+  async #inspect() {
+    const job = this.holder;
+    const query = this.dataset ? `?dataset=${encodeURIComponent(this.dataset)}` : "";
+    if ((await orIfMissing(send(jobPath(job, `/inspect${query}`)), null)) === null) return;
+    for (;;) {
+      const answer = await ask(jobPath(job, "/inspection"));
+      if (answer.status === 200) {
+        this.inspection = await answer.json();
+        return;
+      }
+      await pause(LOOK_MS);
+    }
+  }
+
+  /** @param {any} error */
+  #showRefusal(error) {
+    const datasets = error.problem?.datasets ?? [];
+    this.body.replaceChildren(
+      make("ul", { class: "sentences bad", role: "alert" }, make("li", {}, error.message)),
+      datasets.length ? make("p", { class: "line" }, "Data set", this.#datasetChoice(datasets, "")) : "");
+  }
+
+  #showInspection() {
+    const found = this.inspection;
+    this.close();
+    if (!found) {
+      this.body.replaceChildren(make("dl", {}, make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine())));
+      return;
+    }
+    if (found.voxel_size_nm && this.voxels.every((v) => !v)) {
+      this.voxels = [...found.voxel_size_nm].reverse().map((edge) => String(Number(edge.toPrecision(5))));
+    }
+    this.body.replaceChildren(
+      make("dl", {},
+        make("dt", {}, "Stack"), make("dd", { "data-testid": "shape" }, `${shapeInWords(found.shape_zyx)}, ${found.dtype}`),
+        ...(found.datasets.length > 1 ? [make("dt", {}, "Data set"), make("dd", {}, this.#datasetChoice(found.datasets, found.dataset ?? ""))] : []),
+        make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine(), this.#voxelNote(found)),
+        ...this.#order(found)),
+      make("ul", { class: "sentences warn" }, ...found.warnings.filter((text) => !/voxel size is not known/.test(text)).map((text) => make("li", {}, text))),
+      this.#previewOf(found));
+  }
+
+  /** @param {Inspection["datasets"]} datasets @param {string} chosen */
+  #datasetChoice(datasets, chosen) {
+    const select = make("select", { "aria-label": `Data set of ${this.name}`, onchange: () => this.#lookAgain(select.value) },
+      !chosen && make("option", { value: "" }, "Choose one"),
+      ...datasets.map(({ name, shape, dtype }) => make("option", { value: name }, `${name} (${shape.join(" × ")}, ${dtype})`)));
+    select.value = this.dataset || chosen;
+    return select;
+  }
+
+  /** @param {string} dataset */
+  async #lookAgain(dataset) {
+    this.dataset = dataset;
+    this.voxels = ["", "", ""];
+    this.state = "sending";
+    await this.run();
+  }
+
+  #voxelLine() {
+    const inputs = AXES.map((axis, i) => make("input", {
+      type: "number", min: "0.01", max: "999999", step: "any", value: this.voxels[i], "aria-label": `Voxel size ${axis} in nanometres`,
+      "data-testid": `voxel-${axis}`, oninput: (/** @type {any} */ event) => this.#setVoxel(i, event.target.value),
+    }));
+    this.voxelInputs = inputs;
+    return make("span", { class: "voxel" }, ...AXES.flatMap((axis, i) => [axis, inputs[i]]), "nm");
+  }
+
+  /** y follows x until it is given. @param {number} index @param {string} text */
+  #setVoxel(index, text) {
+    const isSquare = index === 0 && this.voxels[1] === this.voxels[0];
+    this.voxels[index] = text;
+    if (isSquare) {
+      this.voxels[1] = text;
+      this.voxelInputs[1].value = text;
+    }
+    if (this.voxelNote?.classList.contains("warn")) this.voxelNote.hidden = Boolean(this.settings.voxel_size_nm);
+    this.preview?.refresh();
+    this.onChange(this);
+  }
+
+  /** @param {Inspection} found */
+  #voxelNote(found) {
+    this.voxelNote = found.voxel_size_nm
+      ? make("span", { class: "note" }, `${sentence(found.voxel_size_source)}. Correct it where it is wrong.`)
+      : make("span", { class: "warn" }, "Unknown. Give it, so that the network sees the right scale and sizes come in micrometres.");
+    this.voxelNote.hidden = !found.voxel_size_nm && Boolean(this.settings.voxel_size_nm);
+    return this.voxelNote;
+  }
+
+  /** @param {Inspection} found */
+  #order(found) {
+    const names = found.sections.map((name) => name.split("/").pop() ?? name);
+    if (names.length < 2) return [];
+    const last = found.shape_zyx[0] > names.length ? "…" : names[names.length - 1];
+    return [make("dt", {}, "Order"), make("dd", { "data-testid": "order" }, `${names[0]} → ${last} `,
+      make("details", {}, make("summary", {}, "All names"), make("ol", { class: "names" }, ...names.map((name) => make("li", {}, name))),
+        make("p", { class: "note" }, "Sections follow the numbers in their names. Is this not their order? Rename the files, and drop them again.")))];
+  }
+
+  /** @param {Inspection} found */
+  #previewOf(found) {
+    this.preview = new PreviewChoice(this.holder, found.shape_zyx, () => this.settings.voxel_size_nm, (box) => this.onPreview(this, box));
+    return this.preview.element;
+  }
+
+  /** What the user decided about this sample. */
+  get settings() {
+    const voxel = this.voxels.map(Number).reverse();
+    return {
+      ...(voxel.every((edge) => edge > 0) ? { voxel_size_nm: voxel } : {}),
+      ...(this.#chosenDataset ? { dataset: this.#chosenDataset } : {}),
+    };
+  }
+
+  /** The data set that was looked at, where there are several. */
+  get #chosenDataset() {
+    return this.dataset || ((this.inspection?.datasets.length ?? 0) > 1 ? this.inspection?.dataset : "");
+  }
+
+  /** A sentence about what is not right yet, or nothing. */
+  get trouble() {
+    if (this.state === "refused") return `${this.name} cannot be predicted: remove it, or correct the files.`;
+    const given = this.voxels.filter((text) => text !== "").length;
+    return given > 0 && (given < 3 || !this.voxels.every((text) => Number(text) > 0))
+      ? `The voxel size of ${this.name} needs three numbers above 0, or none.` : "";
+  }
+
+  /** What a new job of this sample begins with. */
+  get source() {
+    return { input_of: this.holder };
+  }
+
+  /** Ask for nothing more of it. */
+  close() {
+    this.preview?.close();
+    this.preview = null;
+  }
+
+  /** Take the sample out again, with what was uploaded. */
+  async remove() {
+    this.close();
+    this.element.remove();
+    this.onRemove(this);
+    if (this.upload) await this.upload.cancel();
+    else if (this.isOwner && this.holder) await send(jobPath(this.holder), undefined, "DELETE").catch(() => {});
+    find("drop").querySelector("button").focus();
+  }
+}

@@ -1,0 +1,226 @@
+// @ts-check
+/** From files to a running job: the drop zone, the drafts, the settings, one Predict button. */
+import { askJson, orIfMissing, send, jobPath } from "../kit/api.js";
+import { announce, find, make } from "../kit/dom.js";
+import { Draft } from "./draft.js";
+import { chosen, dropped } from "./drop.js";
+import { intoSamples } from "./samples.js";
+import { count, duration, sentence } from "../kit/words.js";
+
+const QUALITIES = ["fast", "balanced", "accurate"];
+const REMEMBERED = "emstream.settings";
+
+export class Predict {
+  /** @param {() => void} onJobs called when there are new jobs */
+  constructor(onJobs) {
+    this.onJobs = onJobs;
+    /** @type {Draft[]} */
+    this.drafts = [];
+    /** @type {any[]} */
+    this.models = [];
+    this.isWanted = this.isSending = false;
+    this.estimated = "";
+    /** @type {Promise<void>} */
+    this.turn = Promise.resolve();
+    this.#bindDrop();
+    find("settings").addEventListener("submit", (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this.#predict();
+    });
+    find("settings").addEventListener("change", () => this.#settingsChanged());
+  }
+
+  /** Ask what can be found, and show it. */
+  async loadModels() {
+    const { models } = await askJson("/v1/models");
+    this.models = models;
+    const kept = JSON.parse(localStorage.getItem(REMEMBERED) ?? "{}");
+    const names = [...new Set(models.map((/** @type {any} */ model) => model.object))];
+    const ticked = names.filter((name) => kept.objects?.includes(name));
+    const usual = models.find((/** @type {any} */ model) => model.is_default)?.object ?? names[0];
+    find("objects-wanted").replaceChildren(...names.map((name) => {
+      const box = make("input", { type: "checkbox", name: "object", value: name });
+      box.checked = ticked.length ? ticked.includes(name) : name === usual;
+      return make("label", {}, box, ` ${sentence(name)}`);
+    }));
+    find("qualities").replaceChildren(...QUALITIES.map((quality) => {
+      const radio = make("input", { type: "radio", name: "quality", value: quality });
+      radio.checked = quality === (kept.quality ?? "balanced");
+      return make("label", {}, radio, make("strong", {}, sentence(quality)), make("span", { class: "note" }, models.find((/** @type {any} */ model) => model.quality === quality)?.words ?? ""));
+    }));
+    this.#settingsChanged();
+  }
+
+  /** Whether a job holds the files of a draft. @param {string} job */
+  has(job) {
+    return this.drafts.some((draft) => draft.isOwner && draft.holder === job);
+  }
+
+  /** Take in the files of a job that is there: to go on with it, or to predict them otherwise. @param {import("../kit/api.js").Job} job */
+  again(job) {
+    if (this.drafts.some((draft) => draft.holder === job.id)) return;
+    this.#enter({ name: job.name, job });
+    this.onJobs();
+    find("drop").scrollIntoView({ block: "start" });
+  }
+
+  #bindDrop() {
+    const zone = find("drop");
+    const page = document.documentElement;
+    const isFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") && !find("samples").hidden;
+    page.addEventListener("dragover", (event) => {
+      if (!isFiles(event)) return;
+      event.preventDefault();
+      zone.classList.add("over");
+    });
+    page.addEventListener("dragleave", (event) => { if (!event.relatedTarget) zone.classList.remove("over"); });
+    page.addEventListener("drop", async (event) => {
+      if (!isFiles(event)) return;
+      event.preventDefault();
+      zone.classList.remove("over");
+      this.add(await dropped(/** @type {DataTransfer} */ (event.dataTransfer)));
+    });
+    for (const [button, input] of [["choose-folder", "folder-input"], ["choose-files", "files-input"]]) {
+      find(button).addEventListener("click", () => find(input).click());
+      find(input).addEventListener("change", () => {
+        this.add(chosen(find(input).files));
+        find(input).value = "";
+      });
+    }
+    find("choose-path").addEventListener("click", () => {
+      find("path-form").hidden = !find("path-form").hidden;
+      find("choose-path").setAttribute("aria-expanded", String(!find("path-form").hidden));
+      find("path").focus();
+    });
+    find("path-form").addEventListener("submit", (/** @type {Event} */ event) => {
+      event.preventDefault();
+      const path = find("path").value.trim();
+      this.#enter({ name: path.split("/").filter(Boolean).pop() ?? path, path });
+      find("path").value = "";
+    });
+  }
+
+  /** Take files in. @param {import("./samples.js").Given[]} given */
+  add(given) {
+    const { samples, leftOut } = intoSamples(given);
+    const note = find("left-out");
+    note.hidden = leftOut.length === 0 && samples.length > 0;
+    note.textContent = samples.length || !given.length
+      ? `Left out, as they are no sections: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}.`
+      : "There are no sections among these files: PNG, JPEG, TIFF, HDF5 and MRC are taken.";
+    for (const sample of samples) this.#enter({ name: sample.name, sample });
+    if (samples.length) announce(`${count(samples.length, "sample")} added`);
+  }
+
+  /** @param {import("./draft.js").Source} source */
+  async #enter(source) {
+    const draft = new Draft(source, () => this.#changed(), (gone) => {
+      this.drafts = this.drafts.filter((other) => other !== gone);
+      this.#changed();
+    }, (of, region) => this.#preview(of, region));
+    this.drafts.push(draft);
+    find("drafts").append(draft.element);
+    this.#changed();
+    this.turn = this.turn.then(() => draft.run()); // one sample after the other: the first can be looked at early
+    await this.turn;
+  }
+
+  #changed() {
+    find("predict").hidden = this.drafts.length === 0;
+    find("drop").classList.toggle("small", this.drafts.length > 0);
+    const isReady = this.drafts.every((draft) => draft.state === "ready");
+    const trouble = this.drafts.map((draft) => draft.trouble).find(Boolean);
+    const hasObject = this.settings.objects.length > 0;
+    find("predict-button").disabled = Boolean(trouble) || !hasObject || this.isSending;
+    find("predict-button").textContent = this.isWanted && !isReady ? "Predicts as soon as it is here" : this.drafts.length > 1 ? `Predict ${this.drafts.length} samples` : "Predict";
+    find("predict-note").textContent = trouble || (hasObject ? "" : "Tick what is to be found.");
+    find("predict-note").className = trouble ? "note bad" : "note";
+    if (this.isWanted && isReady && !trouble) this.#predict();
+    this.#estimate();
+  }
+
+  /** What the form says, as the service takes it. */
+  get settings() {
+    const form = new FormData(find("settings"));
+    return {
+      objects: form.getAll("object").map(String),
+      quality: String(form.get("quality") ?? "balanced"),
+      contrast_stretch: form.has("contrast_stretch"),
+      spread: form.has("spread"),
+      ...(form.has("exact") ? { halo: "exact" } : {}),
+      ...(form.has("split_touching") ? { split_touching: true } : {}),
+      ...(form.get("min_voxels") ? { min_voxels: Number(form.get("min_voxels")) } : {}),
+    };
+  }
+
+  #settingsChanged() {
+    const { objects, quality } = this.settings;
+    localStorage.setItem(REMEMBERED, JSON.stringify({ objects, quality }));
+    const measured = this.models.filter((model) => objects.includes(model.object) && model.quality === quality && model.measured);
+    find("estimate").title = measured.map((model) => `${model.object}: ${model.measured}`).join("\n");
+    this.#changed();
+  }
+
+  async #estimate() {
+    const voxels = this.drafts.reduce((sum, { inspection }) => sum + (inspection?.shape_zyx.reduce((a, b) => a * b, 1) ?? 0), 0);
+    const { objects, quality } = this.settings;
+    const voxel = this.drafts[0]?.settings.voxel_size_nm;
+    const query = `voxels=${voxels}&quality=${quality}&objects=${encodeURIComponent(objects.join(","))}${voxel ? `&voxel_size_nm=${voxel.join(",")}` : ""}`;
+    if (query === this.estimated) return;
+    this.estimated = query;
+    const found = voxels && objects.length ? await orIfMissing(askJson(`/v1/estimate?${query}`), null).catch(() => null) : null;
+    if (query !== this.estimated) return;
+    const measured = this.models.filter((model) => objects.includes(model.object) && model.quality === quality && model.measured);
+    find("estimate").replaceChildren(
+      ...(found?.seconds ? ["Takes about ", make("strong", {}, duration(found.seconds)), ` (measured on ${found.based_on}). `] : []),
+      ...measured.slice(0, 3).map((model) => `${sentence(model.object)}: ${model.measured}. `));
+  }
+
+  async #predict() {
+    this.isWanted = true;
+    if (this.isSending || !this.drafts.every((draft) => draft.state === "ready")) return this.drafts.length && this.#showWaiting();
+    this.isSending = true;
+    try {
+      for (const draft of [...this.drafts]) await this.#start(draft);
+      announce("Started");
+    } catch (error) {
+      find("predict-note").textContent = /** @type {Error} */ (error).message;
+      find("predict-note").className = "note bad";
+    }
+    this.isWanted = this.isSending = false;
+    const sentenceOfTrouble = find("predict-note").textContent;
+    this.#changed();
+    if (sentenceOfTrouble && this.drafts.length) {
+      find("predict-note").textContent = sentenceOfTrouble;
+      find("predict-note").className = "note bad";
+    }
+    this.onJobs();
+  }
+
+  #showWaiting() {
+    find("predict-button").textContent = "Predicts as soon as it is here";
+  }
+
+  /** @param {Draft} draft */
+  async #start(draft) {
+    await send("/v1/jobs", { name: draft.name, ...draft.source, settings: { ...this.settings, ...draft.settings } });
+    this.drafts = this.drafts.filter((other) => other !== draft);
+    draft.close();
+    draft.element.remove();
+    if (draft.isOwner) await send(jobPath(draft.holder), undefined, "DELETE"); // the new job has its files
+  }
+
+  /** @param {Draft} draft @param {number[][]} region */
+  async #preview(draft, region) {
+    const settings = { ...this.settings, ...draft.settings, region };
+    try {
+      const answer = await send("/v1/jobs", { name: `${draft.name} (preview)`, ...draft.source, settings });
+      const { jobs } = await answer.json();
+      this.onJobs();
+      location.hash = `#/job/${jobs[0].id}`;
+    } catch (error) {
+      find("predict-note").textContent = /** @type {Error} */ (error).message;
+      find("predict-note").className = "note bad";
+    }
+  }
+}

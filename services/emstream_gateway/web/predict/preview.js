@@ -1,0 +1,152 @@
+// @ts-check
+/** What to try first: a section, and a rectangle chosen on a small picture of it, or by numbers. */
+import { ask, jobPath, pause } from "../kit/api.js";
+import { draw, make } from "../kit/dom.js";
+import { around, between, boxOf, kept, middleOf } from "./region.js";
+import { length } from "../kit/words.js";
+
+/** @typedef {import("./region.js").Region} Region */
+
+const POLL_MS = 400;
+const CLICK_PIXELS = 4;
+const FIELDS = /** @type {const} */ ([["x", "x"], ["y", "y"], ["width", "width"], ["height", "height"]]);
+
+export class PreviewChoice {
+  /**
+   * @param {string} job whose files were looked at @param {[number, number, number]} shape (z, y, x)
+   * @param {() => number[] | undefined} voxelSize (z, y, x) in nm, if it is known by now
+   * @param {(box: number[][]) => Promise<void>} onPreview
+   */
+  constructor(job, shape, voxelSize, onPreview) {
+    const [depth, height, width] = shape;
+    this.job = job;
+    this.depth = depth;
+    this.size = { width, height };
+    this.voxelSize = voxelSize;
+    this.onPreview = onPreview;
+    this.z = Math.ceil(depth / 2) - 1;
+    this.region = middleOf(this.size);
+    this.closing = new AbortController();
+    this.asked = -1;
+    this.address = "";
+    this.element = make("section", { class: "preview", "aria-label": "Preview" }, this.#picture(), this.#controls());
+    this.#show();
+    this.#load();
+  }
+
+  /** Ask for no more pictures. */
+  close() {
+    this.closing.abort();
+    if (this.address) URL.revokeObjectURL(this.address);
+  }
+
+  #picture() {
+    const { width, height } = this.size;
+    this.image = draw("image", { width, height });
+    this.frame = draw("rect", { class: "frame" });
+    this.shade = draw("path", { class: "shade", "fill-rule": "evenodd" });
+    this.svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, class: "map", "data-testid": "preview-map", role: "img",
+      "aria-label": "The section; drag a rectangle on it, or give numbers beside it" }, this.image, this.shade, this.frame);
+    this.svg.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => this.#drag(event));
+    return this.svg;
+  }
+
+  #controls() {
+    const { depth } = this;
+    this.slider = make("input", { type: "range", min: 1, max: depth, value: this.z + 1, "aria-label": "Section to preview, as a slider",
+      oninput: () => this.#goTo(Number(this.slider.value)), onchange: () => this.#load() });
+    this.number = make("input", { type: "number", min: 1, max: depth, value: this.z + 1, "aria-label": "Section to preview", "data-testid": "preview-z",
+      onchange: () => { this.#goTo(Number(this.number.value)); this.#load(); } });
+    this.fields = FIELDS.map(([key, words]) => make("input", { type: "number", min: 0, step: 1, "aria-label": `Region: ${words}`, "data-testid": `preview-${key}`,
+      onchange: () => this.#set({ ...this.region, [key]: Number(this.fields.find((f) => f.dataset.testid === `preview-${key}`).value) }) }));
+    this.extent = make("span", { class: "note" });
+    const whole = make("button", { type: "button", class: "quiet", onclick: () => this.#set({ x: 0, y: 0, ...this.size }) }, "Whole section");
+    const run = make("button", { type: "button", "data-testid": "preview", onclick: async () => {
+      run.disabled = true;
+      await this.onPreview(boxOf(this.z, this.region)).finally(() => { run.disabled = false; });
+    } }, "Preview");
+    return make("div", {},
+      make("p", { class: "note" }, "Try a part of one section first: drag a rectangle on the picture, or click to move it."),
+      make("p", { class: "line" }, "Section", this.slider, this.number, `of ${depth}`),
+      make("details", {}, make("summary", {}, "Region in numbers"),
+        make("p", { class: "numbers" }, ...FIELDS.map(([, words], i) => make("label", {}, words, this.fields[i])))),
+      make("p", { class: "line" }, run, whole, this.extent));
+  }
+
+  /** @param {number} section counted from 1 */
+  #goTo(section) {
+    this.z = Math.min(this.depth, Math.max(1, Math.round(section) || 1)) - 1;
+    this.slider.value = this.number.value = String(this.z + 1);
+  }
+
+  /** @param {Region} region */
+  #set(region) {
+    this.region = kept(region, this.size);
+    this.#show();
+  }
+
+  /** Draw the rectangle, and say how large it is. */
+  #show() {
+    const { x, y, width, height } = this.region;
+    for (const [key, value] of Object.entries(this.region)) this.frame.setAttribute(key, String(value));
+    this.shade.setAttribute("d", `M0 0H${this.size.width}V${this.size.height}H0ZM${x} ${y}h${width}v${height}h${-width}Z`);
+    this.fields?.forEach((field, i) => { field.value = String(this.region[FIELDS[i][0]]); });
+    const voxel = this.voxelSize();
+    const scaled = voxel ? `, ${length(width * voxel[2])} × ${length(height * voxel[1])}` : "";
+    this.extent.textContent = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels${scaled}`;
+  }
+
+  /** Say the size anew, after the voxel size was given. */
+  refresh() {
+    this.#show();
+  }
+
+  /** A drag draws a new rectangle, a click moves the one there is. @param {PointerEvent} event */
+  #drag(event) {
+    event.preventDefault();
+    this.svg.setPointerCapture(event.pointerId);
+    const began = this.#at(event);
+    const move = (/** @type {PointerEvent} */ next) => {
+      if (Math.hypot(next.clientX - event.clientX, next.clientY - event.clientY) > CLICK_PIXELS) this.#set(between(began, this.#at(next), this.size));
+    };
+    const end = (/** @type {PointerEvent} */ last) => {
+      this.svg.removeEventListener("pointermove", move);
+      const isClick = Math.hypot(last.clientX - event.clientX, last.clientY - event.clientY) <= CLICK_PIXELS;
+      if (isClick) this.#set(around(this.region, began[0], began[1], this.size));
+    };
+    this.svg.addEventListener("pointermove", move);
+    this.svg.addEventListener("pointerup", end, { once: true });
+  }
+
+  /** Where the pointer is, in pixels of the section. @param {PointerEvent} event @returns {[number, number]} */
+  #at(event) {
+    const box = this.svg.getBoundingClientRect();
+    return [((event.clientX - box.left) / box.width) * this.size.width, ((event.clientY - box.top) / box.height) * this.size.height];
+  }
+
+  /** Fetch the section's picture, which a worker makes; where there is none, numbers do. */
+  async #load() {
+    const { signal } = this.closing;
+    const z = this.asked = this.z;
+    this.svg.classList.add("waiting");
+    try {
+      for (;;) {
+        const answer = await ask(jobPath(this.job, `/inspection/sections/${z}.png`), { signal });
+        if (this.asked !== z || signal.aborted) return;
+        if (answer.status === 200) return this.#put(URL.createObjectURL(await answer.blob()));
+        await pause(POLL_MS);
+        if (this.asked !== z || signal.aborted) return;
+      }
+    } catch {
+      if (!signal.aborted) this.svg.classList.remove("waiting");
+    }
+  }
+
+  /** @param {string} address */
+  #put(address) {
+    if (this.address) URL.revokeObjectURL(this.address);
+    this.address = address;
+    this.image.setAttribute("href", address);
+    this.svg.classList.remove("waiting");
+  }
+}

@@ -1,0 +1,113 @@
+"""The inference worker: task threads read and write packages, the batcher's lanes own the device.
+
+`python -m emstream_inference.worker`. A process per GPU. Bytes are promised within one fingerprint: the first worker
+that predicts for a job writes its own beside it, and workers of another one hand the job's packages back.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from emstream.jobs.record import Grid, JobFolder
+from emstream.settings import Settings
+from emstream.volume.files import publishing
+from emstream.work.heartbeat import worker_name
+from emstream.work.loop import Abandoned, Made, Unit, begin_work
+from emstream.work.queues import Pool, run_worker
+from emstream_inference.batcher import Batcher
+from emstream_inference.engines import Engine, make_engine
+from emstream_inference.loading import load_predictor
+from emstream_inference.packages import predict_package
+from emstream_inference.predictor import Predictor
+
+logger = logging.getLogger(__name__)
+
+MAX_PREDICTORS = 8
+FOREIGN_PAUSE_S = 1.0
+
+
+@dataclass
+class Busy:
+    """How long the engine has worked in this process, in seconds."""
+
+    seconds: float = 0.0
+
+    def add(self, start: float, stop: float) -> None:
+        """Count a batch. Called by one thread at a time."""
+        self.seconds += stop - start
+
+
+class Inference:
+    """Makes packages. Predictors are kept, the least recently used one goes."""
+
+    def __init__(self, engine: Engine, batcher: Batcher, settings: Settings, busy: Busy) -> None:
+        self._engine, self._batcher, self._settings, self._busy = engine, batcher, settings, busy
+        self._fingerprint = engine.fingerprint()
+        self._predictors: OrderedDict[tuple[str, int, bool], Predictor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def make(self, unit: Unit) -> Made:
+        """Make one package. Raises what predicting raises, and Abandoned where another kind of engine began the job."""
+        plan, folder = unit.record.plan, unit.folder
+        assert plan is not None
+        self._check_fingerprint(folder)
+        slab, package = plan.package(unit.hint.unit)
+        final = folder.probability(unit.hint.unit)
+        if final.exists():
+            return Made()
+        predictor = self._predictor(plan.grids[package.grid], plan.variants, unit.record.request.spread)
+        predictor.prepare(plan.tilings[package.grid].read_yx)
+        busy_before = self._busy.seconds
+        seen = predict_package(
+            folder.stack(slab.index),
+            plan.grids[package.grid],
+            plan.grid_datasets[package.grid],
+            package,
+            predictor,
+            self._batcher,
+            final,
+            unit.check,
+        )
+        busy = [round(seconds, 3) for seconds in (busy_before, self._busy.seconds)]
+        return Made(facts={"windows": seen, "worker": worker_name(self._settings), "engine_s": busy})
+
+    def _predictor(self, grid: Grid, variants: int, with_spread: bool) -> Predictor:
+        key = grid.model_dump_json(exclude={"size_yx"}), variants, with_spread
+        with self._lock:
+            if key not in self._predictors:
+                models = self._settings.models
+                self._predictors[key] = load_predictor(self._engine, grid, variants, with_spread, models)
+                while len(self._predictors) > MAX_PREDICTORS:
+                    self._predictors.popitem(last=False)
+            self._predictors.move_to_end(key)
+            return self._predictors[key]
+
+    def _check_fingerprint(self, folder: JobFolder) -> None:
+        path = folder.fingerprint_path
+        if not path.exists():
+            with publishing(path) as part:
+                part.write_text(json.dumps(self._fingerprint))
+        if json.loads(path.read_bytes()) != self._fingerprint:
+            logger.warning("job of another engine handed back", extra={"own": self._fingerprint})
+            time.sleep(FOREIGN_PAUSE_S)
+            raise Abandoned
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    settings, _, work = begin_work()
+    engine = make_engine(settings)
+    pool = Pool("threads", settings.package_tasks)
+    busy = Busy()
+    with Batcher(engine.lanes, settings.max_batch, settings.max_delay_ms / 1000, on_busy=busy.add) as batcher:
+        stage = Inference(engine, batcher, settings, busy)
+        run_worker("inference", pool, settings, lambda message: work.do(message, stage.make), work.drain.set)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""RAW: bare voxels, with two files beside them that say what they are: JSON, and NRRD's detached header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from emstream_postprocess.exports.archive import archive
+from emstream_postprocess.exports.file_names import file_name
+from emstream_postprocess.exports.progress import Tick
+from emstream_postprocess.exports.provenance import Notes
+from emstream_postprocess.exports.volumes import Volume
+
+
+def write_raw(part: Path, volumes: Sequence[Volume], notes: Notes, tick: Tick) -> None:
+    """Write a ZIP of <volume>.raw, .json and .nhdr. Largest array held: a strip."""
+    with archive(part, notes) as made:
+        for volume in volumes:
+            name = file_name(volume)
+            with made.entry(f"{name}.raw") as entry:
+                for z in volume.sections:
+                    for _, rows in volume.strips(z):
+                        tick()
+                        entry.write(rows.astype(volume.dtype.newbyteorder("<"), copy=False).tobytes())
+            made.add(f"{name}.json", _sidecar(volume, notes).encode())
+            made.add(f"{name}.nhdr", nrrd_header(volume, notes, f"{name}.raw").encode())
+
+
+def _sidecar(volume: Volume, notes: Notes) -> str:
+    facts = {
+        "file": f"{file_name(volume)}.raw",
+        "shape": list(volume.shape),
+        "axes": "zyxc" if volume.is_colour else "zyx",
+        "dtype": str(volume.dtype),
+        "byte_order": "little",
+        "meaning": volume.meaning,
+        "voxel_size_nm": notes.voxel_size_nm,
+        "emstream": notes.facts,
+    }
+    return json.dumps(facts, indent=1)
+
+
+def nrrd_header(volume: Volume, notes: Notes, data_file: str) -> str:
+    """Return a detached NRRD header; its axes run from the fastest to the slowest, so colour, x, y, z."""
+    sizes = list(reversed(volume.shape))
+    lines = [
+        "NRRD0004",
+        "# made by emstream",
+        f"type: {volume.dtype.name}",
+        f"dimension: {len(sizes)}",
+        f"sizes: {' '.join(map(str, sizes))}",
+        f"kinds: {'RGB-color ' * volume.is_colour}domain domain domain",
+    ]
+    if notes.voxel_size_nm is not None:
+        spacings = [*["nan"] * volume.is_colour, *(f"{edge:g}" for edge in reversed(notes.voxel_size_nm))]
+        units = [*['""'] * volume.is_colour, *['"nm"'] * 3]
+        lines += [f"spacings: {' '.join(spacings)}", f"units: {' '.join(units)}"]
+    lines += ["encoding: raw", "endian: little", f"data file: {data_file}"]
+    lines += [f"meaning:={volume.meaning}", f"emstream:={json.dumps(notes.facts)}", ""]
+    return "\n".join(lines)

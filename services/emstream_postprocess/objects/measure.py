@@ -1,0 +1,115 @@
+"""What is measured of each object, from its sums: one column each, with unit and meaning.
+
+    volume         voxels times the voxel size
+    surface area   Cauchy-Crofton over 17 directions, see `surface`
+    length         longest axis of the ellipsoid with the object's own second moments (as scikit-image's
+                   axis_major_length), each voxel a small box
+    sphericity     surface of the ball with the object's volume, over its own surface: pi^(1/3) (6 V)^(2/3) / A
+    uncertainty    mean over the object of the spread where the job kept it, else of 4 p (1 - p), 0..1
+
+Of profiles (what an outline encloses in one section) area and perimeter stand for volume and surface, circularity
+4 pi A / P^2 for sphericity, and the ellipse for the ellipsoid. Without a voxel size there are no micrometres, and no
+shapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emstream_postprocess.objects.sums import PRODUCTS, Table
+from emstream_postprocess.objects.surface import area_weights, perimeter_weights
+
+Voxel = tuple[float, float, float]
+Shape = tuple[int, int, int]
+AXES = "zyx"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One measurement of all objects, in order of their ids. values: float64, int64 or bool."""
+
+    name: str
+    unit: str
+    meaning: str
+    values: NDArray[Any]
+
+
+def measure(table: Table, shape: Shape, voxel_nm: Voxel | None, is_outline: bool, has_spread: bool) -> list[Column]:
+    """Return the columns for objects with these sums in a volume of `shape`."""
+    columns = [
+        Column("id", "", "number of the object in the labels", np.arange(1, len(table) + 1)),
+        Column("volume_voxels", "voxels", "number of voxels", table["voxels"]),
+    ]
+    if voxel_nm is not None:
+        micrometres = voxel_nm[0] / 1000, voxel_nm[1] / 1000, voxel_nm[2] / 1000
+        columns += (_profile if is_outline else _body)(table, micrometres)
+    centroid = (table["sums"] + 0.5 * table["voxels"][:, None]) / table["voxels"][:, None]
+    columns += [
+        Column(f"centroid_{axis}", "voxels", f"mean {axis} of its voxels' middles, from the volume's corner", values)
+        for axis, values in zip(AXES, centroid.T, strict=True)
+    ]
+    for axis, (low, high) in enumerate(zip(table["start"].T, table["stop"].T, strict=True)):
+        columns.append(Column(f"box_{AXES[axis]}0", "voxels", f"first {AXES[axis]}", low))
+        columns.append(Column(f"box_{AXES[axis]}1", "voxels", f"one past the last {AXES[axis]}", high))
+    sides = [1, 2] if is_outline else [0, 1, 2]
+    is_cut = (table["start"][:, sides] == 0) | (table["stop"][:, sides] == np.array(shape)[sides])
+    kind = "mean spread over variants and checkpoints" if has_spread else "mean of 4 p (1 - p)"
+    return [
+        *columns,
+        Column("touches_border", "", "whether it reaches the border of the volume, and may be cut", is_cut.any(axis=1)),
+        Column("mean_probability", "0..1", "mean probability of its voxels", _mean(table, "probability")),
+        Column("uncertainty", "0..1", kind, _mean(table, "uncertainty")),
+    ]
+
+
+def _mean(table: Table, name: str) -> NDArray[np.float64]:
+    return np.asarray(table[name] / (255.0 * table["voxels"]))
+
+
+def _body(table: Table, voxel: Voxel) -> list[Column]:
+    volume = table["voxels"] * float(np.prod(voxel))
+    area = table["crossings"] @ area_weights(voxel)
+    length = 2 * np.sqrt(5 * largest_moment(table, voxel, (0, 1, 2)))
+    sphericity = np.cbrt(np.pi) * (6 * volume) ** (2 / 3) / area
+    return [
+        Column("volume_um3", "µm³", "voxels times the voxel size", volume),
+        Column("surface_area_um2", "µm²", "surface area (Cauchy-Crofton, 17 directions)", area),
+        Column("length_um", "µm", "longest axis of the ellipsoid with the same second moments", length),
+        Column("sphericity", "", "surface of the ball of the same volume, over the surface area", sphericity),
+    ]
+
+
+def _profile(table: Table, voxel: Voxel) -> list[Column]:
+    area = table["voxels"] * voxel[1] * voxel[2]
+    perimeter = table["crossings"] @ perimeter_weights(voxel)
+    length = 4 * np.sqrt(largest_moment(table, voxel, (1, 2)))
+    return [
+        Column("area_um2", "µm²", "pixels times the pixel size", area),
+        Column("perimeter_um", "µm", "perimeter (Cauchy-Crofton, 4 directions)", perimeter),
+        Column("length_um", "µm", "longest axis of the ellipse with the same second moments", length),
+        Column("circularity", "", "4 pi area / perimeter^2", 4 * np.pi * area / perimeter**2),
+    ]
+
+
+def largest_moment(table: Table, voxel: Voxel, axes: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the largest eigenvalue of each object's covariance over `axes`, in the square of voxel's unit."""
+    count = len(table)
+    voxels = table["voxels"].astype(float)
+    # coordinates are taken from the box's corner: the difference of the large numbers far from the origin loses digits
+    start, sums = table["start"], table["sums"] - table["start"] * table["voxels"][:, None]
+    covariance = np.zeros((count, 3, 3))
+    for k, (i, j) in enumerate(PRODUCTS):
+        shifted = (
+            table["products"][:, k]
+            - start[:, i] * table["sums"][:, j]
+            - start[:, j] * table["sums"][:, i]
+            + start[:, i] * start[:, j] * table["voxels"]
+        )
+        value = shifted / voxels - (sums[:, i] / voxels) * (sums[:, j] / voxels) + (1 / 12 if i == j else 0)
+        covariance[:, i, j] = covariance[:, j, i] = value * voxel[i] * voxel[j]
+    chosen = covariance[:, list(axes)][:, :, list(axes)]
+    return np.asarray(np.linalg.eigvalsh(chosen)[:, -1]) if count else np.zeros(0)

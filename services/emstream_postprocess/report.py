@@ -1,0 +1,177 @@
+"""The last unit of a job: the files the user asked for, and the report that says how they were made."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emstream.errors import UsageError
+from emstream.jobs.record import JobFolder, JobRecord, Plan, Region, Request
+from emstream.version import __version__
+from emstream.volume.files import Check, Voxels, write_bytes
+from emstream_postprocess.objects.steps import number_objects, summary
+from emstream_postprocess.result_files import (
+    copy_tables,
+    made_of_sections,
+    write_label_file,
+    write_mask_file,
+    write_overlay,
+    write_png_masks,
+    write_tiff_masks,
+)
+
+FORMATS = ("h5", "png", "tiff")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is written beside mask.h5 and report.json."""
+
+    formats: tuple[str, ...] = ("h5",)
+    has_overlay: bool = True
+
+    def __post_init__(self) -> None:
+        unknown = [f for f in self.formats if f not in FORMATS]
+        if unknown:
+            raise UsageError(f"the format must be one of {', '.join(FORMATS)}, got {', '.join(unknown)}")
+
+
+def finish(
+    folder: JobFolder, record: JobRecord, wanted: Wanted, output: Path, timings: Mapping[str, object]
+) -> dict[str, object]:
+    """Write mask.h5, the formats asked for, overlay.png, objects and report.json into `output`; return the report."""
+    assert record.plan is not None
+    if record.request.measure:
+        number_objects(folder, record.plan, record.request)
+        write_label_file(folder, record.plan, provenance(record), output / "labels.h5")
+        copy_tables(folder, output / "measurements")
+    write_outputs(folder, record, wanted, output)
+    report = make_report(folder, record, wanted, output, timings)
+    write_bytes(output / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+    return report
+
+
+def write_outputs(
+    folder: JobFolder, record: JobRecord, wanted: Wanted, output: Path, check: Check = lambda: None
+) -> None:
+    """Write all but the report; slabs that could not be stitched are empty. check: called before each is published."""
+    plan = record.plan
+    assert plan is not None
+    write_mask_file(folder, plan, provenance(record), record.request.spread, output / "mask.h5", check)
+    for name in plan.objects:
+        if "png" in wanted.formats:
+            write_png_masks(folder, plan, name, output / f"{name}_png")
+        if "tiff" in wanted.formats:
+            write_tiff_masks(folder, plan, name, output / f"{name}.tif", check)
+    if wanted.has_overlay:
+        write_overlay(folder, plan, output / "overlay.png", check)
+
+
+def provenance(record: JobRecord) -> dict[str, str]:
+    """Return what made the masks, as attributes for the HDF5: the same bytes for the same job."""
+    assert record.plan is not None
+    return {
+        "emstream_version": __version__,
+        "settings": record.request.model_dump_json(),
+        "checkpoints": json.dumps(checkpoints_of(record.plan)),
+        "fingerprint": json.dumps(record.fingerprint, sort_keys=True),
+        "source": record.plan.source,
+    }
+
+
+def make_report(
+    folder: JobFolder, record: JobRecord, wanted: Wanted, output: Path, timings: Mapping[str, object]
+) -> dict[str, object]:
+    """Return all that is needed to judge the result and to make it again."""
+    plan = record.plan
+    assert plan is not None
+    voxel_volume = float(np.prod(plan.voxel_size_nm)) * 1e-9 if plan.voxel_size_nm else None
+    objects = {}
+    for name, threshold in plan.thresholds.items():
+        voxels = sum(made_of_sections(_structure_voxels, folder, plan, f"{name}/mask", "result"))
+        objects[name] = {
+            "threshold": threshold,
+            "voxels": voxels,
+            "fraction": voxels / float(np.prod(plan.shape_zyx)),
+            "volume_um3": None if voxel_volume is None else voxels * voxel_volume,
+            "measured": summary(folder, name) if record.request.measure else None,
+        }
+    return {
+        "emstream": __version__,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "python": platform.python_version(),
+        "settings": record.request.model_dump(mode="json"),
+        "input": plan.source,
+        "plan": plan.model_dump(mode="json", exclude={"grids", "warnings", "thresholds", "source"}),
+        "grids": [g.model_dump(mode="json", exclude={"members"}) for g in plan.grids],
+        "checkpoints": checkpoints_of(plan),
+        "fingerprint": record.fingerprint,
+        "objects": objects,
+        "warnings": list(plan.warnings),
+        "timings": dict(timings),
+        "command": command_line(record.request, wanted, output),
+    }
+
+
+def _structure_voxels(mask: Voxels) -> int:
+    return int(np.count_nonzero(mask))
+
+
+def command_line(request: Request, wanted: Wanted, output: Path) -> str:
+    """Return the command that makes the result again."""
+    parts: list[str] = ["emstream", "predict", request.input, "--output", str(output), "--quality", request.quality]
+    parts += _repeated("--object", request.objects)
+    parts += _repeated("--checkpoint", request.checkpoints)
+    parts += _repeated("--format", wanted.formats)
+    voxel_size = request.voxel_size_nm and ",".join(f"{v:g}" for v in request.voxel_size_nm)
+    single = {
+        "--dataset": request.dataset,
+        "--region": region_text(request.region),
+        "--voxel-size": voxel_size,
+        "--halo": request.halo,
+        "--variants": request.variants,
+        "--threshold": request.threshold,
+    }
+    for option, value in single.items():
+        if value is not None:
+            parts += [option, str(value)]
+    parts += ["--no-measure"] * (not request.measure) + ["--split-touching"] * request.split_touching
+    parts += ["--min-voxels", str(request.min_voxels)] * (
+        request.min_voxels != Request.model_fields["min_voxels"].default
+    )
+    parts += ["--contrast-stretch"] * request.contrast_stretch + ["--spread"] * request.spread
+    parts += ["--no-overlay"] * (not wanted.has_overlay)
+    environment = f"EMSTREAM_SLAB_SECTIONS={request.slab_sections} EMSTREAM_CORE_SIDE={request.core_side} "
+    is_default = (request.slab_sections, request.core_side) == (32, 1024)
+    return ("" if is_default else environment) + shlex.join(parts)
+
+
+def region_text(region: Region | None) -> str | None:
+    """Return a region as the command line takes it.
+
+    >>> region_text(((0, 512, 0), (5, 1024, 512)))
+    '0:5,512:1024,0:512'
+    """
+    return region and ",".join(f"{start}:{stop}" for start, stop in zip(*region, strict=True))
+
+
+def drop_job(folder: JobFolder) -> None:
+    """Delete the job's working files."""
+    shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _repeated(option: str, values: Iterable[str]) -> list[str]:
+    return [part for value in values for part in (option, value)]
+
+
+def checkpoints_of(plan: Plan) -> dict[str, str]:
+    """Return the job's checkpoints by name, with the hashes of their files."""
+    return {member.name: member.sha256 for grid in plan.grids for member in grid.members}

@@ -1,0 +1,257 @@
+"""What leaves the house: one self-contained HDF5, TIFF stacks, PNG folders, an overlay picture.
+
+Each is written section by section under a temporary name and then renamed, so a file that is there is whole.
+"""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import h5py
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from emstream.jobs.record import RAW, JobFolder, Plan
+from emstream.volume.colours import colour_of
+from emstream.volume.files import Check, Planes, Voxels, created, disk_full_named, opened, resample
+from emstream.volume.parallel import mapped
+from emstream_postprocess.stitch import mask_of
+
+Made = TypeVar("Made")
+UINT8 = NDArray[np.uint8]
+"""(y, x) unless said otherwise."""
+OVERLAY_OPACITY = 0.45
+OVERLAY_PANEL = 1600
+"""Longest side of a panel of the overlay picture in pixels."""
+CLASSIC_TIFF_LIMIT = 2**32 - 2**25
+MEANINGS = {
+    "mask": "255 = structure",
+    "probability": "p = v / 255",
+    "spread": "2 * standard deviation = v / 255",
+    "labels": "number of the object, 0 = none",
+}
+_counter = itertools.count()
+
+
+def sections_of(
+    folder: JobFolder, plan: Plan, dataset: str, kind: Literal["result", "stack", "labels"] = "result"
+) -> Iterator[Voxels]:
+    """Yield one data set's planes through all slabs, in order; zeros where a slab could not be stitched.
+
+    Masks are those of the plan's thresholds, also where a slab was stitched by other ones.
+    """
+    for read, depth in _slab_readers(folder, plan, dataset, kind):
+        yield from map(read, range(depth))
+
+
+def made_of_sections(
+    make: Callable[[Voxels], Made], folder: JobFolder, plan: Plan, dataset: str, kind: Literal["result", "labels"]
+) -> Iterator[Made]:
+    """Yield make(plane) for each of the planes that `sections_of` gives, read and computed in threads."""
+    for read, depth in _slab_readers(folder, plan, dataset, kind):
+        yield from mapped(partial(_made_of, make, read), range(depth))
+
+
+def _made_of(make: Callable[[Voxels], Made], read: Callable[[int], Voxels], z: int) -> Made:
+    return make(read(z))
+
+
+def _slab_readers(
+    folder: JobFolder, plan: Plan, dataset: str, kind: str
+) -> Iterator[tuple[Callable[[int], Voxels], int]]:
+    """Yield what gives the planes of each slab, and how many there are; to be used before the next is asked for."""
+    nothing = np.zeros(plan.shape_zyx[1:], np.uint32 if kind == "labels" else np.uint8)
+    for slab in plan.slabs:
+        path: Path = getattr(folder, kind)(slab.index)
+        if path.exists():
+            with opened(path) as file:
+                yield section_reader(file, plan, dataset)
+        else:
+            yield (lambda z: nothing), slab.z_stop - slab.z_start
+
+
+def section_reader(file: h5py.File, plan: Plan, dataset: str) -> tuple[Callable[[int], Voxels], int]:
+    """Return what gives a data set's sections in a slab's file, and how many there are; masks as in `sections_of`."""
+    planes, (name, _, layer) = Planes.open(file, dataset), dataset.rpartition("/")
+    if layer != "mask" or planes.dataset.attrs["threshold"] == plan.thresholds[name]:
+        return planes.read, planes.shape[0]
+    probability = Planes.open(file, f"{name}/probability/s0")
+    return (lambda z: mask_of(probability.read(z), plan.thresholds[name])), planes.shape[0]
+
+
+def write_mask_file(
+    folder: JobFolder,
+    plan: Plan,
+    attributes: Mapping[str, str],
+    with_spread: bool,
+    final: Path,
+    check: Check = lambda: None,
+) -> None:
+    """Write the HDF5 for the user: `/<object>/mask` (0, 255) and `/<object>/probability`, (z, y, x) uint8, gzip.
+
+    Opens in any HDF5 reader. Voxel size as `element_size_um` (z, y, x; ilastik family) and `resolution` with `units`
+    (CREMI family); everything that made it as attributes of the file.
+    """
+    layers = ["mask", "probability", *(["spread"] if with_spread else [])]
+    sources = {"mask": "mask", "probability": "probability/s0", "spread": "spread/s0"}
+    with _whole(final, check) as part, created(part) as file:
+        file.attrs.update(attributes)
+        for name, threshold in plan.thresholds.items():
+            for layer in layers:
+                planes = Planes.create(file, f"{name}/{layer}", plan.shape_zyx, "gzip")
+                _describe(planes.dataset, plan, layer, threshold)
+                source = f"{name}/{sources[layer]}"
+                for z, encoded in enumerate(made_of_sections(planes.encode, folder, plan, source, "result")):
+                    planes.put(z, encoded)
+
+
+def write_label_file(folder: JobFolder, plan: Plan, attributes: Mapping[str, str], final: Path) -> None:
+    """Write the HDF5 of numbered objects for the user: `/<object>/labels`, (z, y, x) uint32, 0 = none, gzip."""
+    with _whole(final) as part, created(part) as file:
+        file.attrs.update(attributes)
+        for name, threshold in plan.thresholds.items():
+            planes = Planes.create(file, f"{name}/labels", plan.shape_zyx, "gzip", np.uint32)
+            _describe(planes.dataset, plan, "labels", threshold)
+            sections = made_of_sections(planes.encode, folder, plan, f"{name}/labels", "labels")
+            for z, encoded in enumerate(sections):
+                planes.put(z, encoded)
+
+
+def copy_tables(folder: JobFolder, final: Path) -> None:
+    """Write the tables of measurements, CSV and Parquet, into the folder `final`."""
+    with _whole(final) as part:
+        part.mkdir()
+        for path in sorted(folder.measurements.iterdir()):
+            if path.suffix in (".csv", ".parquet"):
+                shutil.copyfile(path, part / path.name)
+
+
+def _describe(dataset: h5py.Dataset, plan: Plan, layer: str, threshold: float) -> None:
+    dataset.attrs["axes"] = "zyx"
+    if plan.voxel_size_nm is not None:
+        dataset.attrs["element_size_um"] = np.array(plan.voxel_size_nm) / 1000
+        dataset.attrs["resolution"] = np.array(plan.voxel_size_nm)
+        dataset.attrs["units"] = "nm"
+        dataset.attrs["offset"] = np.array(plan.voxel_size_nm) * plan.offset_zyx
+    dataset.attrs["meaning"] = MEANINGS[layer]
+    if layer in ("mask", "labels"):
+        dataset.attrs["threshold"] = threshold
+
+
+def write_png_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> None:
+    """Write one PNG (0, 255) per section into the folder `final`, named by section number."""
+    digits = max(4, len(str(plan.shape_zyx[0] - 1)))
+    with _whole(final) as part:
+        part.mkdir()
+        for z, image in enumerate(made_of_sections(_png, folder, plan, f"{name}/mask", "result")):
+            (part / f"{name}_{z:0{digits}d}.png").write_bytes(image)
+
+
+def write_zipped_masks(folder: JobFolder, plan: Plan, name: str, final: Path, check: Check = lambda: None) -> None:
+    """Write a ZIP of one PNG (0, 255) per section, named by section number; the same job gives the same bytes."""
+    digits = max(4, len(str(plan.shape_zyx[0] - 1)))
+    with _whole(final, check) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed
+        for z, image in enumerate(made_of_sections(_png, folder, plan, f"{name}/mask", "result")):
+            archive.writestr(zipfile.ZipInfo(f"{name}_{z:0{digits}d}.png"), image)
+
+
+def _png(mask: UINT8) -> bytes:
+    return bytes(imagecodecs.png_encode(mask, level=1))
+
+
+def write_tiff_masks(folder: JobFolder, plan: Plan, name: str, final: Path, check: Check = lambda: None) -> None:
+    """Write a TIFF stack (0, 255): ImageJ with voxel size up to 4 GB, OME BigTIFF above."""
+    import tifffile
+
+    is_big = int(np.prod(plan.shape_zyx)) > CLASSIC_TIFF_LIMIT
+    options: dict[str, object] = {"photometric": "minisblack"}
+    micrometres = [v / 1000 for v in plan.voxel_size_nm] if plan.voxel_size_nm else None
+    metadata: dict[str, object] = {"axes": "ZYX"}
+    if is_big:
+        options |= {"tile": (512, 512), "compression": "deflate"}
+        if micrometres:
+            metadata |= {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", micrometres, strict=True)}
+            metadata |= {f"PhysicalSize{axis}Unit": "µm" for axis in "ZYX"}
+    elif micrometres:
+        metadata |= {"spacing": micrometres[0], "unit": "um"}
+        options["resolution"] = (1 / micrometres[2], 1 / micrometres[1])
+    with (
+        _whole(final, check) as part,
+        tifffile.TiffWriter(part, bigtiff=is_big, ome=is_big, imagej=not is_big) as writer,
+    ):
+        writer.write(
+            sections_of(folder, plan, f"{name}/mask"),
+            shape=plan.shape_zyx,
+            dtype=np.uint8,
+            metadata=metadata,
+            **options,
+        )
+
+
+def write_overlay(folder: JobFolder, plan: Plan, final: Path, check: Check = lambda: None) -> None:
+    """Write the middle section (of what could be stitched) as a PNG: original left, objects highlighted right."""
+    middle = plan.slabs[plan.shape_zyx[0] // 2 // plan.slab_sections]
+    stitched = [slab for slab in plan.slabs if folder.result(slab.index).exists()]
+    slab = min(stitched, key=lambda slab: abs(slab.index - middle.index))
+    z = plan.shape_zyx[0] // 2 if slab == middle else slab.z_start
+    with opened(folder.stack(slab.index)) as file:
+        raw = Planes.open(file, RAW).read(z - slab.z_start)
+    with opened(folder.result(slab.index)) as file:
+        masks = [section_reader(file, plan, f"{name}/mask")[0](z - slab.z_start) for name in plan.objects]
+    with _whole(final, check) as part:
+        side_by_side(raw, masks).save(part, format="PNG")
+
+
+def side_by_side(raw: UINT8, masks: list[UINT8]) -> Image.Image:
+    """Return original and highlighted section beside each other, RGB; each panel's longest side at most 1600 pixels."""
+    share = min(1.0, OVERLAY_PANEL / max(raw.shape))
+    size = max(1, round(raw.shape[0] * share)), max(1, round(raw.shape[1] * share))
+    grey = resample(raw, size)
+    colour = np.repeat(grey[:, :, None], 3, axis=2).astype(np.float32)
+    for index, mask in enumerate(masks):
+        cover = resample(mask, size, smooth=True).astype(np.float32)[:, :, None] / 255 * OVERLAY_OPACITY
+        paint = np.array(colour_of(index), np.float32)
+        colour += cover * (paint - colour)
+    gap = np.full((size[0], 8, 3), 255, np.uint8)
+    panels = [np.repeat(grey[:, :, None], 3, axis=2), gap, np.rint(colour).astype(np.uint8)]
+    return Image.fromarray(np.concatenate(panels, axis=1))
+
+
+@contextmanager
+def _whole(final: Path, check: Check = lambda: None) -> Iterator[Path]:
+    """Give a temporary path (file or folder) that replaces `final` when everything is written.
+
+    The latest writer wins: it takes away what others have begun, a killed one or one that was frozen and comes back,
+    whose own replacing then fails. check: called last before the replacing; what it raises leaves `final` as it is.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    for begun in final.parent.glob(f".{glob.escape(final.name)}.*.part"):
+        _remove(begun)
+    part = final.with_name(f".{final.name}.{os.getpid()}-{next(_counter)}.part")
+    try:
+        with disk_full_named(final):
+            yield part
+            check()
+            if part.is_dir():
+                _remove(final)
+            part.replace(final)
+    finally:
+        _remove(part)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,184 @@
+"""The postprocess worker: stitches slabs and writes what the user downloads. `python -m emstream_postprocess.worker`"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from emstream.errors import JobFailed, VolumeDamaged
+from emstream.jobs.export_orders import export_file, note_progress, read_order
+from emstream.jobs.finish_tasks import LABELS_FROM, MESHES, is_export
+from emstream.jobs.mask_files import FORMATS, UNITS, export_path
+from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.jobs.timeline import Timeline
+from emstream.ledger.hints import Stage
+from emstream.ledger.terms import Ledger
+from emstream.volume.files import write_bytes
+from emstream.volume.geometry import Slab
+from emstream.work.loop import Made, Unit, begin_work
+from emstream.work.queues import Pool, run_worker
+from emstream_postprocess.exports.build import build_export
+from emstream_postprocess.objects.mesh import make_meshes
+from emstream_postprocess.objects.steps import find_in_slab, number_in_slab, number_objects
+from emstream_postprocess.report import Wanted, make_report, write_outputs
+from emstream_postprocess.result_files import write_tiff_masks, write_zipped_masks
+from emstream_postprocess.stitch import drop_packages, write_result
+from emstream_postprocess.thresholds_fence import fence
+
+logger = logging.getLogger(__name__)
+
+
+class Postprocess:
+    """Makes results, objects and exports."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def make(self, unit: Unit) -> Made:
+        """Make one unit. Raises what stitching and writing raise."""
+        plan = unit.record.plan
+        assert plan is not None
+        unit = replace(unit, check=fence(unit))
+        if unit.hint.stage is Stage.POSTPROCESS:
+            stitch(unit, plan)
+        elif unit.hint.unit == 0:
+            self._finish(unit, plan)
+        elif is_export(unit.hint.unit):
+            export(unit)
+        elif unit.hint.unit == MESHES:
+            make_meshes(unit.folder, plan, unit.check)
+        elif unit.hint.unit >= LABELS_FROM:
+            self._help(unit, plan.slabs[unit.hint.unit - LABELS_FROM], plan)
+        else:
+            form = next(form for form, number in UNITS.items() if number == unit.hint.unit)
+            write_export(unit.folder, plan, form, unit.check)
+        return Made()
+
+    def _finish(self, unit: Unit, plan: Plan) -> None:
+        folder, record = unit.folder, with_fingerprint(unit.folder, unit.record)
+        errors = self._errors(record)
+        if not folder.done_units("result"):
+            raise JobFailed(str(errors[0]["sentence"]) if errors else "no slab could be stitched: retry the job")
+        for slab in plan.slabs:
+            if folder.result(slab.index).exists():
+                drop_packages(folder, plan, slab)  # a worker that came back late may have left some
+        unit.check()
+        drop_exports(folder, plan)
+        if record.request.measure:
+            number_objects(folder, plan, record.request, unit.check, lambda slabs: self._ask_for_help(record.id, slabs))
+        write_outputs(folder, record, Wanted(), folder.exports, unit.check)
+        for form in FORMATS[1:]:
+            if form in record.formats:
+                write_export(folder, plan, form, unit.check)
+        unit.check()
+        for leftover in folder.leftovers():
+            if leftover.parent != folder.exports:  # there another unit may be writing
+                leftover.unlink(missing_ok=True)
+        request = record.request.model_copy(update={"input": record.name or "INPUT"})
+        shown = record.model_copy(update={"request": request})
+        report = make_report(folder, shown, Wanted(), Path("OUT"), timings(folder)) | {"errors": errors}
+        unit.check()
+        write_bytes(folder.report_path, (json.dumps(report, indent=2) + "\n").encode())
+
+    def _help(self, unit: Unit, slab: Slab, plan: Plan) -> None:
+        """Number a slab's objects. What is damaged, or was taken away meanwhile, is for unit 0 to tell."""
+        try:
+            number_in_slab(unit.folder, plan, unit.record.request, slab, unit.check)
+        except VolumeDamaged as error:
+            logger.warning("no help given", extra={"reason": str(error)})
+
+    def _ask_for_help(self, job: str, slabs: list[Slab]) -> None:
+        for slab in slabs[:-1]:
+            self._ledger.add(job, LABELS_FROM + slab.index)
+
+    def _errors(self, record: JobRecord) -> list[dict[str, object]]:
+        status = self._ledger.status(record.id)
+        failed = sorted(status.failed.items()) if status else []
+        return [
+            {"stage": stage, "unit": unit, "sentence": reason}
+            for (stage, unit), reason in failed
+            if not is_export(unit)  # an export that failed is no error of the job
+        ]
+
+
+def stitch(unit: Unit, plan: Plan) -> None:
+    """Publish a slab's result and its pieces of objects, then delete its packages."""
+    slab = plan.slabs[unit.hint.unit]
+    if not unit.folder.result(slab.index).exists():
+        write_result(unit.folder, plan, slab, unit.record.request.spread, unit.check)
+    find_in_slab(unit.folder, plan, unit.record.request, slab, unit.check)
+    drop_packages(unit.folder, plan, slab)
+
+
+def write_export(folder: JobFolder, plan: Plan, form: str, check: Callable[[], None]) -> None:
+    """Write every object's masks in one format."""
+    write = {"tiff": write_tiff_masks, "png": write_zipped_masks}[form]
+    for name in plan.objects:
+        write(folder, plan, name, export_path(folder, form, name), check)
+
+
+class Withdrawn(Exception):
+    """Nobody wants the export any more."""
+
+
+def export(unit: Unit) -> None:
+    """Build an export that was ordered, unless its order was taken back."""
+    folder, number = unit.folder, unit.hint.unit
+    order = read_order(folder, number)
+    if order is None:
+        return
+
+    def look(share: float) -> None:
+        unit.check()
+        if read_order(folder, number) is None:
+            raise Withdrawn
+        note_progress(folder, number, share)
+
+    final = export_file(folder, number, order)
+    if not final.exists():
+        record = with_fingerprint(folder, unit.record)
+        with suppress(Withdrawn):
+            build_export(folder, record, order, final, record.id, look)
+    if read_order(folder, number) is None:  # taken back in the last moment
+        final.unlink(missing_ok=True)
+
+
+def drop_exports(folder: JobFolder, plan: Plan) -> None:
+    """Delete the masks made on demand: a job that is finished again may have other ones."""
+    for form in UNITS:
+        for name in plan.objects:
+            export_path(folder, form, name).unlink(missing_ok=True)
+
+
+def with_fingerprint(folder: JobFolder, record: JobRecord) -> JobRecord:
+    """Return the record with what predicted for the job."""
+    if not folder.fingerprint_path.exists():
+        return record
+    return record.model_copy(update={"fingerprint": json.loads(folder.fingerprint_path.read_bytes())})
+
+
+def timings(folder: JobFolder) -> dict[str, object]:
+    """Return the seconds that each stage worked on the job, and from its first unit's start to its last one's end."""
+    units = Timeline(folder.timeline_path).read()
+    stages: dict[str, float] = {}
+    for unit in units:
+        stage = str(unit["stage"])
+        stages[stage] = round(stages.get(stage, 0.0) + float(str(unit["stop"])) - float(str(unit["start"])), 3)
+    times = [float(str(unit[edge])) for unit in units for edge in ("start", "stop")]
+    return {"total_s": round(max(times) - min(times), 3) if times else 0.0, "stages_s": stages}
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    settings, ledger, work = begin_work()
+    stage = Postprocess(ledger)
+    pool = Pool("prefork", settings.postprocess_workers)
+    run_worker("postprocess", pool, settings, lambda message: work.do(message, stage.make), work.drain.set)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""A report's way through the stages: input checked and opened, each checkpoint run, everything written."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from emstream.jobs.record import WORK, JobFolder, Plan, Request
+from emstream.models.checkpoint import Checkpoint
+from emstream.models.recipes import Choice
+from emstream.settings import Settings
+from emstream.version import __version__
+from emstream.volume.intensity import IntensityRange, check_finite, to_uint8
+from emstream.volume.parallel import cores
+from emstream_cli.app import warn
+from emstream_cli.commands.predict import run
+
+if TYPE_CHECKING:
+    from emstream_training.report.learning import Curve
+    from emstream_training.report.measure import Order, Predict, Ran, Sections
+    from emstream_training.report.write import Making
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command was given. compared: files by name."""
+
+    request: Request
+    choice: Choice
+    labels: Path
+    output: Path
+    compared: dict[str, list[Path]]
+    curves: tuple[Path, ...]
+
+
+def make_report(given: Given, order: Order, training: Sequence[Curve], settings: Settings) -> None:
+    """Check the input, measure, write. Maps lie in the output folder while the report is made.
+
+    Raises what reading, predicting and writing raise; wrong labels are told before any network runs.
+    """
+    from emstream_training.report.measure import measure
+    from emstream_training.report.write import write_report
+
+    with ExitStack() as files:
+        sections, plan = _open(given, settings, files)
+        for warning in plan.warnings:
+            warn(f"note: {warning}")
+        making = _making(given, order, plan, settings)
+        given.output.mkdir(parents=True, exist_ok=True)
+        scratch = files.enter_context(tempfile.TemporaryDirectory(prefix=".emstream-", dir=given.output))
+        predict = _predictor(given, plan, settings)
+        measured = measure(sections, order, predict, Path(scratch))
+    write_report(measured, training, making, given.output)
+
+
+def _open(given: Given, settings: Settings, files: ExitStack) -> tuple[Sections, Plan]:
+    """Return the sections as the networks get them, (y, x) uint8, with their truth, and the plan of the run."""
+    from emstream.readers.open_stack import open_request, open_stack
+    from emstream_preprocess.plan import make_plan
+    from emstream_training.metrics.evaluate import check_labels, check_shapes, read_section
+    from emstream_training.report.measure import Sections
+
+    request = given.request
+    reader = files.enter_context(open_request(Path(request.input), request, settings.max_voxels))
+    truth = files.enter_context(open_stack(given.labels))
+    shape = reader.facts.shape_zyx
+    check_shapes("the images", shape, "the labels", truth.facts.shape_zyx)
+    check_labels(truth, shape)
+    plan = make_plan(reader, request, [given.choice])
+    intensity = IntensityRange(plan.grey_low, plan.grey_high, np.dtype(plan.dtype))
+
+    def grey(z: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        values = read_section(reader, z)
+        check_finite(values, f"section {z}")
+        return to_uint8(values, intensity)
+
+    return Sections(given.choice.object, shape, grey, lambda z: read_section(truth, z) != 0), plan
+
+
+def _predictor(given: Given, plan: Plan, settings: Settings) -> Predict:
+    """Return the function that runs checkpoints on a stack as `emstream predict` would, by the recipe's settings."""
+    from emstream_postprocess.report import Wanted, drop_job
+    from emstream_training.report.measure import Ran
+
+    recipe = given.choice.recipe
+    common = given.request.model_copy(
+        update={
+            "objects": (given.choice.object,),
+            "variants": recipe.variants,
+            "halo": recipe.halo,
+            "voxel_size_nm": plan.voxel_size_nm,
+        }
+    )
+
+    def predict(what: str, stack: Path | None, checkpoints: Sequence[Checkpoint], folder: Path) -> Ran:
+        warn(f"predicting {what}")
+        own = {"checkpoints": tuple(str(checkpoint.path.resolve()) for checkpoint in checkpoints)}
+        other = {} if stack is None else {"input": str(stack), "dataset": None}
+        request = common.model_copy(update=own | other)
+        report = run(request, Wanted((), False), folder, settings, is_quiet=True, restart=False, keep=True)
+        job = JobFolder(folder / WORK)
+        record = job.read()
+        assert record is not None
+        assert record.plan is not None
+        drop_job(job)
+        timings = cast("dict[str, float]", report["timings"])
+        return Ran(timings["total_s"], len(record.plan.slabs) * record.plan.packages_per_slab)
+
+    return predict
+
+
+def _making(given: Given, order: Order, plan: Plan, settings: Settings) -> Making:
+    from emstream_inference.engines import make_engine
+    from emstream_training.report.write import Making
+
+    recipe, fingerprint = given.choice.recipe, make_engine(settings).fingerprint()
+    size = [f"{v:g}" for v in plan.voxel_size_nm or ()]
+    machine = f"{platform.system()} {platform.machine()}, {fingerprint['device']}, {cores()} cores"
+    engine = f"{fingerprint['engine']} {fingerprint['version']}, {fingerprint['precision']}"
+    command = command_line(given, order)
+    return Making(
+        machine=f"Engine: {engine}. Machine: {machine}",
+        settings={
+            "emstream": __version__,
+            "object": given.choice.object,
+            "images": f"{given.request.input}: {plan.source}",
+            "labels": str(given.labels.absolute()),
+            "voxel size (z, y, x)": f"{' x '.join(size)} nm, {plan.voxel_size_source}" if size else "not known",
+            "quality": f"{given.request.quality}: {recipe.variants} variants, {recipe.halo} halo",
+            "threshold": f"{recipe.threshold:g} on the probability",
+            "fingerprint": ", ".join(f"{name} {value}" for name, value in fingerprint.items()),
+            "machine": machine,
+            "notes": " ".join(f"{warning}." for warning in plan.warnings) or "none",
+            "command": command,
+        },
+        facts={
+            "emstream": __version__,
+            "settings": given.request.model_dump(mode="json"),
+            "recipe": recipe.model_dump(mode="json"),
+            "input": plan.source,
+            "labels": str(given.labels.absolute()),
+            "voxel_size_nm": plan.voxel_size_nm,
+            "fingerprint": fingerprint,
+            "machine": machine,
+            "warnings": list(plan.warnings),
+            "command": command,
+        },
+    )
+
+
+def command_line(given: Given, order: Order) -> str:
+    """Return the command that makes the report again."""
+    request = given.request
+    parts = ["emstream", "report", "--images", request.input, "--labels", str(given.labels.absolute())]
+    parts += ["--object", given.choice.object, "--quality", request.quality]
+    parts += chain.from_iterable(("--checkpoint", path) for path in request.checkpoints)
+    compared = [(name, file.absolute()) for name, files in given.compared.items() for file in files]
+    parts += chain.from_iterable(("--compare", f"{name}={file}") for name, file in compared)
+    parts += chain.from_iterable(("--curve", str(path.absolute())) for path in given.curves)
+    if request.voxel_size_nm is not None:
+        parts += ["--voxel-size", ",".join(f"{v:g}" for v in request.voxel_size_nm)]
+    if request.dataset is not None:
+        parts += ["--dataset", request.dataset]
+    parts += ["--sizes", ",".join(map(str, order.sides))] if order.sides else ["--no-run-time"]
+    parts += [] if order.with_robustness else ["--no-robustness"]
+    return shlex.join([*parts, "--output", str(given.output.absolute())])

@@ -1,0 +1,1 @@
+"""Labelled stacks, patches and batches for training."""

@@ -1,0 +1,111 @@
+"""Labelled stacks: sections and labels checked against each other and read into memory.
+
+Largest arrays held: the uint8 sections and labels of all sources (a few hundred megabytes for the shipped checkpoints).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+
+from emstream.errors import TrainingDataUnusable
+from emstream.volume.intensity import Grey, choose_range, is_binary, sampled_sections, thinned, to_uint8
+from emstream_training.data.label_values import IGNORE, Marks
+from emstream_training.data.layers import UINT8, Convert, Layer, Opening, OpenStack, Stack
+from emstream_training.data.pixel_size import rescaled_image, rescaled_label, scale_of
+from emstream_training.data.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledStack:
+    """A source, read. images: uint8 per section (h, w); labels: uint8 0, 1 or IGNORE, the same shapes."""
+
+    source: Source
+    images: tuple[UINT8, ...]
+    labels: tuple[UINT8, ...]
+
+
+def neighbours(stack: LabelledStack, z: int, sections: int) -> list[UINT8]:
+    """Return section z among its neighbours, `sections` in all; beyond the ends, and for no stack, repeated."""
+    half, last = sections // 2, len(stack.images) - 1
+    step = 1 if stack.source.is_stack else 0
+    return [stack.images[min(max(z + step * k, 0), last)] for k in range(-half, half + 1)]
+
+
+def load_stack(source: Source, open_stack: OpenStack, pixel_size_nm: float | None = None) -> LabelledStack:
+    """Read a source's sections and labels.
+
+    Sections become uint8 by one range for the whole stack, as for prediction. pixel_size_nm: what the network is
+    trained at; sections of a pixel size more than 20 % off are resampled, once, here. Raises TrainingDataUnusable if
+    layers do not fit together, sections are masks or labels are none, InputUnreadable for what cannot be decoded.
+    """
+    scale = scale_of(source, pixel_size_nm)
+    with ExitStack() as files:
+        opening = Opening(open_stack, source.is_stack, files)
+        images = opening.layer("images", source.images, source.images_dataset)
+        truth = opening.layer("labels", source.labels, source.labels_dataset)
+        _check_fit(images, truth)
+        ignored = None
+        if source.ignore is not None:
+            ignored = opening.layer("ignore", source.ignore, source.ignore_dataset)
+            _check_fit(images, ignored)
+        _check_not_binary(images)
+        first, stop = _range(source, images)
+        sections = images.planes(first, stop, _grey)
+        marks = Marks(source)
+        labels = truth.planes(first, stop, lambda _: marks)
+        outs = ignored.planes(first, stop, lambda _: _where_marked) if ignored else []
+    for label, out in zip(labels, outs, strict=False):  # none, or one for each
+        label[out > 0] = IGNORE
+    if all((label == IGNORE).all() for label in labels):
+        raise TrainingDataUnusable(
+            f"{source.labels} labels nothing, every pixel used is unknown: label some, or leave this source out"
+        )
+    if scale is not None:
+        sections = [rescaled_image(image, scale) for image in sections]
+        labels = [rescaled_label(label, scale) for label in labels]
+    return LabelledStack(source, tuple(sections), tuple(labels))
+
+
+def _check_fit(images: Layer, other: Layer) -> None:
+    if images.depth != other.depth:
+        raise TrainingDataUnusable(
+            f"{images.path} has {images.depth} sections and {other.path} has {other.depth}: give one for each section"
+        )
+    for z, (size, its) in enumerate(zip(images.sizes, other.sizes, strict=True)):
+        if size != its:
+            raise TrainingDataUnusable(
+                f"section {z} has {size[1]} x {size[0]} pixels in {images.path} and {its[1]} x {its[0]} in "
+                f"{other.path}: sizes must match"
+            )
+
+
+def _check_not_binary(images: Layer) -> None:
+    if is_binary(images.samples()):
+        raise TrainingDataUnusable(
+            f"{images.path} has exactly two grey values: it looks like labels, and 'images' must be raw sections. "
+            "Are the two exchanged?"
+        )
+
+
+def _range(source: Source, images: Layer) -> tuple[int, int]:
+    stop = images.depth if source.last is None else min(images.depth, source.last + 1)
+    if source.first >= stop:
+        raise TrainingDataUnusable(
+            f"{source.images} has {images.depth} sections, counted from 0, and 'first' is {source.first}: lower it"
+        )
+    return source.first, stop
+
+
+def _grey(reader: Stack) -> Convert:
+    facts = reader.facts
+    samples = (thinned(reader.sample(int(z))) for z in sampled_sections(facts.shape_zyx[0]))  # not read for bytes
+    intensity = choose_range(samples, facts.dtype)
+    return lambda values: to_uint8(values, intensity)
+
+
+def _where_marked(values: Grey) -> UINT8:
+    marked: UINT8 = (values != 0).astype(np.uint8)
+    return marked

@@ -1,0 +1,135 @@
+"""One layer of a labelled stack (its images, its labels, or what is to be ignored) as open files.
+
+Readers of stacks are those of preprocess, handed in by the caller, so that training reads what prediction reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emstream.errors import DatasetNotFound, MixedSizes, TrainingDataUnusable
+from emstream.readers import suffixes
+from emstream.readers.natural_order import natural_key
+from emstream.volume.intensity import Grey, check_finite, sampled_sections, thinned
+
+UINT8 = NDArray[np.uint8]
+
+
+class Rows(Protocol):
+    """Decoded voxels: values (z, y, x), the first of them at section z and row y."""
+
+    @property
+    def z(self) -> int: ...
+    @property
+    def y(self) -> int: ...
+    @property
+    def values(self) -> Grey: ...
+
+
+class Facts(Protocol):
+    """What a stack's headers say."""
+
+    @property
+    def shape_zyx(self) -> tuple[int, int, int]: ...
+    @property
+    def dtype(self) -> np.dtype[np.generic]: ...
+
+
+class Stack(Protocol):
+    """An open stack: what preprocess's readers offer."""
+
+    @property
+    def facts(self) -> Facts: ...
+    def blocks(self, z_start: int, z_stop: int) -> Iterator[Rows]: ...
+    def sample(self, z: int) -> Grey: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+
+
+OpenStack = Callable[[Path, str | None], Stack]
+"""Opens a folder or file, and of HDF5 a dataset, raising InputUnreadable."""
+Convert = Callable[[Grey], UINT8]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One open stack, or, where sections have nothing to do with each other, one per section."""
+
+    path: Path
+    readers: Sequence[Stack]
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Return (rows, columns) of each section."""
+        shapes = [reader.facts.shape_zyx for reader in self.readers]
+        return [(height, width) for depth, height, width in shapes for _ in range(depth)]
+
+    @property
+    def depth(self) -> int:
+        """Return the number of sections."""
+        return len(self.sizes)
+
+    def planes(self, first: int, stop: int, converter: Callable[[Stack], Convert]) -> list[UINT8]:
+        """Return sections [first, stop), (y, x) uint8 each; `converter` gives what makes uint8 of a reader's values.
+
+        Beside them, one block of a reader is held. Raises InputUnreadable for what cannot be decoded, or is not finite.
+        """
+        planes = [np.empty(size, np.uint8) for size in self.sizes[first:stop]]
+        ends = list(accumulate(reader.facts.shape_zyx[0] for reader in self.readers))
+        for reader, begin, end in zip(self.readers, [0, *ends], ends, strict=False):
+            low, high = max(first, begin) - begin, min(stop, end) - begin
+            if low >= high:
+                continue
+            convert = converter(reader)
+            for rows in reader.blocks(low, high):
+                check_finite(rows.values, f"{self.path}, section {begin + rows.z}")
+                for z, section in enumerate(convert(rows.values), begin + rows.z - first):
+                    planes[z][rows.y : rows.y + len(section)] = section
+        return planes
+
+    def samples(self) -> Iterator[Grey]:
+        """Yield voxels of at most 64 evenly spaced sections."""
+        places = [(reader, z) for reader in self.readers for z in range(reader.facts.shape_zyx[0])]
+        for index in sampled_sections(len(places)):
+            reader, z = places[index]
+            yield thinned(reader.sample(z))
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How the layers of one source are opened; `files` closes them."""
+
+    open_stack: OpenStack
+    is_stack: bool
+    files: ExitStack
+
+    def layer(self, key: str, path: Path, dataset: str | None) -> Layer:
+        """Return an open layer. key: what the training file calls it. Raises TrainingDataUnusable, InputUnreadable."""
+        if not path.exists():
+            raise TrainingDataUnusable(
+                f"there is no {path} ('{key}'): give a folder of sections, a TIFF stack or an HDF5 file; "
+                "relative paths begin where the training file is"
+            )
+        sections = [] if self.is_stack or not path.is_dir() else _section_files(path)
+        return Layer(path, [self._open(key, each, dataset) for each in sections or [path]])
+
+    def _open(self, key: str, path: Path, dataset: str | None) -> Stack:
+        try:
+            return self.files.enter_context(self.open_stack(path, dataset))
+        except DatasetNotFound as error:
+            raise TrainingDataUnusable(f"{error} In a training file, '{key}_dataset' names it.") from error
+        except MixedSizes as error:
+            raise TrainingDataUnusable(f"{error} Or set 'is_stack' to false, if each stands for itself.") from error
+
+
+def _section_files(folder: Path) -> list[Path]:
+    files = (path for path in folder.iterdir() if path.suffix.lower() in suffixes.IMAGES and path.name[0] != ".")
+    return sorted(files, key=lambda path: natural_key(path.name))

@@ -1,0 +1,117 @@
+"""The paper's augmented training data: every stack in 16 variants, in one HDF5 file.
+
+CDeep3M keeps a file for each variant, v1 to v16, with the datasets /data and /label; here they are groups of one file:
+`/sources/<n>/v<k>/data` and `/label`, and the same under `/validation`; n counts from 1, as the training file lists
+them. Beside the file lies a training file that names them. Memory: one stack and its labels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from emstream.errors import OutputInUse, TrainingDataUnusable, UsageError
+from emstream.readers import suffixes
+from emstream.volume.files import created, publishing, write_bytes
+from emstream_training.data.label_values import IGNORE
+from emstream_training.data.labelled_files import LabelledStack, load_stack
+from emstream_training.data.layers import OpenStack
+from emstream_training.data.pixel_size import scale_of
+from emstream_training.data.sources import Source, TrainingFile, read_training_file
+from emstream_training.data.symmetries import COUNT, variant
+
+UINT8 = NDArray[np.uint8]
+Show = Callable[[int, int], None]
+CHUNK_SIDE = 512
+
+
+def prepare(data: Path, output: Path, open_stack: OpenStack, show: Show = lambda done, total: None) -> Path:
+    """Write all variants of a training file's stacks to `output`, and return the training file that names them.
+
+    Sections are uint8, 0 to 255; labels uint8, 0, 1, and 255 where they are unknown; axes (z, y, x). Sections of other
+    sizes or pixel sizes are padded or resampled, as for training. `show` is told of stacks done and in all. Raises
+    OutputInUse if there is such a file, TrainingDataUnusable, InputUnreadable and DiskFull.
+    """
+    if output.suffix.lower() not in suffixes.HDF5:
+        raise UsageError(f"the output is HDF5: its name must end in {', '.join(suffixes.HDF5)}, got {output.name}")
+    description = output.with_suffix(".json")
+    for path in (output, description):
+        if path.exists():
+            raise OutputInUse(f"{path} is there already: remove it, or give another name")
+    described = read_training_file(data)
+    lists = {"sources": described.sources, "validation": described.validation}
+    total = sum(map(len, lists.values()))
+    done = 0
+    with publishing(output) as part, created(part) as file:
+        for name, sources in lists.items():
+            for number, source in enumerate(sources, 1):
+                stack = load_stack(source, open_stack, described.pixel_size_nm)
+                if name == "validation":
+                    _check_one_size(stack)
+                _write_variants(file, f"{name}/{number}", stack)
+                done += 1
+                show(done, total)
+    write_bytes(description, json.dumps(_description(described, lists, output.name), indent=1).encode())
+    return description
+
+
+def _check_one_size(stack: LabelledStack) -> None:
+    if len({image.shape for image in stack.images}) > 1:
+        raise TrainingDataUnusable(
+            f"{stack.source.images} has sections of several sizes, which can be padded for training, but not for "
+            "validation, where every pixel counts: list those of one size under 'validation'"
+        )
+
+
+def _write_variants(file: h5py.File, group: str, stack: LabelledStack) -> None:
+    for number in range(1, COUNT + 1):
+        for name, sections, outside in (("data", stack.images, 0), ("label", stack.labels, IGNORE)):
+            _write_stack(file, f"{group}/v{number}/{name}", _padded(sections, outside), number)
+
+
+def _write_stack(file: h5py.File, path: str, sections: Sequence[UINT8], number: int) -> None:
+    dataset = None
+    for z, section in enumerate(variant(sections, number)):
+        if dataset is None:
+            shape, chunks = (len(sections), *section.shape), (1, *(min(CHUNK_SIDE, side) for side in section.shape))
+            dataset = file.create_dataset(path, shape, np.uint8, chunks=chunks, compression="gzip", compression_opts=1)
+        dataset[z] = section
+
+
+def _padded(sections: Sequence[UINT8], outside: int) -> Sequence[UINT8]:
+    """Return sections (y, x) of one size; smaller ones are padded at the bottom and on the right."""
+    sizes = [section.shape for section in sections]
+    if len(set(sizes)) == 1:
+        return sections
+    height, width = (max(size[axis] for size in sizes) for axis in (0, 1))
+    margins = [[(0, height - size[0]), (0, width - size[1])] for size in sizes]
+    return [np.pad(s, margin, constant_values=outside) for s, margin in zip(sections, margins, strict=True)]
+
+
+def _description(described: TrainingFile, lists: dict[str, tuple[Source, ...]], name: str) -> dict[str, object]:
+    """Return a training file of the variants v1: the others are what the trainer draws by itself."""
+    whole = described.model_dump(mode="json", exclude_unset=True)
+    for key, sources in lists.items():
+        whole[key] = [_entry(source, f"{key}/{n}/v1", name, described) for n, source in enumerate(sources, 1)]
+    return whole
+
+
+def _entry(source: Source, group: str, name: str, described: TrainingFile) -> dict[str, object]:
+    kept = source.model_dump(mode="json", include={"weight", "z_steps", "is_stack", "decoys", "pixel_size_nm"})
+    size = source.pixel_size_nm
+    if scale_of(source, described.pixel_size_nm) is not None:
+        size = described.pixel_size_nm
+    return {
+        "images": name,
+        "images_dataset": f"{group}/data",
+        "labels": name,
+        "labels_dataset": f"{group}/label",
+        **({"ignore_value": IGNORE} if group.startswith("sources") else {}),
+        **kept,
+        "pixel_size_nm": size,
+    }

@@ -1,0 +1,1 @@
+"""Fitting a network: optimisation, validation, resuming, writing the checkpoint."""

@@ -1,0 +1,109 @@
+"""From a training file to a checkpoint: train, measure the halo, export."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emstream.models.checkpoint import Header
+from emstream.models.networks.architectures import architecture
+from emstream.models.networks.serving import Probability, ServedNetwork
+from emstream_training.data.labelled_files import LabelledStack, load_stack, neighbours
+from emstream_training.data.layers import OpenStack
+from emstream_training.data.sources import TrainingFile, read_training_file
+from emstream_training.fit.halo import fast_halo
+from emstream_training.fit.resume import made_network
+from emstream_training.fit.train import WRITTEN, Show, train
+from emstream_training.fit.write_checkpoint import export_checkpoint
+from emstream_training.settings import TrainingSettings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What `emstream train` was asked for."""
+
+    data: Path
+    output: Path
+    name: str
+    settings: TrainingSettings
+    restart: bool = False
+
+
+def train_checkpoint(order: Order, open_stack: OpenStack, show: Show) -> Path:
+    """Train (or go on), then write and return `<output>/<name>.onnx`. `show` is called after each step.
+
+    Raises TrainingDataUnusable, InputUnreadable for files that cannot be decoded, OutputInUse and OutOfMemory.
+    """
+    described = read_training_file(order.data)
+    held_out, stacks = (
+        [load_stack(source, open_stack, described.pixel_size_nm) for source in listed]
+        for listed in (described.validation, described.sources)
+    )
+    if order.restart:
+        for name in WRITTEN:
+            (order.output / name).unlink(missing_ok=True)
+    best = train(stacks, held_out, order.settings, order.output, show)
+    return finish_checkpoint(order, described, best, held_out)
+
+
+def finish_checkpoint(order: Order, described: TrainingFile, best: Path, held_out: Sequence[LabelledStack]) -> Path:
+    """Measure the halo of the best weights and write the checkpoint."""
+    settings = order.settings
+    saved = torch.load(best, weights_only=True, map_location="cpu")
+    made = architecture(settings.network)
+    network = made_network(settings)
+    network.load_state_dict(saved["weights"])
+    _round_as_stored(network)
+    summary = json.loads(saved["summary"])
+    alignment, exact = made.aligned(settings.reduction), made.exact_halo(settings.reduction)
+    threshold = float(summary["validation"]["threshold"])
+    module = Probability(network).eval()
+    windows = [window for stack in held_out for window in _windows(stack, settings.sections, alignment)]
+    fast = fast_halo(module, windows, alignment, exact, threshold)
+    header = Header(
+        name=order.name,
+        network=made.name,
+        width=settings.width,
+        reduction=settings.reduction,
+        space_to_depth=settings.space_to_depth,
+        sections=settings.sections,
+        objects=(settings.object_name,),
+        normalisation="(grey - 128) / 64, inside the network",
+        alignment=alignment,
+        pixel_size_nm=described.pixel_size_nm,
+        z_range_nm=described.z_range_nm,
+        halo_exact=exact,
+        halo_fast=fast,
+        threshold=threshold,
+        metrics={"held_out": summary["validation"]},
+        training={**settings.told(), "sources": [source.told() for source in described.sources]},
+        data_licence=described.data_licence,
+    )
+    path = order.output / f"{order.name}.onnx"
+    export_checkpoint(network, header, path)
+    logger.info("checkpoint written", extra={"path": str(path), "halo_fast": fast, "halo_exact": exact})
+    return path
+
+
+def _round_as_stored(network: ServedNetwork) -> None:
+    """Bring the convolutions to the float16 values that the checkpoint holds."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.half().float()
+
+
+def _windows(stack: LabelledStack, sections: int, alignment: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield whole sections with their neighbours, cut to the alignment; smaller ones are padded with zeros."""
+    for z, image in enumerate(stack.images):
+        height, width = (max(side // alignment, 1) * alignment for side in image.shape)
+        planes = np.stack(neighbours(stack, z, sections))[:, :height, :width]
+        yield np.pad(planes, [(0, 0), (0, height - planes.shape[1]), (0, width - planes.shape[2])])

@@ -1,0 +1,98 @@
+"""The PDF: A4 pages in landscape, a figure or a table each, with title and caption. No dates inside."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.figure import Figure
+
+from emstream_training.report.drawing import GREY, SIZE_IN, Drawing, own_style, paint
+from emstream_training.report.tables import Table
+
+PAGE_IN = (11.69, 8.27)
+TITLE_IN, LINE_IN, MARGIN_IN = 0.8, 0.2, 0.5
+CAPTION_LETTERS = 165
+"""Letters of 9 points on a line of a caption."""
+ROWS_ON_A_PAGE = 24
+WIDE_LETTERS = 130
+"""Letters on a line of the widest column of a table of text."""
+
+
+def make_pdf(title: str, lead: str, drawings: Sequence[Drawing], tables: Sequence[Table]) -> bytes:
+    """Return the document: the first table with title and lead, the figures, the other tables."""
+    content = io.BytesIO()
+    metadata = {"Title": title, "Creator": "emstream", "CreationDate": None, "ModDate": None}
+    with own_style(), PdfPages(content, metadata=metadata) as pages:
+        for page in _pages(title, lead, drawings, tables):
+            pages.savefig(page)
+    return content.getvalue()
+
+
+def _pages(title: str, lead: str, drawings: Sequence[Drawing], tables: Sequence[Table]) -> Iterator[Figure]:
+    for number, page in enumerate(_contents(title, lead, drawings, tables), start=1):
+        page.text(1 - MARGIN_IN / PAGE_IN[0], 0.03, str(number), ha="right", fontsize=8, color=GREY)
+        page.text(MARGIN_IN / PAGE_IN[0], 0.03, title, fontsize=8, color=GREY)
+        yield page
+
+
+def _contents(title: str, lead: str, drawings: Sequence[Drawing], tables: Sequence[Table]) -> Iterator[Figure]:
+    first, *others = tables
+    yield from _table_pages(first, title, lead)
+    for drawing in drawings:
+        yield _figure_page(drawing)
+    for table in others:
+        yield from _table_pages(table, table.title, "")
+
+
+def _figure_page(drawing: Drawing) -> Figure:
+    page = Figure(figsize=PAGE_IN)
+    (width, height), bottom = PAGE_IN, PAGE_IN[1] - TITLE_IN - SIZE_IN[1]
+    paint(drawing, page, (MARGIN_IN / width, bottom / height, SIZE_IN[0] / width, SIZE_IN[1] / height))
+    _write(page, drawing.title, 0.35, 15)
+    _write(page, textwrap.fill(drawing.caption, CAPTION_LETTERS), TITLE_IN + SIZE_IN[1] + 0.1, 9)
+    return page
+
+
+def _table_pages(table: Table, title: str, lead: str) -> Iterator[Figure]:
+    rows = [_broken(row) if table.is_text else row for row in table.rows]
+    for start in range(0, len(rows), ROWS_ON_A_PAGE):
+        page = Figure(figsize=PAGE_IN)
+        _write(page, title if start == 0 else f"{title} (continued)", 0.35, 15)
+        top = TITLE_IN + 0.2
+        text = textwrap.fill(f"{lead} {table.caption}".strip(), CAPTION_LETTERS)
+        _write(page, text, top, 9)
+        _write_rows(page, table, rows[start : start + ROWS_ON_A_PAGE], top + LINE_IN * (text.count("\n") + 2.5))
+        yield page
+
+
+def _write_rows(page: Figure, table: Table, rows: Sequence[tuple[str, ...]], top_in: float) -> None:
+    unit = (PAGE_IN[0] - 2 * MARGIN_IN) / sum(table.widths)
+    lefts = [MARGIN_IN + unit * sum(table.widths[:k]) for k in range(len(table.widths))]
+    y = top_in
+    first, *others = table.header
+    header = table.header if table.is_text else (first, *(cell.replace(" ", "\n") for cell in others))
+    for number, row in enumerate([header, *rows]):
+        for k, cell in enumerate(row):
+            is_left = table.is_text or k == 0
+            x = lefts[k] if is_left else lefts[k] + unit * table.widths[k]
+            page.text(
+                x / PAGE_IN[0],
+                1 - y / PAGE_IN[1],
+                cell,
+                ha="left" if is_left else "right",
+                va="top",
+                fontsize=8,
+                weight="bold" if number == 0 else "normal",
+            )
+        y += LINE_IN * (0.6 + max(cell.count("\n") + 1 for cell in row))
+
+
+def _broken(row: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple("\n".join(textwrap.wrap(cell, WIDE_LETTERS, break_on_hyphens=False)) for cell in row)
+
+
+def _write(page: Figure, text: str, from_top_in: float, size: float) -> None:
+    page.text(MARGIN_IN / PAGE_IN[0], 1 - from_top_in / PAGE_IN[1], text, va="top", fontsize=size, linespacing=1.4)

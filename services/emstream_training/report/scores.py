@@ -1,0 +1,101 @@
+"""Probability maps on disk, their means, and how they agree with the truth, one section at a time.
+
+Each checkpoint's map of an input is predicted once; ensembles are means of these maps. They are stored in 8 bits, so
+such a mean differs from predicting with all checkpoints at once by rounding, 1/255; beyond that only where their fast
+halos or pixel sizes are not the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emstream.volume.files import Planes, opened
+from emstream_training.metrics.confusion import Confusion
+from emstream_training.metrics.curves import Histograms, level_of
+from emstream_training.metrics.evaluate import Score, score_of
+from emstream_training.report.candidates import Candidate
+
+UINT8 = NDArray[np.uint8]
+BOOL = NDArray[np.bool_]
+Truth = Callable[[int], BOOL]
+"""Gives section z of the labels, (y, x), True = structure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """Probability maps of one input. files: by checkpoint name, each with `/<object>/probability` (z, y, x) uint8."""
+
+    object: str
+    files: Mapping[str, Path]
+
+    def read(self, candidate: Candidate, z: int) -> UINT8:
+        """Return section z of a candidate's probability, (y, x) uint8, p = v / 255. Raises VolumeDamaged."""
+        return mean_map({m.name: self._plane(m.name, z) for m in candidate.members}, candidate)
+
+    def planes(self, z: int) -> dict[str, UINT8]:
+        """Return section z of every checkpoint's map. Raises VolumeDamaged."""
+        return {name: self._plane(name, z) for name in self.files}
+
+    def _plane(self, name: str, z: int) -> UINT8:
+        with opened(self.files[name]) as file:
+            return Planes.open(file, f"{self.object}/probability").read(z)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How one candidate did: per section the histograms of its probabilities, and the level from which it marks."""
+
+    level: int
+    sections: tuple[Histograms, ...]
+
+    @property
+    def total(self) -> Histograms:
+        """All sections together."""
+        return sum(self.sections, Histograms.empty())
+
+    @property
+    def counts(self) -> list[Confusion]:
+        """Confusion counts of each section at the candidate's threshold."""
+        return [section.confusion(self.level) for section in self.sections]
+
+    @property
+    def score(self) -> Score:
+        """Everything measured, in total, with the threshold that would have been best here, which nothing uses."""
+        total = self.total
+        best = total.best_level()
+        score = score_of(total.confusion(self.level), total)
+        score |= {"best_threshold": round(best / 255, 4), "best_f1": round(total.confusion(best).f1, 6)}
+        return score
+
+    def without(self, z: int) -> Tally:
+        """Return the tally of the other sections."""
+        return Tally(self.level, self.sections[:z] + self.sections[z + 1 :])
+
+
+def mean_map(planes: Mapping[str, UINT8], candidate: Candidate) -> UINT8:
+    """Return a candidate's probability from its members' (y, x) uint8 planes, weighted by their variants, rounded.
+
+    Largest array: one section of float32.
+    """
+    if len(candidate.members) == 1:
+        return planes[candidate.members[0].name]
+    total = np.zeros(planes[candidate.members[0].name].shape, np.float32)
+    for member in candidate.members:
+        total += np.float32(member.weight) * planes[member.name]
+    total /= np.float32(sum(member.weight for member in candidate.members))
+    return np.rint(total).astype(np.uint8)
+
+
+def tally(candidates: Sequence[Candidate], maps: Maps, truth: Truth, depth: int) -> dict[str, Tally]:
+    """Score every candidate on sections 0..depth. Largest arrays: one section of each checkpoint's map, and a mean."""
+    found: dict[str, list[Histograms]] = {candidate.name: [] for candidate in candidates}
+    for z in range(depth):
+        planes, true = maps.planes(z), truth(z)
+        for candidate in candidates:
+            found[candidate.name].append(Histograms.of(mean_map(planes, candidate), true))
+    return {c.name: Tally(level_of(c.threshold), tuple(found[c.name])) for c in candidates}

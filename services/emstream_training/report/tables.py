@@ -1,0 +1,93 @@
+"""The tables of a report: totals, checkpoints, settings. Cells are text already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from emstream_training.report.candidates import Candidate
+from emstream_training.report.measure import Measured
+from emstream_training.report.scores import Tally
+
+TOTALS = (
+    "checkpoint or ensemble",
+    "threshold",
+    "true positives",
+    "false positives",
+    "false negatives",
+    "true negatives",
+    "precision",
+    "recall",
+    "F1",
+    "IoU",
+    "average precision",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """widths: of the columns on a page, in any unit; numbers are aligned right, the first column and text left."""
+
+    title: str
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    widths: tuple[float, ...]
+    is_text: bool = False
+
+
+def totals(measured: Measured) -> Table:
+    """Return what each candidate reached on all sections together."""
+    depth, height, width = measured.sections.shape_zyx
+    return Table(
+        title="Totals",
+        caption=f"Voxels of all sections together: {depth} of {height} x {width}. An ensemble is the mean of its "
+        "checkpoints' probability maps, weighted by their variants; each map is predicted once and stored in 8 bits, "
+        "so the mean differs by rounding, 1/255, from what predicting with all at once gives.",
+        header=TOTALS,
+        rows=tuple(_total(candidate, measured.tallies[candidate.name]) for candidate in measured.candidates),
+        widths=(3.6, 1.1, 1.2, 1.2, 1.2, 1.3, 1, 0.9, 0.9, 0.9, 1),
+    )
+
+
+def checkpoints(measured: Measured) -> Table:
+    """Return the checkpoint files, with the hashes that tell them apart."""
+    members = {member.name: member for candidate in measured.candidates for member in candidate.members}
+    headers = {name: member.checkpoint.header for name, member in members.items()}
+    return Table(
+        title="Checkpoints",
+        caption="Sections: how many neighbours the network sees at once. Width: 1 is the paper's. Reduction: the "
+        "network works on pixels this many times larger.",
+        header=("checkpoint", "network", "sections", "width", "reduction", "SHA-256 of the file"),
+        rows=tuple(
+            (name, h.network, str(h.sections), f"{h.width:g}", str(h.reduction), members[name].checkpoint.sha256)
+            for name, h in headers.items()
+        ),
+        widths=(2.6, 1.2, 0.7, 0.6, 0.8, 5.2),
+        is_text=True,
+    )
+
+
+def settings(facts: Mapping[str, str]) -> Table:
+    """Return how the report was made."""
+    return Table(
+        title="Settings",
+        caption="What decides the numbers. Bytes are the same for the same settings, checkpoints and fingerprint, "
+        "apart from measured times.",
+        header=("setting", "value"),
+        rows=tuple(facts.items()),
+        widths=(1.4, 8),
+        is_text=True,
+    )
+
+
+def _total(candidate: Candidate, tally: Tally) -> tuple[str, ...]:
+    score = tally.score
+    counts = (score["true_positives"], score["false_positives"], score["false_negatives"], score["true_negatives"])
+    shares = (score["precision"], score["recall"], score["f1"], score["iou"], score.get("average_precision"))
+    return (
+        candidate.name,
+        f"{candidate.threshold:.2f}",
+        *(f"{count:,}".replace(",", "\u202f") for count in counts),
+        *("–" if share is None else f"{share:.4f}" for share in shares),
+    )

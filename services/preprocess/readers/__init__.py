@@ -1,4 +1,0 @@
-"""Readers of stacks: folders of section images, TIFF, HDF5 and MRC, each a `services.preprocess.reader.StackReader`.
-
-`opening.open_stack` looks at the content and picks one; a format's library is imported only when a file needs it.
-"""

@@ -1,0 +1,112 @@
+"""Fetch a file from the service: a lost connection costs only what had not arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx
+
+from emstream.client.backoff import Patience
+from emstream.client.http import Wire
+from emstream.client.refusals import PASSING, error_of, retry_after_s
+from emstream.errors import ServiceUnavailable
+from emstream.volume.files import disk_full_named
+
+READ_BYTES = 1 << 20
+OnBytes = Callable[[int, int | None], None]
+"""Called with the bytes that are here, and those in all if known."""
+
+
+def download(wire: Wire, path: str, params: Mapping[str, str | int], final: Path, on_bytes: OnBytes) -> None:
+    """Fetch a file, replacing `final` once it is whole. Waits while the service still makes it.
+
+    Raises DiskFull, the error that a refusal means, and ServiceUnavailable if the service stays away.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    part = final.with_name(f".{final.name}.part")
+    try:
+        with disk_full_named(final):
+            with part.open("wb") as file:
+                _Download(wire, path, params, file, on_bytes).run()
+            part.replace(final)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Download:
+    """What has come so far, and the mark of the version that it belongs to."""
+
+    def __init__(
+        self, wire: Wire, path: str, params: Mapping[str, str | int], file: BinaryIO, on_bytes: OnBytes
+    ) -> None:
+        self._wire, self._path, self._params = wire, path, params
+        self._file, self._on_bytes = file, on_bytes
+        self._etag = ""
+        self._patience: Patience = wire.patience()
+
+    def run(self) -> None:
+        while not self._attempt():
+            pass
+
+    def _attempt(self) -> bool:
+        """Ask once, after a pause if need be; True when the file is whole."""
+        try:
+            with self._wire.streaming(self._path, self._params, self._range()) as answer:
+                if answer.status_code == httpx.codes.ACCEPTED:
+                    self._patience.renew()  # it is being made
+                    return not self._patience.wait(retry_after_s(answer))
+                if answer.is_error:
+                    self._refused(answer)
+                    return False
+                self._receive(answer)
+                return True
+        except httpx.TransportError as error:
+            if not self._patience.wait():
+                raise self._wire.unreachable(error) from error
+            return False
+
+    def _range(self) -> dict[str, str]:
+        have = self._file.tell()
+        return {"Range": f"bytes={have}-", "If-Range": self._etag} if have and self._etag else {}
+
+    def _refused(self, answer: httpx.Response) -> None:
+        """Begin again if the file has become shorter; wait if it may pass; else raise."""
+        if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and self._file.tell():
+            self._restart()
+        elif answer.status_code not in PASSING or not self._patience.wait(retry_after_s(answer)):
+            raise error_of(answer)
+
+    def _restart(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+
+    def _receive(self, answer: httpx.Response) -> None:
+        if answer.status_code != httpx.codes.PARTIAL_CONTENT:
+            self._restart()
+        self._etag = answer.headers.get("ETag", "")
+        total = _total(answer, self._file.tell())
+        for chunk in answer.iter_raw(READ_BYTES):
+            self._file.write(chunk)
+            self._patience.renew()
+            self._on_bytes(self._file.tell(), total)
+        if total is not None and self._file.tell() != total:
+            raise ServiceUnavailable(
+                f"{answer.request.url.path} came with {self._file.tell()} of {total} bytes: fetch it again"
+            )
+
+
+def _total(answer: httpx.Response, start: int) -> int | None:
+    """Return the bytes of the whole file. Raises ServiceUnavailable if a part begins where none was asked for."""
+    if answer.status_code != httpx.codes.PARTIAL_CONTENT:
+        length = answer.headers.get("Content-Length")
+        return None if length is None else int(length)
+    said = answer.headers.get("Content-Range", "")
+    try:
+        span, total = said.removeprefix("bytes ").split("/")
+        if int(span.split("-")[0]) == start:
+            return int(total)
+    except ValueError:
+        pass
+    raise ServiceUnavailable(f"{answer.request.url.path} was to go on at byte {start}, the service sent {said!r}")

@@ -1,0 +1,96 @@
+"""HTTP with the service: one request, its refusals as errors, its repetition where that is safe.
+
+A request is sent again, with growing pauses, when the connection fails or the service says that it is away for now
+(429, 502, 503, 504); but one that could take effect twice only if it surely did not arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import httpx
+
+from emstream.client.address import Address
+from emstream.client.backoff import Patience
+from emstream.client.refusals import PASSING, error_of, retry_after_s
+from emstream.errors import ServiceUnavailable
+from emstream.version import __version__
+
+TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class Wire:
+    """The connection to one service, until `close`; threads may share it."""
+
+    def __init__(self, address: Address, patience_s: float, transport: httpx.BaseTransport | None = None) -> None:
+        self.address = address
+        self._patience_s = patience_s
+        headers = {"User-Agent": f"emstream/{__version__}", "Accept-Encoding": "identity"}
+        if address.key:
+            headers["Authorization"] = f"Bearer {address.key}"
+        self._client = httpx.Client(
+            base_url=address.url,
+            headers=headers,
+            timeout=TIMEOUT,
+            transport=transport,
+            trust_env=not address.is_loopback,  # no proxy reaches this machine's loopback
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def patience(self) -> Patience:
+        """Return fresh patience for one undertaking."""
+        return Patience(self._patience_s)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        is_repeatable: bool = True,
+        json: object = None,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send a request and return the answer, read whole. Raises what a refusal means, and ServiceUnavailable."""
+        patience = self.patience()
+        while True:
+            try:
+                answer = self._client.request(method, path, json=json, params=params, headers=headers)
+            except httpx.TransportError as error:
+                if not (is_repeatable or isinstance(error, NOT_SENT)) or not patience.wait():
+                    raise self.unreachable(error) from error
+                continue
+            if not answer.is_error:
+                return answer
+            if answer.status_code not in PASSING or not patience.wait(retry_after_s(answer)):
+                raise error_of(answer)
+
+    def put(self, path: str, offset: int, length: int, content: Iterator[bytes]) -> httpx.Response:
+        """Send `length` bytes once. Raises httpx.TransportError where the connection fails, else what `ask` raises."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(length)}
+        answer = self._client.put(path, params={"offset": offset}, content=content, headers=headers)
+        if answer.is_error:
+            raise error_of(answer)
+        return answer
+
+    @contextmanager
+    def streaming(
+        self, path: str, params: Mapping[str, str | int], headers: Mapping[str, str]
+    ) -> Iterator[httpx.Response]:
+        """Send a GET once and give the answer, its body unread; of a refusal the body is read."""
+        with self._client.stream("GET", path, params=params, headers=headers) as answer:
+            if answer.is_error:
+                answer.read()
+            yield answer
+
+    def unreachable(self, error: httpx.TransportError) -> ServiceUnavailable:
+        """Return what is said of a service that does not answer."""
+        return ServiceUnavailable(
+            f"the service at {self.address.url} does not answer ({type(error).__name__}: {error}): "
+            "check the address and that it runs"
+        )

@@ -1,0 +1,1 @@
+"""This machine: memory allocator, processor features, child processes, private files, disk space."""

@@ -1,0 +1,1 @@
+"""A job on disk: its record, folder, timeline, orders and files."""

@@ -1,0 +1,138 @@
+"""What the user wants saved of a finished job, checked against the job: the order that a worker builds a file from."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from emstream.errors import UsageError
+from emstream.jobs.label_files import made_for
+from emstream.jobs.record import JobFolder, Plan, Record
+from emstream.jobs.retention import SECTIONS_GONE, has_sections
+from emstream.volume.files import opened
+
+Content = Literal["mask", "labels", "probability", "overlay", "original"]
+Form = Literal["h5", "tiff", "png", "jpeg", "raw", "pdf", "zarr"]
+SUFFIXES: dict[Form, str] = {
+    "h5": "h5",
+    "tiff": "tif",
+    "png": "zip",
+    "jpeg": "zip",
+    "raw": "zip",
+    "pdf": "pdf",
+    "zarr": "ome.zarr.zip",
+}
+JPEG_SIDE = 65535
+"""Longest side of a JPEG in pixels."""
+
+
+class ExportOrder(Record):
+    """z: sections from the first to the one past the last. thresholds: of the objects wanted, when it was ordered.
+    labels_for: the choices that the labels were made for, when these are wanted.
+
+    combined: the objects in one volume. A mask of n objects then has the value round(255 i / n) in the i-th one.
+    """
+
+    content: Content
+    format: Form
+    combined: bool
+    z: tuple[int, int]
+    thresholds: dict[str, float]
+    labels_for: str = ""
+
+    @property
+    def objects(self) -> list[str]:
+        """Objects in the job's order; none for the original."""
+        return list(self.thresholds)
+
+    @property
+    def volumes(self) -> int:
+        """How many volumes the export holds."""
+        return 1 if self.combined or self.content == "original" else len(self.thresholds)
+
+    @property
+    def suffix(self) -> str:
+        """Ending of the file's name."""
+        return "zip" if self.format == "tiff" and self.volumes > 1 else SUFFIXES[self.format]
+
+    @property
+    def title(self) -> str:
+        """What the file's name says of it."""
+        names = [] if self.content == "original" else ["combined"] if self.combined else self.objects
+        return "_".join([*names[:3], self.content, f"{self.format}_z{self.z[0]}-{self.z[1] - 1}"])
+
+    def command(self, job: str) -> str:
+        """Return the command that makes the export again. job: its id, or the folder of `emstream predict --keep`."""
+        words = ["emstream", "export", job, "--content", self.content, "--format", self.format]
+        for name in self.objects:
+            words += ["--object", name]
+        words += ["--z", f"{self.z[0]}:{self.z[1]}", *["--combined"] * self.combined]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks for, as yet unchecked. objects: None = all; z: None = all sections."""
+
+    content: str = "mask"
+    form: str = "h5"
+    objects: Sequence[str] | None = None
+    combined: bool = False
+    z: tuple[int, int] | None = None
+
+
+def make_order(folder: JobFolder, plan: Plan, wish: Wish) -> ExportOrder:
+    """Return the order. Raises UsageError, saying what is allowed, for what the job or the format cannot give."""
+    content, form = _content(wish.content), _form(wish.form)
+    unknown = [name for name in wish.objects or () if name not in plan.thresholds]
+    if unknown:
+        raise UsageError(f"the job has no object {unknown[0][:60]!r}; it has: {', '.join(plan.objects)}")
+    chosen = [name for name in plan.objects if not wish.objects or name in wish.objects]
+    if content == "original":
+        chosen = []
+    combined = wish.combined and len(chosen) > 1
+    start, stop = wish.z or (0, plan.shape_zyx[0])
+    if not 0 <= start < stop <= plan.shape_zyx[0]:
+        raise UsageError(f"sections {start} to {stop} (excluded) are not within 0 to {plan.shape_zyx[0]}: give others")
+    labels_for = _checked_labels(folder, form, combined) if content == "labels" else ""
+    if form == "jpeg" and max(plan.shape_zyx[1:]) > JPEG_SIDE:
+        raise UsageError(f"JPEG holds at most {JPEG_SIDE} pixels a side, the sections have more: take PNG or TIFF")
+    if content in ("original", "overlay") and not has_sections(folder):
+        raise UsageError(f"{SECTIONS_GONE}: take mask, labels, or probability")
+    thresholds = {name: plan.thresholds[name] for name in chosen}
+    return ExportOrder(
+        content=content,
+        format=form,
+        combined=combined,
+        z=(start, stop),
+        thresholds=thresholds,
+        labels_for=labels_for,
+    )
+
+
+def _content(given: str) -> Content:
+    for content in get_args(Content):
+        if given == content:
+            return cast("Content", content)
+    raise UsageError(f"the content must be one of {', '.join(get_args(Content))}, got {given[:40]!r}")
+
+
+def _form(given: str) -> Form:
+    for form in get_args(Form):
+        if given == form:
+            return cast("Form", form)
+    raise UsageError(f"the format must be one of {', '.join(get_args(Form))}, got {given[:40]!r}")
+
+
+def _checked_labels(folder: JobFolder, form: Form, combined: bool) -> str:
+    labelled = folder.done_units("labels")
+    if not labelled or not folder.done_units("result") <= labelled:
+        raise UsageError("the job has no labels: its objects are not numbered. Take the mask, or measure the objects")
+    if combined:
+        raise UsageError("labels of several objects cannot share one volume: leave out combined, or take the mask")
+    if form == "jpeg":
+        raise UsageError("JPEG cannot hold numbers of objects: take HDF5, TIFF, RAW or OME-Zarr, or PDF for a picture")
+    with opened(folder.labels(min(labelled))) as file:
+        return made_for(file)

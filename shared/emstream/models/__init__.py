@@ -1,0 +1,1 @@
+"""What finds a structure: checkpoints, recipes, network architectures and the shipped weights."""

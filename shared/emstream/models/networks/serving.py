@@ -1,0 +1,62 @@
+"""A network as it is trained and served: grey values in, logits out, working at a reduced resolution if so made."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from emstream.models.networks.architectures import architecture
+
+GREY_MEAN, GREY_SCALE = 128.0, 64.0
+
+
+class ServedNetwork(nn.Module):
+    """Normalisation, reduction, then the network; logits at the reduced resolution.
+
+    A reduced network gets the area mean of each block of reduction x reduction pixels or, with `space_to_depth`, each
+    of its pixels as a channel, so that fine texture is not lost (W. Shi et al., "Real-time single image and video
+    super-resolution using an efficient sub-pixel convolutional neural network", CVPR 2016, the inverse of its shuffle).
+
+    network: its name, as in a checkpoint's header. Raises SettingsError if there is none of this name.
+    forward: (n, sections, h, w) float 0..255 -> (n, objects, h / reduction, w / reduction).
+    """
+
+    def __init__(
+        self,
+        sections: int,
+        objects: int,
+        width: float,
+        reduction: int,
+        network: str = "MultiResUNet",
+        space_to_depth: bool = False,
+    ) -> None:
+        super().__init__()
+        self.reduction = reduction
+        self.space_to_depth = space_to_depth
+        channels = sections * reduction**2 if space_to_depth else sections
+        self.body = architecture(network).make(channels, objects, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = (x - GREY_MEAN) / GREY_SCALE
+        if self.reduction > 1 and self.space_to_depth:
+            x = nn.functional.pixel_unshuffle(x, self.reduction)
+        elif self.reduction > 1:
+            x = nn.functional.avg_pool2d(x, self.reduction)
+        logits: Tensor = self.body(x)
+        return logits
+
+
+class Probability(nn.Module):
+    """What a checkpoint holds: (n, sections, h, w) uint8 -> probabilities (n, objects, h, w) float32 0..1."""
+
+    def __init__(self, served: ServedNetwork) -> None:
+        super().__init__()
+        self.served = served
+
+    def forward(self, windows: Tensor) -> Tensor:
+        logits = self.served(windows.float()).float()
+        if self.served.reduction > 1:
+            logits = nn.functional.interpolate(
+                logits, scale_factor=self.served.reduction, mode="bilinear", align_corners=False
+            )
+        return torch.sigmoid(logits)

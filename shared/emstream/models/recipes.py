@@ -1,0 +1,157 @@
+"""Recipes: which checkpoints, variants, halo and threshold find an object, for each quality.
+
+The shipped ones lie in `emstream/models` beside their checkpoints: `<object>.recipe.json` and `<name>.onnx`. Object
+names come from these files and from checkpoints' headers, never from a list in code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emstream.errors import CheckpointDamaged, UnknownObject
+from emstream.models.checkpoint import Checkpoint, read_checkpoint
+
+MODELS = Path(__file__).parent / "shipped"
+Quality = Literal["fast", "balanced", "accurate"]
+HaloMode = Literal["fast", "exact"]
+ALL = "all"
+"""Asked for as an object: every one there is."""
+OUTLINES = ("membranes",)
+"""Objects that are outlines whatever their recipe says; a user's own checkpoint has no recipe."""
+VARIANTS: dict[Quality, Literal[1, 4, 16]] = {"fast": 1, "balanced": 4, "accurate": 16}
+
+
+class ThinSections(BaseModel):
+    """What a recipe takes in place of its own where sections are less than `below_nm` apart (FIB-SEM)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    below_nm: float = Field(gt=0)
+    checkpoints: tuple[str, ...] = Field(min_length=1)
+    threshold: float = Field(gt=0, lt=1)
+    measured: str = ""
+
+
+class Recipe(BaseModel):
+    """How one object is found at one quality. threshold: on the mean probability, 0..1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoints: tuple[str, ...] = Field(min_length=1)
+    variants: Literal[1, 4, 16]
+    halo: HaloMode
+    threshold: float = Field(gt=0, lt=1)
+    measured: str = ""
+    thin: ThinSections | None = None
+
+
+class RecipeBook(BaseModel):
+    """One object's recipes, as stored.
+
+    is_default: what is found when no object is named. is_outline: what it encloses in each section is counted and
+    measured, not itself (membranes). grey_levels: the fewest of 256 that a stack of its training spans (percentiles
+    0.35 to 99.65); 0 = not known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    object: str
+    is_default: bool = False
+    is_outline: bool = False
+    grey_levels: int = Field(0, ge=0, le=256)
+    fast: Recipe
+    balanced: Recipe
+    accurate: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A recipe with its checkpoints, read, also those for thin sections. is_outline, grey_levels: as in RecipeBook."""
+
+    object: str
+    recipe: Recipe
+    checkpoints: tuple[Checkpoint, ...]
+    is_outline: bool = False
+    thin_checkpoints: tuple[Checkpoint, ...] = ()
+    grey_levels: int = 0
+
+    def for_sections(self, voxel_size_nm: tuple[float, float, float] | None) -> Choice:
+        """Return the choice for sections this far apart (z, y, x); where it is not known, they are not thin."""
+        thin = self.recipe.thin
+        if thin is None or voxel_size_nm is None or not 0 < voxel_size_nm[0] < thin.below_nm:
+            return self
+        taken = {"checkpoints": thin.checkpoints, "threshold": thin.threshold, "measured": thin.measured, "thin": None}
+        return replace(self, recipe=self.recipe.model_copy(update=taken), checkpoints=self.thin_checkpoints)
+
+
+def checkpoints_of(book: RecipeBook) -> set[str]:
+    """Return the names of the checkpoints that any of the recipes takes."""
+    recipes = (book.fast, book.balanced, book.accurate)
+    return {name for r in recipes for name in (*r.checkpoints, *(r.thin.checkpoints if r.thin else ()))}
+
+
+def shipped_books(folder: Path = MODELS) -> dict[str, RecipeBook]:
+    """Return the recipes by object name. Raises CheckpointDamaged for a file that is none."""
+    books = {}
+    for path in sorted(folder.glob("*.recipe.json")):
+        try:
+            book = RecipeBook.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise CheckpointDamaged(f"{path} is no recipe: {error}") from error
+        books[book.object] = book
+    return books
+
+
+def asked_for(objects: Sequence[str], books: Mapping[str, RecipeBook]) -> list[str]:
+    """Return the names of the objects to find: the default if none is named, every one for `all`.
+
+    Raises UnknownObject naming those that exist.
+    """
+    if ALL in objects:
+        return list(books)
+    for name in objects:
+        if name not in books:
+            raise UnknownObject(
+                f"no recipe finds {name!r}; there are: {', '.join(books) or 'none'}. "
+                f"Name some of these, or {ALL!r}, or give a checkpoint that finds it"
+            )
+    defaults = [name for name, book in books.items() if book.is_default] or list(books)
+    return list(objects) or defaults[:1]
+
+
+def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), folder: Path = MODELS) -> list[Choice]:
+    """Return a choice per object: from the user's `own` checkpoints if given, else from the shipped recipes.
+
+    No object named means every object of the own checkpoints, else the default one; `all` means all.
+    Raises UnknownObject naming those that exist.
+    """
+    if own:
+        return _from_own(objects, quality, [read_checkpoint(path) for path in own])
+    books = shipped_books(folder)
+    choices = []
+    for name in asked_for(objects, books):
+        recipe: Recipe = getattr(books[name], quality)
+        own_and_thin = (recipe.checkpoints, recipe.thin.checkpoints if recipe.thin else ())
+        checkpoints, thin = (tuple(read_checkpoint(folder / f"{c}.onnx") for c in names) for names in own_and_thin)
+        is_outline = books[name].is_outline or name in OUTLINES
+        choices.append(Choice(name, recipe, checkpoints, is_outline, thin, books[name].grey_levels))
+    return choices
+
+
+def _from_own(objects: Sequence[str], quality: Quality, checkpoints: list[Checkpoint]) -> list[Choice]:
+    known = list(dict.fromkeys(name for c in checkpoints for name in c.header.objects))
+    choices = []
+    for name in known if ALL in objects else objects or known:
+        members = tuple(c for c in checkpoints if name in c.header.objects)
+        if not members:
+            raise UnknownObject(f"none of the checkpoints given finds {name!r}; they find: {', '.join(known)}")
+        threshold = sum(c.header.threshold for c in members) / len(members)
+        names = tuple(c.header.name for c in members)
+        recipe = Recipe(checkpoints=names, variants=VARIANTS[quality], halo="fast", threshold=threshold)
+        choices.append(Choice(name, recipe, members, name in OUTLINES))
+    return choices

@@ -1,0 +1,1 @@
+"""Made-up EM volumes with known truth."""

@@ -1,0 +1,103 @@
+"""Grey values from what image files hold: colours that are grey, palettes, transparency, inverted and 1-bit pixels.
+
+The rule for colour: an image counts as grey if its largest channel differs from its smallest by at most 8 of 255 in at
+least 99.9 % of the pixels (room for JPEG artefacts); grey = the rounded mean of the three channels. Anything else is a
+ColourImage. Colours and palettes are worked on in strips of rows: beside input and output only a strip is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emstream.errors import ColourImage
+from emstream.readers.stack import Grey
+
+CHANNEL_TOLERANCE = 8  # of 255
+COLOURED_SHARE = 0.001
+COLOUR_RULE = "colour channels that agree within 8 of 255 in 99.9 % of the pixels are read as grey, their rounded mean"
+STRIP_ROWS = 256
+
+
+def grey_from_colour(colour: Grey, name: str) -> Grey:
+    """Return the grey (y, x) of colour (y, x, 3) uint8 or uint16. Raises ColourImage if the channels do not agree."""
+    if colour.dtype not in (np.uint8, np.uint16):
+        raise ColourImage(f"{name} is a colour picture of type {colour.dtype}; sections must be grey. Convert it.")
+    tolerance = CHANNEL_TOLERANCE * (257 if colour.dtype == np.uint16 else 1)
+    grey = np.empty(colour.shape[:2], colour.dtype)
+    coloured = 0
+    for rows in _strips(colour.shape[0]):
+        strip = colour[rows].astype(np.int32)
+        coloured += int(np.count_nonzero(strip.max(axis=2) - strip.min(axis=2) > tolerance))
+        grey[rows] = (strip.sum(axis=2) + 1) // 3
+    _refuse_coloured(coloured, grey.size, name)
+    return grey
+
+
+def grey_from_palette(
+    indices: NDArray[np.integer], palette: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, name: str
+) -> NDArray[np.uint8]:
+    """Return grey (y, x) of palette indices (y, x), by the same rule as for colour.
+
+    palette: (n, 3) uint8; indices beyond it read as black.
+    opaque: (n,) bool, False for wholly transparent colours, which read as 0; None if there are none.
+    """
+    size = int(np.iinfo(indices.dtype).max) + 1
+    colours = np.zeros((size, 3), np.int32)
+    colours[: min(size, len(palette))] = palette[:size]
+    table = ((colours.sum(axis=1) + 1) // 3).astype(np.uint8)
+    is_coloured = np.ptp(colours, axis=1) > CHANNEL_TOLERANCE
+    if opaque is not None:
+        table[: len(opaque)][~opaque] = 0
+        is_coloured[: len(opaque)][~opaque] = False
+    grey = np.empty(indices.shape, np.uint8)
+    coloured = 0
+    for rows in _strips(indices.shape[0]):
+        grey[rows] = table[indices[rows]]
+        if is_coloured.any():
+            coloured += int(np.count_nonzero(is_coloured[indices[rows]]))
+    _refuse_coloured(coloured, grey.size, name)
+    return grey
+
+
+def without_transparent(grey: Grey, alpha: Grey) -> Grey:
+    """Return `grey` with 0 where `alpha` (same shape) is 0; partly transparent pixels keep their value."""
+    return np.where(alpha == 0, grey.dtype.type(0), grey)
+
+
+def inverted(values: Grey, bits: int) -> Grey:
+    """Return values whose smallest means white (MINISWHITE) with the smallest meaning black; same dtype.
+
+    bits: used bits per pixel of unsigned integers (12 in a uint16 from a 12-bit camera).
+    """
+    match values.dtype.kind:
+        case "b":
+            return np.logical_not(values)
+        case "u":
+            return np.subtract(values.dtype.type(2**bits - 1), values)
+        case "i":
+            return np.invert(values)  # -1 - v: the end points swap, nothing overflows
+        case _:
+            return np.negative(values)
+
+
+def full_range(values: Grey, bits: int) -> Grey:
+    """Return pixels of fewer than 8 bits spread over 0..255 uint8 (1 bit: 0 or 255); others as they are."""
+    if bits >= 8:
+        return values
+    return np.multiply(values.astype(np.uint8), np.uint8(255 // (2**bits - 1)))
+
+
+def _refuse_coloured(coloured: int, pixels: int, name: str) -> None:
+    if coloured > COLOURED_SHARE * pixels:
+        raise ColourImage(
+            f"{name} is a colour picture: its red, green and blue differ in {coloured / pixels:.1%} of the pixels; "
+            "sections must be grey. Convert them to grey, or export the raw channel."
+        )
+
+
+def _strips(rows: int) -> Iterator[slice]:
+    for start in range(0, rows, STRIP_ROWS):
+        yield slice(start, start + STRIP_ROWS)

@@ -1,0 +1,117 @@
+"""HDF5 stacks: one dataset of one file, read row of chunks by row of chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from emstream.errors import EmptyInput
+from emstream.readers.hdf5.boxes import ChunkGrid
+from emstream.readers.hdf5.choice import (
+    Candidate,
+    check_filters,
+    check_self_contained,
+    choose_dataset,
+)
+from emstream.readers.hdf5.voxel_size import check_axis_order, hdf5_voxel_size, imaris_shape
+from emstream.readers.limits import ANY_RATIO, check_claim, check_depth, decoding
+from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
+
+_CACHE_BYTES = 32 * 2**20
+"""h5py keeps decoded chunks up to this: a small stack's chunks are then not decoded again for each sampled section."""
+_CACHE_SLOTS = 10_007
+
+
+class Hdf5Stack(StackReader):
+    """A dataset as a stack. Largest array: one block, 128 MiB or one row of chunks over the sections asked for."""
+
+    def __init__(self, path: Path, dataset: str | None = None) -> None:
+        self._name = path.name
+        with ExitStack() as files, decoding(path.name):
+            file = h5py.File(path, "r", locking=False, rdcc_nbytes=_CACHE_BYTES, rdcc_nslots=_CACHE_SLOTS)
+            files.enter_context(file)
+            self._candidate = choose_dataset(file, path.name, dataset)
+            self._dataset = file[self._candidate.path]
+            self._facts = _facts(file, self._dataset, self._candidate, path.name)
+            self._files = files.pop_all()
+        self._grid = _grid(self._dataset, self._candidate, self._facts.shape_zyx)
+
+    @property
+    def facts(self) -> StackFacts:
+        """Return what the file's headers say."""
+        return self._facts
+
+    def blocks(self, z_start: int, z_stop: int) -> Iterator[Rows]:
+        """Yield bands of whole rows of chunks over all the sections asked for (fewer if that is beyond the budget)."""
+        for z, y in self._grid.boxes(z_start, z_stop):
+            yield Rows(z.start, y.start, self._read(z, y))
+
+    def sample(self, z: int) -> Grey:
+        """Return one band of rows of section z, another one for another section."""
+        section: Grey = self._read(slice(z, z + 1), self._grid.sample_rows(z))[0]
+        return section
+
+    def close(self) -> None:
+        """Close the file."""
+        self._files.close()
+
+    def _read(self, z: slice, y: slice) -> Grey:
+        depth, height, width = z.stop - z.start, y.stop - y.start, self._facts.shape_zyx[2]
+        leading = self._candidate.leading
+        box = (*([0] * leading), z, y, slice(0, width), *([0] * (len(self._candidate.shape) - leading - 3)))
+        values = np.empty((depth, height, width), self._facts.dtype)
+        sections, rows = f"sections {z.start} to {z.stop - 1}", f"rows {y.start} to {y.stop - 1}"
+        with decoding(f"{self._name}, {self._candidate.path}: {sections}, {rows}"):
+            self._dataset.read_direct(values, box)
+        return values
+
+
+def _facts(file: h5py.File, dataset: h5py.Dataset, candidate: Candidate, name: str) -> StackFacts:
+    """Return the facts of a dataset after all checks that need no voxels."""
+    where = f"{name}, {candidate.path}"
+    check_self_contained(dataset, where)
+    check_axis_order(dataset, where)
+    check_filters(dataset, where)
+    shape = imaris_shape(dataset, candidate.shape_zyx)
+    _check_stored(dataset, shape, where)
+    chunk = _chunk_zyx(dataset, candidate, shape)
+    layout = f"chunks {chunk}" if dataset.chunks else "not chunked"
+    return StackFacts(
+        shape_zyx=shape,
+        dtype=_delivered(dataset.dtype),
+        voxel_size_nm=hdf5_voxel_size(file, dataset, shape),
+        section_depth=chunk[0],
+        names=tuple(f"plane {z}" for z in range(shape[0])),
+        source=f"HDF5 {name}, dataset {candidate.path} {candidate.shape} {dataset.dtype}, {layout}",
+        origin={"format": "HDF5", "dataset": candidate.path},
+    )
+
+
+def _check_stored(dataset: h5py.Dataset, shape: tuple[int, int, int], where: str) -> None:
+    depth, height, width = shape
+    stored = int(dataset.id.get_storage_size())
+    if min(shape) == 0 or stored == 0:
+        raise EmptyInput(f"{where} has shape {shape} and {stored} stored bytes: there are no voxels. Export it again.")
+    check_depth(where, depth)
+    check_claim(where, width, height, depth * height * width * dataset.dtype.itemsize, stored, ANY_RATIO)
+
+
+def _grid(dataset: h5py.Dataset, candidate: Candidate, shape: tuple[int, int, int]) -> ChunkGrid:
+    return ChunkGrid(shape, _chunk_zyx(dataset, candidate, shape), _delivered(dataset.dtype).itemsize)
+
+
+def _chunk_zyx(dataset: h5py.Dataset, candidate: Candidate, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the chunk shape, cut to the stack's; a section where the dataset is not chunked."""
+    if dataset.chunks is None:
+        return 1, shape[1], shape[2]
+    chunk = dataset.chunks[candidate.leading : candidate.leading + 3]
+    z, y, x = (min(int(length), whole) for length, whole in zip(chunk, shape, strict=True))
+    return z, y, x
+
+
+def _delivered(stored: np.dtype[np.generic]) -> np.dtype[np.generic]:
+    return np.dtype(np.float32) if stored.str[1:] == "f2" else stored.newbyteorder("=")

@@ -1,0 +1,208 @@
+"""MRC files (.mrc, .rec, .st): the header, the sign of bytes, the voxel size, and sections read in place.
+
+The header is decoded from its 1024 bytes with mrcfile's definition of the fields and not with `mrcfile.open`, which
+would warn where we must refuse or decide: byte order, old files without a mark, truncated data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from mrcfile.dtypes import HEADER_DTYPE
+from numpy.typing import NDArray
+
+from emstream.errors import DamagedFile, UnsupportedFormat
+from emstream.readers.limits import check_claim
+from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
+from emstream.readers.uncompressed import PlainVoxels
+from emstream.readers.voxel_units import plausible_voxel_size
+
+HEADER_BYTES = 1024
+MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
+_REFUSED = {3: "complex", 4: "complex", 16: "RGB colour", 101: "4-bit"}
+_IMOD_STAMP = 1146047817
+_STAMP_AT, _FLAGS_AT = 152, 156
+_SIGNED_BYTES = 1  # bit of imodFlags
+_SAMPLED_SECTIONS, _SAMPLED_ROWS = 8, 256
+_CLEARLY_NARROWER = 0.75
+_ANGSTROM_NM = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class MrcHeader:
+    """The fields that matter. byte_order: "<" or ">"; imod_flags: None without IMOD's stamp.
+
+    holds_bytes: 16-bit values that the header's extremes say lie in 0..255: how mrcfile writes uint8.
+    """
+
+    shape_zyx: tuple[int, int, int]
+    mode: int
+    byte_order: Literal["<", ">"]
+    data_offset: int
+    voxel_size_nm: tuple[float, float, float] | None
+    axes: tuple[int, int, int]
+    imod_flags: int | None
+    holds_bytes: bool
+
+
+class MrcStack(StackReader):
+    """An MRC file as a stack. Largest array: one section."""
+
+    def __init__(self, path: Path) -> None:
+        header = read_mrc_header(path)
+        depth, height, width = header.shape_zyx
+        stored = np.dtype(MODES[header.mode]).newbyteorder(header.byte_order)
+        voxels = PlainVoxels(path, header.data_offset, stored, depth, (height, width))
+        check_claim(path.name, width, height, voxels.section_bytes, path.stat().st_size, 2**40)
+        voxels.check_length()
+        sign, warnings = "", _axis_warnings(path.name, header)
+        if header.mode == 0:
+            is_signed, sign = _byte_sign(header, voxels)
+            voxels = PlainVoxels(
+                path, header.data_offset, np.dtype("i1" if is_signed else "u1"), depth, (height, width)
+            )
+            if header.imod_flags is None:
+                warnings = (*warnings, f"{path.name}: {sign}. If the sections look wrong, convert the file to TIFF.")
+        self._voxels = voxels
+        self._holds_bytes = header.holds_bytes
+        self._facts = StackFacts(
+            shape_zyx=header.shape_zyx,
+            dtype=np.dtype(np.uint8) if header.holds_bytes else _delivered(voxels.dtype),
+            voxel_size_nm=header.voxel_size_nm,
+            names=tuple(f"section {z}" for z in range(depth)),
+            warnings=warnings,
+            source=f"MRC {path.name}, mode {header.mode}" + (f", {sign}" if sign else ""),
+            origin={"format": "MRC", "mode": str(header.mode)},
+        )
+
+    @property
+    def facts(self) -> StackFacts:
+        """Return what the header says."""
+        return self._facts
+
+    def blocks(self, z_start: int, z_stop: int) -> Iterator[Rows]:
+        """Yield one section after the other."""
+        for z in range(z_start, z_stop):
+            yield Rows(z, 0, self.sample(z)[np.newaxis])
+
+    def sample(self, z: int) -> Grey:
+        """Return section z."""
+        values = self._voxels.read(z)
+        if self._holds_bytes and np.any(values.view(np.uint16) > 255):
+            raise DamagedFile(
+                f"{self._voxels.path.name} says in its header that values lie in 0..255, and section {z} has others. "
+                "Write its header statistics anew, or convert it to TIFF."
+            )
+        return values.astype(self._facts.dtype, copy=False)
+
+    def close(self) -> None:
+        """Do nothing: the file is open only while a section is read."""
+
+
+def read_mrc_header(path: Path) -> MrcHeader:
+    """Return an MRC file's header. Raises DamagedFile and, for modes that are no grey values, UnsupportedFormat."""
+    with path.open("rb") as file:
+        start = file.read(HEADER_BYTES)
+    if len(start) < HEADER_BYTES:
+        raise DamagedFile(
+            f"{path.name} is truncated: an MRC header has {HEADER_BYTES} bytes, the file {len(start)}. Copy it again."
+        )
+    byte_order = _byte_order(start)
+    fields = np.frombuffer(start, HEADER_DTYPE.newbyteorder(byte_order))[0]
+    mode = int(fields["mode"])
+    shape = (int(fields["nz"]), int(fields["ny"]), int(fields["nx"]))
+    if mode in _REFUSED:
+        raise UnsupportedFormat(
+            f"{path.name} is MRC of mode {mode} ({_REFUSED[mode]}); grey modes 0, 1, 2, 6 and 12 are read. Convert it."
+        )
+    if mode not in MODES or min(shape) < 1 or int(fields["nsymbt"]) < 0:
+        raise DamagedFile(f"{path.name} has no sound MRC header (mode {mode}, shape {shape}). Export it again.")
+    stamp, flags = (_integer(start, at, byte_order) for at in (_STAMP_AT, _FLAGS_AT))
+    return MrcHeader(
+        shape_zyx=shape,
+        mode=mode,
+        byte_order=byte_order,
+        data_offset=HEADER_BYTES + int(fields["nsymbt"]),
+        voxel_size_nm=_voxel_size(fields),
+        axes=(int(fields["mapc"]), int(fields["mapr"]), int(fields["maps"])),
+        imod_flags=flags if stamp == _IMOD_STAMP else None,
+        holds_bytes=mode in (1, 6) and 0 <= float(fields["dmin"]) < float(fields["dmax"]) <= 255,
+    )
+
+
+def _byte_order(start: bytes) -> Literal["<", ">"]:
+    """Return the order by the machine stamp, or, for the many files with a wrong one, by which makes the mode sound."""
+    little, big = (_integer(start, 12, order) in (*MODES, *_REFUSED) for order in "<>")
+    if little == big:  # mode 0 reads the same in both, and so does nonsense
+        return ">" if start[212] == 0x11 else "<"
+    return "<" if little else ">"
+
+
+def _integer(start: bytes, at: int, byte_order: str) -> int:
+    return int.from_bytes(start[at : at + 4], "little" if byte_order == "<" else "big", signed=True)
+
+
+def _voxel_size(fields: np.void) -> tuple[float, float, float] | None:
+    """Return the cell divided by the grid, Å to nm. 1 Å all round is what programs write for "not known"."""
+    sizes = [
+        float(fields["cella"][axis]) / int(fields[grid]) if int(fields[grid]) > 0 else 0.0
+        for axis, grid in (("z", "mz"), ("y", "my"), ("x", "mx"))
+    ]
+    if all(math.isclose(size, 1.0, rel_tol=1e-4) for size in sizes):
+        return None
+    z, y, x = (size * _ANGSTROM_NM for size in sizes)
+    return plausible_voxel_size((z, y, x))
+
+
+def _axis_warnings(name: str, header: MrcHeader) -> tuple[str, ...]:
+    if header.axes in ((1, 2, 3), (0, 0, 0)):
+        return ()
+    return (f"{name} names its axes in the order {header.axes}; columns, rows and sections were read as x, y and z.",)
+
+
+def _byte_sign(header: MrcHeader, voxels: PlainVoxels) -> tuple[bool, str]:
+    """Return whether mode 0 means signed bytes, and the sentence that says why."""
+    if header.imod_flags is not None:
+        is_signed = bool(header.imod_flags & _SIGNED_BYTES)
+        return is_signed, f"{'signed' if is_signed else 'unsigned'} bytes by IMOD's flags"
+    is_signed = looks_signed(_byte_counts(voxels))
+    return is_signed, f"bytes taken as {'signed' if is_signed else 'unsigned'} by their histogram, as no stamp says it"
+
+
+def _byte_counts(voxels: PlainVoxels) -> NDArray[np.int64]:
+    """Return how often each byte occurs in a band of rows of a few sections."""
+    counts = np.zeros(256, np.int64)
+    rows = min(_SAMPLED_ROWS, voxels.section_shape[0])
+    first = (voxels.section_shape[0] - rows) // 2
+    for z in np.unique(np.linspace(0, voxels.sections - 1, _SAMPLED_SECTIONS).astype(int)):
+        counts += np.bincount(voxels.read(int(z), first, first + rows).view(np.uint8).reshape(-1), minlength=256)
+    return counts
+
+
+def looks_signed(counts: NDArray[np.int64]) -> bool:
+    """Return whether bytes with these counts (256,), by unsigned value, make sense only as signed numbers.
+
+    Read with the wrong sign, a distribution is cut in the middle and its halves go to both ends: it becomes much wider.
+    The four end values are left out, since clipped data pile up there. Unsigned, which IMOD writes, wins if in doubt.
+    """
+    inner = counts.astype(np.float64)
+    inner[[0, 127, 128, 255]] = 0
+    if inner.sum() == 0:
+        return False
+    unsigned = np.arange(256)
+    signed = np.where(unsigned < 128, unsigned, unsigned - 256)
+    return _width(signed, inner) < _CLEARLY_NARROWER * _width(unsigned, inner)
+
+
+def _width(values: NDArray[np.int64], counts: NDArray[np.float64]) -> float:
+    mean = np.average(values, weights=counts)
+    return math.sqrt(float(np.average((values - mean) ** 2, weights=counts)))
+
+
+def _delivered(stored: np.dtype[np.generic]) -> np.dtype[np.generic]:
+    return np.dtype(np.float32) if stored.itemsize == 2 and stored.kind == "f" else stored.newbyteorder("=")

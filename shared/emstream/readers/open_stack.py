@@ -1,0 +1,102 @@
+"""Open whatever the user gave as a stack: the one entry to all readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emstream.errors import DatasetNotFound, InputUnreadable, TooLarge, UnsupportedFormat, UsageError
+from emstream.readers.file_kind import ALLOWED, Kind, kind_of, known_kind
+from emstream.readers.image_folder import SectionStack, find_sections, open_sections
+from emstream.readers.region import RegionReader
+from emstream.readers.stack import StackReader
+
+if TYPE_CHECKING:
+    from emstream.jobs.record import Request
+
+
+def open_stack(
+    path: Path, dataset: str | None = None, max_voxels: int | None = None, names: Mapping[str, str] | None = None
+) -> StackReader:
+    """Return an open reader for a folder or file, chosen by its content.
+
+    dataset: which dataset of an HDF5 file. max_voxels: the largest stack allowed, in voxels of the whole stack.
+    names: what the user called a section's file, by its name here (uploads are stored under names of our own).
+    Raises an InputUnreadable whose sentence names the file, what is allowed, and what to do.
+    """
+    reader = _open_folder(path, dataset, names or {}) if path.is_dir() else _open_file(path, dataset)
+    depth, height, width = reader.facts.shape_zyx
+    if max_voxels is not None and depth * height * width > max_voxels:
+        reader.close()
+        raise TooLarge(
+            f"{path.name} has {depth} x {height} x {width} voxels (z, y, x), {depth * height * width} in all; "
+            f"at most {max_voxels} are allowed here. Cut the stack into parts."
+        )
+    return reader
+
+
+def open_request(
+    path: Path, request: Request, max_voxels: int | None = None, names: Mapping[str, str] | None = None
+) -> StackReader:
+    """Return an open reader of what a job is about: the stack at `path`, or the region of it that the request names.
+
+    Raises what open_stack raises, and UsageError for a region that is not inside the stack.
+    """
+    whole = open_stack(path, request.dataset, max_voxels, names)
+    try:
+        return whole if request.region is None else RegionReader(whole, request.region)
+    except UsageError:
+        whole.close()
+        raise
+
+
+def _open_file(path: Path, dataset: str | None) -> StackReader:
+    if not path.exists():
+        raise InputUnreadable(f"{path} does not exist; give {ALLOWED}.")
+    if not path.is_file():
+        raise InputUnreadable(f"{path} is neither a file nor a folder; give {ALLOWED}.")
+    kind = known_kind(path)
+    if dataset is not None and kind is not Kind.HDF5:
+        raise DatasetNotFound(f"{path.name} is {kind.value}, which has no datasets: leave out --dataset {dataset}.")
+    match kind:  # a format's library is loaded only when a file needs it
+        case Kind.TIFF:
+            from emstream.readers.tiff.reader import TiffStack
+
+            return TiffStack(path)
+        case Kind.HDF5:
+            from emstream.readers.hdf5.reader import Hdf5Stack
+
+            return Hdf5Stack(path, dataset)
+        case Kind.MRC:
+            from emstream.readers.mrc import MrcStack
+
+            return MrcStack(path)
+        case _:
+            return SectionStack([path])
+
+
+def _open_folder(folder: Path, dataset: str | None, names: Mapping[str, str]) -> StackReader:
+    """Open a folder of sections, or the one stack file that a folder holds."""
+    try:
+        sections, warnings = find_sections(folder)
+    except OSError as error:
+        raise InputUnreadable(f"{folder} cannot be listed: {error.strerror}. Check its permissions.") from error
+    stacks = [] if sections else _stack_files(folder)
+    if len(stacks) > 1:
+        found = ", ".join(path.name for path in stacks[:5])
+        raise UnsupportedFormat(f"{folder.name} holds {len(stacks)} stack files ({found}); give one of them.")
+    if stacks:
+        return _open_file(stacks[0], dataset)
+    if dataset is not None and sections:
+        raise DatasetNotFound(f"{folder.name} is a folder of images, which have no datasets: leave out --dataset.")
+    if len(sections) == 1 and kind_of(sections[0]) is Kind.TIFF:  # it may hold all sections
+        from emstream.readers.tiff.reader import TiffStack
+
+        return TiffStack(sections[0], warnings)
+    return open_sections(folder, sections, warnings, names)
+
+
+def _stack_files(folder: Path) -> list[Path]:
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    return [path for path in files if kind_of(path) in (Kind.HDF5, Kind.MRC)]

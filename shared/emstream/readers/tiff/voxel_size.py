@@ -1,0 +1,71 @@
+"""The voxel size of a TIFF file: OME's physical sizes, ImageJ's resolution and spacing, or plain resolution tags."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree
+
+from emstream.readers.voxel_units import plausible_voxel_size, unit_nm
+
+_LARGEST_PRINTED_NM = 10_000.0
+"""Resolutions per inch or cm are mostly for printers: 72 to 2400 dpi is 350 to 10.6 µm, larger than any EM pixel."""
+_PRINT_UNITS = {2: "inch", 3: "cm"}
+_MICROMETRES = "µm"  # OME's default unit
+
+
+def tiff_voxel_size(tif: Any, page: Any) -> tuple[float, float, float] | None:
+    """Return the (z, y, x) voxel size in nm; unknown parts 0; None if there is none to believe."""
+    if tif.is_ome:
+        return _ome_size(tif.ome_metadata)
+    size = _imagej_size(tif.imagej_metadata, page) if tif.is_imagej else None
+    return size or _printed_size(page)
+
+
+def _ome_size(xml: str) -> tuple[float, float, float] | None:
+    pixels = next((element for element in ElementTree.fromstring(xml).iter() if element.tag.endswith("Pixels")), None)
+    if pixels is None:
+        return None
+    names = [f"PhysicalSize{axis}" for axis in "ZYX"]
+    z, y, x = (_length_nm(pixels.get(name), pixels.get(f"{name}Unit", _MICROMETRES)) for name in names)
+    return plausible_voxel_size((z, y, x))
+
+
+def _imagej_size(metadata: dict[str, Any], page: Any) -> tuple[float, float, float] | None:
+    unit = str(metadata.get("unit", ""))
+    y, x = _pixel_lengths(page)
+    factor = unit_nm(unit)
+    if factor is None:
+        return None
+    z = _length_nm(metadata.get("spacing"), str(metadata.get("zunit", unit)))
+    size = plausible_voxel_size((z, y * factor, x * factor))
+    is_printed = unit.lower() in _PRINT_UNITS.values()
+    return plausible_voxel_size(size, _LARGEST_PRINTED_NM) if size and is_printed else size
+
+
+def _printed_size(page: Any) -> tuple[float, float, float] | None:
+    tag = page.tags.get("ResolutionUnit")
+    factor = unit_nm(_PRINT_UNITS.get(int(tag.value), "") if tag is not None else "inch")
+    if factor is None:
+        return None
+    y, x = _pixel_lengths(page)
+    return plausible_voxel_size((0.0, y * factor, x * factor), _LARGEST_PRINTED_NM)
+
+
+def _pixel_lengths(page: Any) -> tuple[float, float]:
+    """Return the length of a pixel (y, x) in the resolution's unit, 0 if unknown."""
+    y, x = (_reciprocal(page.tags.get(name)) for name in ("YResolution", "XResolution"))
+    return y, x
+
+
+def _reciprocal(tag: Any) -> float:
+    if tag is None:
+        return 0.0
+    numerator, denominator = tag.value
+    return float(denominator) / float(numerator) if numerator > 0 else 0.0
+
+
+def _length_nm(value: Any, unit: str) -> float:
+    try:
+        return float(value) * (unit_nm(unit) or 0.0)
+    except (TypeError, ValueError):
+        return 0.0

@@ -1,0 +1,1 @@
+"""Voxels and their files: geometry, HDF5 planes, pyramids, intensities."""

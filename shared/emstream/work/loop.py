@@ -1,0 +1,258 @@
+"""A worker's life, the same for every stage: claim a unit, make its file, complete it; whatever else happens is told.
+
+    claim answers OK ──► make (publishes by link) ──► complete ──► dispatch what may run now
+       │ else: nothing     │ bad data: fail for good, with its sentence
+                           │ full disk, drain, cancel: hand back, no attempt counted
+                           │ anything else: hand back, one of four attempts
+A killed worker's lease runs out; a frozen one that comes back finds its token refused, and its file already there.
+A draining worker gives its steps two seconds to come to an end; from those that take longer the lease is taken away.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis
+
+from emstream.errors import DiskFull, EmstreamError, MessageUnreadable
+from emstream.host.allocator import return_freed_memory
+from emstream.host.disk_space import has_room
+from emstream.jobs.record import JobFolder, JobRecord
+from emstream.jobs.timeline import Timeline
+from emstream.ledger.hints import Hint, Stage, decode
+from emstream.ledger.in_redis import RedisLedger, open_ledger
+from emstream.ledger.redis_client import make_client
+from emstream.ledger.terms import Answer, JobShape, Ledger
+from emstream.logs import bound, configure
+from emstream.settings import Settings, read_settings
+from emstream.volume.files import write_bytes
+from emstream.work.drain import Drain
+from emstream.work.heartbeat import worker_name
+from emstream.work.queues import Sender
+
+logger = logging.getLogger(__name__)
+
+FULL_DISK_PAUSE_S = 1.0
+ANSWER_WITHIN_S = 60.0
+DRAIN_PATIENCE_S = 2.0
+LOOK_EVERY_S = 0.5
+FOLLOWING = {
+    Stage.PLAN: (Stage.PLAN, Stage.PREPROCESS),
+    Stage.PREPROCESS: (Stage.PREPROCESS, Stage.INFERENCE),
+    Stage.INFERENCE: (Stage.INFERENCE, Stage.POSTPROCESS, Stage.PREPROCESS),
+    Stage.POSTPROCESS: (Stage.POSTPROCESS, Stage.PREPROCESS, Stage.FINISH),
+    Stage.FINISH: (Stage.FINISH,),
+}
+"""What may have become ready when a unit of a stage ends."""
+
+
+class Abandoned(Exception):
+    """The unit is not to be made any more: its lease is lost, its job cancelled, or the worker drains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What making a unit gave. shape: of a plan. facts: for the timeline."""
+
+    shape: JobShape | None = None
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A claimed unit. check: raises Abandoned when it is not to be made any more; call it between steps."""
+
+    hint: Hint
+    folder: JobFolder
+    record: JobRecord
+    check: Callable[[], None]
+
+
+Make = Callable[[Unit], Made]
+
+
+class Work:
+    """One process's work on units. `drain` may be set from a signal handler."""
+
+    def __init__(self, ledger: Ledger, sender: Sender, settings: Settings, holder: str) -> None:
+        self._ledger, self._sender, self._settings, self._holder = ledger, sender, settings, holder
+        self.drain = Drain()
+        self._leases = Leases(ledger, settings.lease_s / 4, self.drain)
+
+    def do(self, message: str, make: Make) -> None:
+        """Do what a message hints at, if the ledger agrees. Never raises for what can be told or tried again."""
+        try:
+            hint = decode(message.encode())
+        except MessageUnreadable as error:
+            logger.error("message dropped", extra={"reason": str(error)})
+            return
+        with bound(job=hint.job, stage=str(hint.stage), unit=hint.unit):
+            try:
+                if self.drain.is_set():
+                    self._sender.send([hint])  # taken from the queue a moment too late: for another worker
+                    return
+                lease = self._ledger.claim(hint, time.time(), self._holder)
+                if lease.answer is Answer.OK:
+                    with self._leases.kept(hint, lease.token):
+                        self._attempt(hint, lease.token, make)
+                    self.dispatch(hint.stage)
+            except (redis.RedisError, OSError) as error:
+                logger.warning("unit left to its lease", extra={"reason": str(error)})
+
+    def dispatch(self, ended: Stage) -> None:
+        """Hand out what may run now that a unit of a stage has ended."""
+        for stage in FOLLOWING[ended]:
+            room = has_room(self._settings)
+            self._sender.send(self._ledger.dispatch(stage, time.time(), room))
+
+    def _attempt(self, hint: Hint, token: str, make: Make) -> None:
+        folder = JobFolder(self._settings.data / "jobs" / hint.job)
+        record = folder.read()
+        if record is None:
+            self._answer(lambda: self._ledger.fail(hint, token, "the job's folder is gone"))
+            return
+        try:
+            start = time.time()
+            made = make(Unit(hint, folder, record, lambda: self._check(hint)))
+            stop = time.time()
+            answer = self._answer(lambda: self._ledger.complete(hint, token, made.shape))
+            if answer is Answer.OK:
+                Timeline(folder.timeline_path).add(hint.stage, hint.unit, start, stop, **made.facts)
+            logger.info("unit done", extra={"seconds": round(stop - start, 3), "answer": str(answer)})
+        except Abandoned:
+            self._answer(lambda: self._ledger.release(hint, token))
+        except DiskFull as error:
+            logger.warning("disk full", extra={"reason": str(error)})
+            time.sleep(FULL_DISK_PAUSE_S)
+            self._answer(lambda: self._ledger.release(hint, token))
+        except EmstreamError as error:
+            self._give_up(folder, record, hint, token, error)
+        except Exception as error:
+            logger.exception("unit failed")
+            reason = f"{type(error).__name__}: {error}"
+            self._answer(lambda: self._ledger.release(hint, token, told(reason, folder, record)))
+
+    def _give_up(self, folder: JobFolder, record: JobRecord, hint: Hint, token: str, error: EmstreamError) -> None:
+        sentence = told(str(error), folder, record)
+        logger.warning("unit given up", extra={"reason": sentence})
+        answer = self._answer(lambda: self._ledger.fail(hint, token, sentence))
+        is_the_jobs = hint.stage is Stage.PLAN or (hint.stage, hint.unit) == (Stage.FINISH, 0)
+        if is_the_jobs and answer is Answer.OK:  # a worker that comes back late has no say
+            note_failure(folder, sentence)
+
+    def _check(self, hint: Hint) -> None:
+        if self.drain.is_set() or self._leases.is_lost(hint):
+            raise Abandoned
+
+    def _answer(self, call: Callable[[], Answer]) -> Answer:
+        """Tell the ledger, waiting for a broker that restarts. Raises redis.RedisError if it stays away."""
+        deadline = time.monotonic() + ANSWER_WITHIN_S
+        while True:
+            try:
+                return call()
+            except redis.RedisError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+
+def begin_work() -> tuple[Settings, RedisLedger, Work]:
+    """Do what every worker process does first: read the settings, configure logs and memory, open ledger and queues.
+
+    Raises SettingsError.
+    """
+    settings = read_settings()
+    configure(settings.log_level, settings.log_format)
+    return_freed_memory()
+    ledger = open_ledger(settings, make_client(settings.redis_url))
+    return settings, ledger, Work(ledger, Sender(settings), settings, worker_name(settings))
+
+
+class Leases:
+    """Renews the leases of this process from a thread of its own, which starts with the first one (after a fork).
+
+    Draining, it hands back those whose unit has not come to an end within DRAIN_PATIENCE_S.
+    """
+
+    def __init__(self, ledger: Ledger, every_s: float, drain: Drain) -> None:
+        self._ledger, self._every_s, self._drain = ledger, every_s, drain
+        self._held: dict[Hint, str] = {}
+        self._lost: set[Hint] = set()
+        self._lock = threading.Lock()
+        self._pid = 0
+
+    @contextmanager
+    def kept(self, hint: Hint, token: str) -> Iterator[None]:
+        """Keep a lease for as long as the context lasts."""
+        with self._lock:
+            self._lost.discard(hint)
+            self._held[hint] = token
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                threading.Thread(target=self._watch, name="leases", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.pop(hint, None)
+                self._lost.discard(hint)
+
+    def is_lost(self, hint: Hint) -> bool:
+        """Whether somebody else has the unit by now or may take it, or its job is cancelled."""
+        return hint in self._lost
+
+    def _watch(self) -> None:
+        renew_at, hand_back_at = time.monotonic() + self._every_s, math.inf
+        while True:
+            time.sleep(min(LOOK_EVERY_S, self._every_s))
+            now = time.monotonic()
+            if self._drain.is_set():
+                hand_back_at = min(hand_back_at, now + DRAIN_PATIENCE_S)
+            if now >= hand_back_at:
+                self._for_each(self._hand_back)
+            elif now >= renew_at:
+                renew_at = now + self._every_s
+                self._for_each(self._renew)
+
+    def _renew(self, hint: Hint, token: str) -> bool:
+        return self._ledger.renew(hint, token, time.time()) is Answer.OK
+
+    def _hand_back(self, hint: Hint, token: str) -> bool:
+        self._ledger.release(hint, token)
+        return False
+
+    def _for_each(self, is_kept: Callable[[Hint, str], bool]) -> None:
+        with self._lock:
+            held = [(hint, token) for hint, token in self._held.items() if hint not in self._lost]
+        for hint, token in held:
+            try:
+                still_ours = is_kept(hint, token)
+            except redis.RedisError as error:
+                logger.warning("lease not renewed", extra={"reason": str(error)})
+                return
+            if not still_ours:
+                with self._lock:
+                    if hint in self._held:
+                        self._lost.add(hint)
+
+
+def told(sentence: str, folder: JobFolder, record: JobRecord) -> str:
+    """Return a sentence as the user should read it: with the names of the upload, and without the server's paths."""
+    for file in record.files:
+        sentence = sentence.replace(str(folder.path / file.stored), file.name)
+        sentence = sentence.replace(Path(file.stored).name, Path(file.name).name)
+    return sentence.replace(f"{folder.path}/", "").replace(str(folder.path), record.name or "the job")
+
+
+def note_failure(folder: JobFolder, sentence: str) -> None:
+    """Write why a job cannot be done, for when the ledger is gone."""
+    write_bytes(folder.failure_path, json.dumps({"sentence": sentence}).encode())

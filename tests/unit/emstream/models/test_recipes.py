@@ -1,0 +1,54 @@
+"""Which objects a request means."""
+
+from __future__ import annotations
+
+import pytest
+
+from emstream.errors import UnknownObject
+from emstream.models.recipes import Choice, Recipe, RecipeBook, ThinSections, asked_for, choose, shipped_books
+
+
+def book(name: str, is_default: bool = False) -> RecipeBook:
+    recipe = Recipe(checkpoints=(f"{name}-net",), variants=1, halo="fast", threshold=0.5)
+    return RecipeBook(object=name, is_default=is_default, fast=recipe, balanced=recipe, accurate=recipe)
+
+
+BOOKS = {b.object: b for b in (book("membranes"), book("mitochondria", is_default=True), book("nuclei"))}
+
+
+def test_objects_come_in_the_order_asked_for() -> None:
+    assert asked_for(["nuclei", "membranes"], BOOKS) == ["nuclei", "membranes"]
+
+
+def test_none_named_means_the_default_and_all_means_all() -> None:
+    assert asked_for([], BOOKS) == ["mitochondria"]
+    assert asked_for(["all"], BOOKS) == list(BOOKS)
+    assert asked_for([], {"spots": book("spots"), "threads": book("threads")}) == ["spots"]
+    assert asked_for([], {}) == []
+
+
+def test_an_unknown_object_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UnknownObject, match=r"no recipe finds 'spines'; there are: membranes, mitochondria, nuclei"):
+        asked_for(["nuclei", "spines"], BOOKS)
+
+
+def test_exactly_one_shipped_object_is_the_default() -> None:
+    assert [name for name, shipped in shipped_books().items() if shipped.is_default] == ["mitochondria"]
+
+
+def test_thin_sections_have_checkpoints_and_a_threshold_of_their_own() -> None:
+    thin = ThinSections(below_nm=15, checkpoints=("thin-net",), threshold=0.7)
+    choice = Choice("spots", BOOKS["nuclei"].fast.model_copy(update={"thin": thin}), ())
+    for voxel_size in (None, (15.0, 5.0, 5.0), (0.0, 5.0, 5.0)):
+        assert choice.for_sections(voxel_size) is choice
+    taken = choice.for_sections((14.9, 5.0, 5.0)).recipe
+    assert (taken.checkpoints, taken.threshold, taken.variants) == (("thin-net",), 0.7, 1)
+
+
+def test_every_shipped_recipe_can_be_read() -> None:
+    for quality in ("fast", "balanced", "accurate"):
+        for choice in choose(["all"], quality):
+            thin = choice.recipe.thin
+            assert [c.header.name for c in choice.checkpoints] == list(choice.recipe.checkpoints)
+            assert [c.header.name for c in choice.thin_checkpoints] == list(thin.checkpoints if thin else ())
+            assert all(choice.object in c.header.objects for c in (*choice.checkpoints, *choice.thin_checkpoints))

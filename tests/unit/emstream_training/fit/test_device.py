@@ -1,0 +1,52 @@
+"""The device: CUDA if there, and a sentence where it is not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from emstream.errors import EngineUnavailable, OutOfMemory, SettingsError
+from emstream_training.fit.device import choose_device, memory_told, wants_bf16
+from emstream_training.settings import TrainingSettings
+
+
+@pytest.mark.parametrize(
+    ("wanted", "has_cuda", "found"),
+    [("auto", False, "cpu"), ("auto", True, "cuda"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
+)
+def test_auto_is_cuda_if_there(monkeypatch: pytest.MonkeyPatch, wanted: str, has_cuda: bool, found: str) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: has_cuda)
+    assert choose_device(wanted) == found
+
+
+def test_cuda_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(EngineUnavailable, match="--device cpu"):
+        choose_device("cuda")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_bf16_is_taken_where_it_is_fast_or_asked_for(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
+    monkeypatch.setattr("emstream_training.fit.device.has_fast_bf16", lambda device: fast)
+    assert [wants_bf16(precision, "cpu") for precision in ("auto", "f32", "bf16")] == [fast, False, True]
+
+
+def test_a_full_gpu_is_told() -> None:
+    with pytest.raises(OutOfMemory, match="smaller --batch"), memory_told():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "phrase"),
+    [
+        ({"sections": 2}, "1, 3 or 5, got 2"),
+        ({"reduction": 3}, "1, 2 or 4, got 3"),
+        ({"space_to_depth": True}, "needs a reduced network"),
+        ({"patch": 100}, "multiple of 16 for this network, got 100"),
+        ({"patch": 80, "reduction": 4}, "multiple of 64"),
+        ({"network": "UNet"}, "MultiResUNet, DeepEM3D"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(wrong: dict[str, object], phrase: str) -> None:
+    with pytest.raises(SettingsError, match=phrase):
+        TrainingSettings(object_name="spots", **wrong)  # type: ignore[arg-type]  # they are wrong on purpose
