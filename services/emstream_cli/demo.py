@@ -19,9 +19,9 @@ from emstream.client.address import read_server_file
 from emstream.client.client import Client
 from emstream.client.replies import Job
 from emstream.errors import EmstreamError, JobFailed, ServiceUnavailable, UsageError
-from emstream.ledger.hints import Stage
 from emstream.phantom.sections import Phantom, write_sections
 from emstream.readers.open_stack import open_stack
+from emstream.stages import Stage
 from emstream_cli.app import say, start, warn
 from emstream_cli.progress.stages import StageProgress
 from emstream_postprocess.timeline_picture import draw_timeline

@@ -14,10 +14,11 @@ from fastapi import Depends, Request
 
 from emstream.api.schemas import JobSettings
 from emstream.errors import BrokerUnavailable
-from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.hints import Hint
 from emstream.ledger.terms import Ledger
 from emstream.models.recipes import MODELS, RecipeBook, asked_for, shipped_books
 from emstream.settings import Settings
+from emstream.stages import Stage
 from emstream_gateway.storage.job_store import Shelf
 from emstream_gateway.storage.open_slabs import SlabFiles
 from emstream_gateway.storage.quotas import Room

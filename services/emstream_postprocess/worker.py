@@ -15,8 +15,8 @@ from emstream.jobs.finish_tasks import LABELS_FROM, MESHES, is_export
 from emstream.jobs.mask_files import FORMATS, UNITS, export_path
 from emstream.jobs.record import JobFolder, JobRecord, Plan
 from emstream.jobs.timeline import Timeline
-from emstream.ledger.hints import Stage
 from emstream.ledger.terms import Ledger
+from emstream.stages import Stage
 from emstream.volume.files import write_bytes
 from emstream.volume.geometry import Slab
 from emstream.work.loop import Made, Unit, begin_work

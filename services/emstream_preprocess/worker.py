@@ -7,12 +7,12 @@ from pathlib import Path
 from emstream.errors import EmptyInput
 from emstream.jobs.inspection import is_inspection, picture_path, read_inspection, wanted_pictures, write_inspection
 from emstream.jobs.record import JobFolder, JobRecord, Request
-from emstream.ledger.hints import Stage
 from emstream.ledger.terms import JobShape
 from emstream.models.recipes import MODELS, Choice, choose
 from emstream.readers.open_stack import open_request
 from emstream.readers.stack import StackReader
 from emstream.settings import Settings
+from emstream.stages import Stage
 from emstream.volume.files import write_bytes
 from emstream.work.loop import Made, Unit, begin_work, told
 from emstream.work.queues import Pool, run_worker

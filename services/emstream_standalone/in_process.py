@@ -22,7 +22,7 @@ from emstream.errors import OutputInUse
 from emstream.jobs.record import JobFolder, JobRecord, Plan, Request, input_identity
 from emstream.jobs.shards import Share
 from emstream.jobs.timeline import Timeline
-from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.hints import Hint
 from emstream.ledger.in_memory import MemoryLedger
 from emstream.ledger.terms import Answer, Found, Limits
 from emstream.logs import bound
@@ -30,6 +30,7 @@ from emstream.models.recipes import Choice
 from emstream.readers.open_stack import open_request
 from emstream.readers.stack import StackReader
 from emstream.settings import Settings
+from emstream.stages import Stage
 from emstream_inference.batcher import Batcher
 from emstream_inference.engines import Engine
 from emstream_inference.loading import load_predictor

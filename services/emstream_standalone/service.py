@@ -32,10 +32,10 @@ from emstream.api_keys import KeyFile
 from emstream.client.address import LOOPBACK, SERVER_FILE, Address
 from emstream.errors import OutputInUse, ServiceUnavailable, SettingsError
 from emstream.host.private_file import write_private
-from emstream.ledger.hints import QUEUES
 from emstream.ledger.in_redis import open_ledger
 from emstream.ledger.redis_client import connect, make_client
 from emstream.settings import Settings
+from emstream.stages import QUEUES
 from emstream.work.heartbeat import SUFFIX, beat_folder
 from emstream_standalone.broker import Broker
 from emstream_standalone.supervisor import ChildSpec, Supervisor

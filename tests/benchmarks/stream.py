@@ -19,8 +19,8 @@ from emstream.client.client import Client
 from emstream.client.replies import Job
 from emstream.jobs.record import JobFolder, Plan
 from emstream.jobs.timeline import Timeline
-from emstream.ledger.hints import Stage
 from emstream.settings import Settings
+from emstream.stages import Stage
 from emstream_inference.engines import make_engine
 from emstream_inference.loading import load_predictor
 from tests.benchmarks.scaling import write_noise

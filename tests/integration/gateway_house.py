@@ -19,10 +19,11 @@ from fastapi import FastAPI
 
 from emstream.errors import EmstreamError
 from emstream.jobs.record import JobFolder
-from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.hints import Hint
 from emstream.ledger.in_memory import MemoryLedger
 from emstream.ledger.terms import JobShape, Limits
 from emstream.settings import Settings
+from emstream.stages import Stage
 from emstream.work.loop import Make, Unit
 from emstream_gateway.app import make_app
 from emstream_gateway.server import make_server

@@ -16,9 +16,9 @@ from typing import Any
 import redis
 
 from emstream.client.client import Client
-from emstream.ledger.hints import Stage
 from emstream.ledger.in_redis import RedisLedger
 from emstream.ledger.terms import Limits
+from emstream.stages import Stage
 
 START_S = 120
 

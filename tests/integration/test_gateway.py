@@ -15,8 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from emstream.errors import BrokerUnavailable
 from emstream.jobs.record import JobRecord
 from emstream.jobs.retention import Step, drop
-from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.hints import Hint
 from emstream.ledger.terms import JobStatus
+from emstream.stages import Stage
 from tests.integration.gateway_house import TOKEN, House, finish_job, make_house, plan_job, work
 
 

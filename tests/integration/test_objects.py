@@ -15,8 +15,8 @@ import pytest
 import trimesh
 
 from emstream.jobs.record import RAW
-from emstream.ledger.hints import Stage
 from emstream.ledger.terms import Answer
+from emstream.stages import Stage
 from emstream.volume.files import Planes, created, opened, publishing
 from emstream.work.loop import Unit
 from emstream_postprocess.worker import Postprocess

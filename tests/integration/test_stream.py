@@ -25,7 +25,7 @@ from PIL import Image
 from emstream.client.replies import Job
 from emstream.errors import EmstreamError
 from emstream.jobs.timeline import Timeline
-from emstream.ledger.hints import Stage
+from emstream.stages import Stage
 from tests.integration.bad_inputs import BAD_INPUTS
 from tests.integration.conftest import noise_stack, write_pngs
 from tests.integration.service import Service, running

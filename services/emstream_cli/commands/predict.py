@@ -16,9 +16,9 @@ from emstream.errors import Interrupted, UsageError
 from emstream.host.allocator import return_freed_memory
 from emstream.jobs.record import WORK, JobFolder, Request
 from emstream.jobs.shards import Shard, parse_shard, share_of
-from emstream.ledger.hints import Stage
 from emstream.models.recipes import MODELS, Choice, choose
 from emstream.settings import Settings
+from emstream.stages import Stage
 from emstream_cli.app import app, say, start, warn
 from emstream_cli.options import (
     CHECKPOINT,

@@ -12,7 +12,7 @@ import typer
 from emstream.client.client import Client
 from emstream.client.replies import Job
 from emstream.errors import Interrupted, JobFailed, UsageError
-from emstream.ledger.hints import Stage
+from emstream.stages import Stage
 from emstream_cli.app import app, say, start, warn
 from emstream_cli.options import (
     CONTRAST_STRETCH,

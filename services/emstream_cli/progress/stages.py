@@ -7,7 +7,7 @@ import time
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from emstream.ledger.hints import Stage
+from emstream.stages import Stage
 from emstream_cli.progress.bars import PLAIN_EVERY_S, Bars
 
 SHOWN = {Stage.PREPROCESS: "read", Stage.INFERENCE: "predict", Stage.POSTPROCESS: "stitch"}

@@ -20,9 +20,10 @@ from emstream.errors import EmstreamError
 from emstream.host.disk_space import has_room
 from emstream.jobs.record import JobFolder
 from emstream.jobs.retention import Retention, Step, drop, ended_at, set_aside
-from emstream.ledger.hints import QUEUES, Hint, Stage
+from emstream.ledger.hints import Hint
 from emstream.ledger.in_redis import RedisLedger
 from emstream.settings import Settings
+from emstream.stages import QUEUES, Stage
 from emstream.work.queues import Sender
 
 logger = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from emstream.api.schemas import FileState, FileTotals, Job, ListedJob, StageCount, State, UnitError, settings_of
 from emstream.errors import JobNotFound
 from emstream.jobs.record import JobFolder, JobRecord, Plan
-from emstream.ledger.hints import Stage
 from emstream.ledger.terms import JobStatus, totals
 from emstream.models.recipes import asked_for
+from emstream.stages import Stage
 from emstream_gateway.context import BROKER_AWAY, Parts
 from emstream_gateway.jobs.time_left import seconds_left
 from emstream_gateway.storage.job_store import UploadHeader

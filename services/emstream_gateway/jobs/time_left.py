@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from emstream.ledger.hints import Stage
+from emstream.stages import Stage
 
 TAIL_BYTES = 32 << 10
 """Read from the timeline's end: some 300 units."""

@@ -14,8 +14,8 @@ from emstream.errors import JobNotFound
 from emstream.jobs.export_order import ExportOrder, Wish, make_order
 from emstream.jobs.export_orders import export_file, orders, place_order, read_order, read_progress, withdraw
 from emstream.jobs.record import JobFolder, JobRecord
-from emstream.ledger.hints import Stage
 from emstream.ledger.terms import JobStatus
+from emstream.stages import Stage
 from emstream_gateway.auth import Reader, WriterOf
 from emstream_gateway.context import BROKER_AWAY, Parts, PartsOf
 from emstream_gateway.http.bodies import json_body

@@ -14,7 +14,7 @@ from emstream.api.schemas import DatasetState, Inspected, Inspecting, JobSetting
 from emstream.errors import InputUnreadable, JobNotFound
 from emstream.jobs.inspection import Inspection, inspection_folder, picture_path, read_inspection
 from emstream.jobs.record import JobFolder, JobRecord
-from emstream.ledger.hints import Stage
+from emstream.stages import Stage
 from emstream_gateway.auth import Reader, WriterOf
 from emstream_gateway.context import Parts, PartsOf
 from emstream_gateway.http.error_handlers import problem_of

@@ -17,7 +17,7 @@ from emstream.api.schemas import Format, Job
 from emstream.errors import JobNotFound
 from emstream.jobs.mask_files import UNITS, export_path
 from emstream.jobs.record import JobFolder, JobRecord
-from emstream.ledger.hints import Stage
+from emstream.stages import Stage
 from emstream_gateway.auth import Reader
 from emstream_gateway.context import Parts, PartsOf
 from emstream_gateway.http.error_handlers import NotReady

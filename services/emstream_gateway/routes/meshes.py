@@ -18,7 +18,7 @@ from emstream.errors import JobNotFound
 from emstream.jobs.finish_tasks import MESHES
 from emstream.jobs.mesh_files import MeshForm, failed_mark, mesh_path, wanted_mark
 from emstream.jobs.record import JobFolder
-from emstream.ledger.hints import Stage
+from emstream.stages import Stage
 from emstream.volume.files import opened
 from emstream_gateway.auth import Reader
 from emstream_gateway.context import Parts, PartsOf

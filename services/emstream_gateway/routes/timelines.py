@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from emstream.api.schemas import Begun, Span, Timeline
 from emstream.jobs.record import JobFolder
-from emstream.ledger.hints import QUEUES, Stage
+from emstream.stages import QUEUES, Stage
 from emstream_gateway.auth import Reader
 from emstream_gateway.context import BROKER_AWAY, Parts, PartsOf
 from emstream_gateway.http.openapi import as_json, gives, problems

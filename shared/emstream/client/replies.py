@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from emstream.client.notebook import as_html
 from emstream.jobs.record import Voxel
-from emstream.ledger.hints import Stage
+from emstream.stages import Stage
 
 State = Literal["uploading", "queued", "running", "completed", "completed_with_errors", "failed", "cancelled"]
 OVER: frozenset[State] = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})

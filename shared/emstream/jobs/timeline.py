@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emstream.ledger.hints import Stage
+from emstream.stages import Stage
 
 
 @dataclass

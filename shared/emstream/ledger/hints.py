@@ -1,34 +1,14 @@
-"""What travels the queues, and the names of stages: references only, never voxels."""
+"""Hints, the messages of the queues: references to units of work, never voxels."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 
 from emstream.errors import MessageUnreadable
+from emstream.stages import Stage
 
 VERSION = 1
-
-
-class Stage(StrEnum):
-    """The kinds of work, in flow order. `plan` runs on preprocess workers, `finish` on postprocess workers."""
-
-    PLAN = "plan"
-    PREPROCESS = "preprocess"
-    INFERENCE = "inference"
-    POSTPROCESS = "postprocess"
-    FINISH = "finish"
-
-
-QUEUES = {
-    Stage.PLAN: "preprocess",
-    Stage.PREPROCESS: "preprocess",
-    Stage.INFERENCE: "inference",
-    Stage.POSTPROCESS: "postprocess",
-    Stage.FINISH: "postprocess",
-}
-"""Which kind of worker does a stage; also the name of its queue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import replace
 
-from emstream.ledger.hints import Hint, Stage, last_first
+from emstream.ledger.hints import Hint, last_first
 from emstream.ledger.memory_job import JobUnits
 from emstream.ledger.terms import (
     GIVEN_UP,
@@ -21,6 +21,7 @@ from emstream.ledger.terms import (
     Lease,
     Limits,
 )
+from emstream.stages import Stage
 
 
 class MemoryLedger:

@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 
-from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.hints import Hint
 from emstream.ledger.terms import (
     GIVEN_UP,
     MAX_ATTEMPTS,
@@ -29,6 +29,7 @@ from emstream.ledger.terms import (
     totals,
 )
 from emstream.settings import Settings
+from emstream.stages import Stage
 
 WITHOUT_BOUND = 1 << 30
 

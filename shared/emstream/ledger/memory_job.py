@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from emstream.ledger.hints import Stage
 from emstream.ledger.terms import Found, JobShape, JobStatus, totals
+from emstream.stages import Stage
 
 
 @dataclass

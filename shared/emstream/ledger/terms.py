@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.hints import Hint
+from emstream.stages import Stage
 
 MAX_ATTEMPTS = 4
 GIVEN_UP = f"given up after {MAX_ATTEMPTS} attempts: its workers died or hung"

@@ -28,12 +28,13 @@ from emstream.host.allocator import return_freed_memory
 from emstream.host.disk_space import has_room
 from emstream.jobs.record import JobFolder, JobRecord
 from emstream.jobs.timeline import Timeline
-from emstream.ledger.hints import Hint, Stage, decode
+from emstream.ledger.hints import Hint, decode
 from emstream.ledger.in_redis import RedisLedger, open_ledger
 from emstream.ledger.redis_client import make_client
 from emstream.ledger.terms import Answer, JobShape, Ledger
 from emstream.logs import bound, configure
 from emstream.settings import Settings, read_settings
+from emstream.stages import Stage
 from emstream.volume.files import write_bytes
 from emstream.work.drain import Drain
 from emstream.work.heartbeat import worker_name

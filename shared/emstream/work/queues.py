@@ -18,9 +18,10 @@ from celery.exceptions import SecurityWarning
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
-from emstream.ledger.hints import QUEUES, Hint
+from emstream.ledger.hints import Hint
 from emstream.ledger.redis_client import make_client, url_for_celery
 from emstream.settings import Settings
+from emstream.stages import QUEUES
 from emstream.work.heartbeat import beating, worker_name
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from emstream.errors import UsageError
 from emstream.jobs.shards import Shard, Share, find_shards, parse_shard, share_of
-from emstream.ledger.hints import Stage
 from emstream.ledger.terms import Found, JobShape
+from emstream.stages import Stage
 
 SHAPES = st.builds(JobShape, st.integers(1, 12), st.integers(1, 6))
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emstream.errors import MessageUnreadable
-from emstream.ledger.hints import Hint, Stage, decode
+from emstream.ledger.hints import Hint, decode
+from emstream.stages import Stage
 
 
 @given(stage=st.sampled_from(list(Stage)), job=st.text(min_size=1), unit=st.integers(0, 10**9))

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
-from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.hints import Hint
 from emstream.ledger.in_memory import MemoryLedger
 from emstream.ledger.in_redis import RedisLedger
 from emstream.ledger.terms import MAX_ATTEMPTS, Answer, Found, JobShape, Ledger, Limits
+from emstream.stages import Stage
 
 SHAPE = JobShape(slabs=5, packages_per_slab=3)
 LIMITS = Limits(window=4, run_ahead=2, lease_s=15, hint_s=5)

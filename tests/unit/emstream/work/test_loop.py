@@ -12,10 +12,11 @@ import pytest
 
 from emstream.errors import DiskFull, EmptyInput
 from emstream.jobs.record import InputFile, JobFolder, JobRecord, Request
-from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.hints import Hint
 from emstream.ledger.in_memory import MemoryLedger
 from emstream.ledger.terms import JobShape, Limits
 from emstream.settings import Settings
+from emstream.stages import Stage
 from emstream.work.loop import Made, Unit, Work
 from emstream.work.queues import Sender
 

@@ -9,8 +9,8 @@ import pytest
 from starlette.datastructures import Headers
 
 from emstream.errors import AccessDenied
-from emstream.ledger.hints import Stage
 from emstream.settings import Settings
+from emstream.stages import Stage
 from emstream_gateway.http.error_handlers import ForeignHost, NoSuchRange
 from emstream_gateway.http.file_responses import is_range_usable
 from emstream_gateway.http.middleware import check_host, check_origin, known_hosts

@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from emstream.jobs.record import JobFolder, JobRecord, Plan, Request
-from emstream.ledger.hints import Hint, Stage
+from emstream.ledger.hints import Hint
+from emstream.stages import Stage
 from emstream.volume.files import Planes, Pyramid, created, opened, publishing
 from emstream.work.loop import Abandoned, Unit
 from emstream_postprocess.objects.steps import number_in_slab, number_objects
