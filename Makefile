@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INPUT ?=
 
-.PHONY: demo run test check bench clean
+.PHONY: demo run test test-fast check docs bench clean
 
 # The demo's environment has no torch: what a user of the CPU program gets.
 $(VENV)/demo-ready: pyproject.toml constraints.txt
@@ -27,6 +27,10 @@ run: $(VENV)/demo-ready
 
 test: $(VENV)/dev-ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Without the tests marked `slow`, each of which gives its reason in tests/conftest.py.
+test-fast: $(VENV)/dev-ready
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
 
 check: $(VENV)/dev-ready
 	$(BIN)/ruff check --no-cache .

@@ -1,4 +1,4 @@
-"""What many tests share: real data if there, a tiny checkpoint made on the spot."""
+"""Fixtures and settings that all tests share: the labelled sections, a broker, the marks of slow tests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from emstream.ledger.redis_client import connect
 from emstream_standalone.broker import running_broker
 from tests.places import ROOT
+
+settings.register_profile("emstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("emstream")  # a busy machine fails no example: 200 ms were not enough on two shared cores
 
 DATA = Path(os.environ.get("EMSTREAM_TEST_DATA", ROOT.parent / "shared" / "data"))
 
