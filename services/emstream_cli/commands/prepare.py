@@ -17,10 +17,9 @@ def prepare(
     verbose: bool = VERBOSE,
 ) -> None:
     """Write the 16 variants (turned, mirrored, sections reversed) of labelled stacks, as the paper trains on them."""
-    from emstream.readers.open_stack import open_stack
     from emstream_training.data.prepare import prepare as write_variants
 
     start(verbose)
-    description = write_variants(data, output, open_stack, lambda done, total: warn(f"stack {done} of {total}"))
+    description = write_variants(data, output, lambda done, total: warn(f"stack {done} of {total}"))
     say(f"variants: {output}")
     say(f"training file: {description}")

@@ -67,7 +67,6 @@ def train(
     environment = start(verbose)
     limit_instructions(environment.amx)
     _check_installed()
-    from emstream.readers.open_stack import open_stack
     from emstream_training.fit.device import choose_device, wants_bf16
     from emstream_training.fit.run import Order, train_checkpoint
 
@@ -94,7 +93,7 @@ def train(
     )
     order = Order(data, output, name or settings.checkpoint_name, settings, restart)
     with TrainingProgress() as show:
-        path = train_checkpoint(order, open_stack, show)
+        path = train_checkpoint(order, show)
     say(f"checkpoint: {path}")
 
 

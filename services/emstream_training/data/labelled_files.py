@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from emstream.errors import TrainingDataUnusable
+from emstream.readers.stack import StackReader
 from emstream.volume.intensity import Grey, choose_range, is_binary, sampled_sections, thinned, to_uint8
 from emstream_training.data.label_values import IGNORE, Marks
-from emstream_training.data.layers import UINT8, Convert, Layer, Opening, OpenStack, Stack
+from emstream_training.data.layers import UINT8, Convert, Layer, Opening
 from emstream_training.data.pixel_size import rescaled_image, rescaled_label, scale_of
 from emstream_training.data.sources import Source
 
@@ -34,7 +35,7 @@ def neighbours(stack: LabelledStack, z: int, sections: int) -> list[UINT8]:
     return [stack.images[min(max(z + step * k, 0), last)] for k in range(-half, half + 1)]
 
 
-def load_stack(source: Source, open_stack: OpenStack, pixel_size_nm: float | None = None) -> LabelledStack:
+def load_stack(source: Source, pixel_size_nm: float | None = None) -> LabelledStack:
     """Read a source's sections and labels.
 
     Sections become uint8 by one range for the whole stack, as for prediction. pixel_size_nm: what the network is
@@ -43,7 +44,7 @@ def load_stack(source: Source, open_stack: OpenStack, pixel_size_nm: float | Non
     """
     scale = scale_of(source, pixel_size_nm)
     with ExitStack() as files:
-        opening = Opening(open_stack, source.is_stack, files)
+        opening = Opening(source.is_stack, files)
         images = opening.layer("images", source.images, source.images_dataset)
         truth = opening.layer("labels", source.labels, source.labels_dataset)
         _check_fit(images, truth)
@@ -99,7 +100,7 @@ def _range(source: Source, images: Layer) -> tuple[int, int]:
     return source.first, stop
 
 
-def _grey(reader: Stack) -> Convert:
+def _grey(reader: StackReader) -> Convert:
     facts = reader.facts
     samples = (thinned(reader.sample(int(z))) for z in sampled_sections(facts.shape_zyx[0]))  # not read for bytes
     intensity = choose_range(samples, facts.dtype)

@@ -1,6 +1,6 @@
-"""One layer of a labelled stack (its images, its labels, or what is to be ignored) as open files.
+"""One layer of a labelled stack (its images, its labels, or its pixels to ignore) as open files.
 
-Readers of stacks are those of preprocess, handed in by the caller, so that training reads what prediction reads.
+Files are opened by the library's readers, so that training reads what prediction reads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,44 +17,11 @@ from numpy.typing import NDArray
 from emstream.errors import DatasetNotFound, MixedSizes, TrainingDataUnusable
 from emstream.readers import suffixes
 from emstream.readers.natural_order import natural_key
+from emstream.readers.open_stack import open_stack
+from emstream.readers.stack import StackReader
 from emstream.volume.intensity import Grey, check_finite, sampled_sections, thinned
 
 UINT8 = NDArray[np.uint8]
-
-
-class Rows(Protocol):
-    """Decoded voxels: values (z, y, x), the first of them at section z and row y."""
-
-    @property
-    def z(self) -> int: ...
-    @property
-    def y(self) -> int: ...
-    @property
-    def values(self) -> Grey: ...
-
-
-class Facts(Protocol):
-    """What a stack's headers say."""
-
-    @property
-    def shape_zyx(self) -> tuple[int, int, int]: ...
-    @property
-    def dtype(self) -> np.dtype[np.generic]: ...
-
-
-class Stack(Protocol):
-    """An open stack: what preprocess's readers offer."""
-
-    @property
-    def facts(self) -> Facts: ...
-    def blocks(self, z_start: int, z_stop: int) -> Iterator[Rows]: ...
-    def sample(self, z: int) -> Grey: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exception: object) -> None: ...
-
-
-OpenStack = Callable[[Path, str | None], Stack]
-"""Opens a folder or file, and of HDF5 a dataset, raising InputUnreadable."""
 Convert = Callable[[Grey], UINT8]
 
 
@@ -64,7 +30,7 @@ class Layer:
     """One open stack, or, where sections have nothing to do with each other, one per section."""
 
     path: Path
-    readers: Sequence[Stack]
+    readers: Sequence[StackReader]
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
@@ -77,7 +43,7 @@ class Layer:
         """Return the number of sections."""
         return len(self.sizes)
 
-    def planes(self, first: int, stop: int, converter: Callable[[Stack], Convert]) -> list[UINT8]:
+    def planes(self, first: int, stop: int, converter: Callable[[StackReader], Convert]) -> list[UINT8]:
         """Return sections [first, stop), (y, x) uint8 each; `converter` gives what makes uint8 of a reader's values.
 
         Beside them, one block of a reader is held. Raises InputUnreadable for what cannot be decoded, or is not finite.
@@ -107,7 +73,6 @@ class Layer:
 class Opening:
     """How the layers of one source are opened; `files` closes them."""
 
-    open_stack: OpenStack
     is_stack: bool
     files: ExitStack
 
@@ -121,9 +86,9 @@ class Opening:
         sections = [] if self.is_stack or not path.is_dir() else _section_files(path)
         return Layer(path, [self._open(key, each, dataset) for each in sections or [path]])
 
-    def _open(self, key: str, path: Path, dataset: str | None) -> Stack:
+    def _open(self, key: str, path: Path, dataset: str | None) -> StackReader:
         try:
-            return self.files.enter_context(self.open_stack(path, dataset))
+            return self.files.enter_context(open_stack(path, dataset))
         except DatasetNotFound as error:
             raise TrainingDataUnusable(f"{error} In a training file, '{key}_dataset' names it.") from error
         except MixedSizes as error:

@@ -20,7 +20,6 @@ from emstream.readers import suffixes
 from emstream.volume.files import created, publishing, write_bytes
 from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack, load_stack
-from emstream_training.data.layers import OpenStack
 from emstream_training.data.pixel_size import scale_of
 from emstream_training.data.sources import Source, TrainingFile, read_training_file
 from emstream_training.data.symmetries import COUNT, variant
@@ -30,7 +29,7 @@ Show = Callable[[int, int], None]
 CHUNK_SIDE = 512
 
 
-def prepare(data: Path, output: Path, open_stack: OpenStack, show: Show = lambda done, total: None) -> Path:
+def prepare(data: Path, output: Path, show: Show = lambda done, total: None) -> Path:
     """Write all variants of a training file's stacks to `output`, and return the training file that names them.
 
     Sections are uint8, 0 to 255; labels uint8, 0, 1, and 255 where they are unknown; axes (z, y, x). Sections of other
@@ -50,7 +49,7 @@ def prepare(data: Path, output: Path, open_stack: OpenStack, show: Show = lambda
     with publishing(output) as part, created(part) as file:
         for name, sources in lists.items():
             for number, source in enumerate(sources, 1):
-                stack = load_stack(source, open_stack, described.pixel_size_nm)
+                stack = load_stack(source, described.pixel_size_nm)
                 if name == "validation":
                     _check_one_size(stack)
                 _write_variants(file, f"{name}/{number}", stack)

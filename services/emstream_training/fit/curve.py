@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from emstream.volume.files import write_bytes
-from emstream_training.fit.curve_picture import draw_curve
+
+PICTURE_INCHES = (8.0, 6.0)
+"""Width and height of the picture of a curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,30 @@ class Curve:
         writer.writerows(asdict(row) for row in self.rows)
         write_bytes(self._path, text.getvalue().encode())
         write_bytes(self._picture, draw_curve(self.rows))
+
+
+def draw_curve(rows: Sequence[Row]) -> bytes:
+    """Return a PNG of one or more validations."""
+    figure = Figure(PICTURE_INCHES, layout="constrained")
+    losses, scores = figure.subplots(2, sharex=True)
+    steps = [row.step for row in rows]
+    losses.plot(steps, [row.loss for row in rows], marker=".", color="black")
+    losses.set_ylabel("training loss")
+    for label, values in (
+        ("F1", [row.f1 for row in rows]),
+        ("precision", [row.precision for row in rows]),
+        ("recall", [row.recall for row in rows]),
+    ):
+        scores.plot(steps, values, marker=".", label=label)
+    best = max(rows, key=lambda row: row.f1)
+    scores.annotate(f"{best.f1:.3f}", (best.step, best.f1), (0, 6), textcoords="offset points", ha="center")
+    scores.set(ylim=(0, 1.05), xlabel="step", ylabel="on the sections held out")
+    scores.legend(loc="lower right")
+    for axes in (losses, scores):
+        axes.grid(alpha=0.3)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110)
+    return png.getvalue()
 
 
 def _read(path: Path) -> list[Row]:

@@ -16,7 +16,6 @@ from emstream.models.checkpoint import Header
 from emstream.models.networks.architectures import architecture
 from emstream.models.networks.serving import Probability, ServedNetwork
 from emstream_training.data.labelled_files import LabelledStack, load_stack, neighbours
-from emstream_training.data.layers import OpenStack
 from emstream_training.data.sources import TrainingFile, read_training_file
 from emstream_training.fit.halo import fast_halo
 from emstream_training.fit.resume import made_network
@@ -38,14 +37,14 @@ class Order:
     restart: bool = False
 
 
-def train_checkpoint(order: Order, open_stack: OpenStack, show: Show) -> Path:
+def train_checkpoint(order: Order, show: Show) -> Path:
     """Train (or go on), then write and return `<output>/<name>.onnx`. `show` is called after each step.
 
     Raises TrainingDataUnusable, InputUnreadable for files that cannot be decoded, OutputInUse and OutOfMemory.
     """
     described = read_training_file(order.data)
     held_out, stacks = (
-        [load_stack(source, open_stack, described.pixel_size_nm) for source in listed]
+        [load_stack(source, described.pixel_size_nm) for source in listed]
         for listed in (described.validation, described.sources)
     )
     if order.restart:

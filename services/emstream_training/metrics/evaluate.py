@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import NotRequired, Protocol, TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import TrainingDataUnusable
+from emstream.readers.stack import StackReader
 from emstream.volume.files import Planes, opened
 from emstream_training.metrics.confusion import Confusion
 from emstream_training.metrics.curves import Histograms, level_of
@@ -26,21 +27,6 @@ UINT8 = NDArray[np.uint8]
 Shape = tuple[int, int, int]
 WANTED_PRECISION, WANTED_RECALL = 0.80, 0.95
 """The paper's hope for mitochondria: precision 0.80 and recall 0.95."""
-
-
-class StackRows(Protocol):
-    """Decoded rows of a stack: values (z, y, x), first row y."""
-
-    @property
-    def y(self) -> int: ...
-    @property
-    def values(self) -> NDArray[np.generic]: ...
-
-
-class StackReader(Protocol):
-    """An open stack: what preprocess's readers offer."""
-
-    def blocks(self, z_start: int, z_stop: int) -> Iterator[StackRows]: ...
 
 
 @dataclass(frozen=True, slots=True)

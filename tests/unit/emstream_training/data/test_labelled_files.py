@@ -12,7 +12,6 @@ import tifffile
 from PIL import Image
 
 from emstream.errors import InputUnreadable, TrainingDataUnusable
-from emstream.readers.open_stack import open_stack
 from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack, load_stack, neighbours
 from emstream_training.data.sources import Source
@@ -24,7 +23,7 @@ TRUTH = truth_of(IMAGES)
 
 
 def load(images: Path, labels: Path, **source: object) -> LabelledStack:
-    return load_stack(Source.model_validate({"images": images, "labels": labels, **source}), open_stack)
+    return load_stack(Source.model_validate({"images": images, "labels": labels, **source}))
 
 
 def write_tiff(path: Path, stack: np.ndarray) -> Path:
@@ -156,7 +155,7 @@ def test_what_does_not_fit_is_told(
 ) -> None:
     fields = {"images": images, "labels": labels} | change(tmp_path)
     with pytest.raises(TrainingDataUnusable, match=phrase) as told:
-        load_stack(Source.model_validate(fields), open_stack)
+        load_stack(Source.model_validate(fields))
     assert "\n" not in str(told.value)
 
 

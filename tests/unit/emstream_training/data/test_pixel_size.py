@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emstream.errors import TrainingDataUnusable
-from emstream.readers.open_stack import open_stack
 from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import load_stack
 from emstream_training.data.pixel_size import rescaled_label, scale_of
@@ -50,7 +49,7 @@ def test_a_source_of_half_the_pixel_size_is_halved(tmp_path: Path) -> None:
     labels = truth_of(images)
     write_sections(tmp_path / "images", images)
     write_sections(tmp_path / "labels", labels)
-    found = load_stack(source(5, tmp_path), open_stack, 10)
+    found = load_stack(source(5, tmp_path), 10)
     assert [plane.shape for plane in (*found.images, *found.labels)] == [(30, 40)] * 4
     means = images.reshape(2, 30, 2, 40, 2).mean((2, 4))
     assert np.abs(np.stack(found.images)[:, 2:-2, 2:-2] - means[:, 2:-2, 2:-2]).mean() < 3

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from emstream.errors import OutputInUse, TrainingDataUnusable, UsageError
-from emstream.readers.open_stack import open_stack
 from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack, load_stack
 from emstream_training.data.prepare import prepare
@@ -46,7 +45,7 @@ def turned(stack: UINT8, number: int) -> UINT8:
 
 def loaded(path: Path, key: str) -> list[LabelledStack]:
     described = read_training_file(path)
-    return [load_stack(source, open_stack, described.pixel_size_nm) for source in getattr(described, key)]
+    return [load_stack(source, described.pixel_size_nm) for source in getattr(described, key)]
 
 
 def test_variants_are_the_sixteen_symmetries_each_once() -> None:
@@ -59,7 +58,7 @@ def test_variants_are_the_sixteen_symmetries_each_once() -> None:
 
 
 def test_the_file_holds_every_variant_of_every_stack(tmp_path: Path, training_file: Path) -> None:
-    prepare(training_file, tmp_path / "all.h5", open_stack)
+    prepare(training_file, tmp_path / "all.h5")
     with h5py.File(tmp_path / "all.h5") as file:
         assert sorted(file) == ["sources", "validation"]
         assert sorted(file["sources"]) == ["1", "2", "3", "4"]
@@ -75,7 +74,7 @@ def test_the_file_holds_every_variant_of_every_stack(tmp_path: Path, training_fi
 
 
 def test_training_reads_back_what_was_prepared(tmp_path: Path, training_file: Path) -> None:
-    description = prepare(training_file, tmp_path / "all.h5", open_stack)
+    description = prepare(training_file, tmp_path / "all.h5")
     described = read_training_file(description)
     assert (described.pixel_size_nm, described.data_licence) == (5, "own")
     assert (described.sources[0].weight, described.sources[0].z_steps) == (0.5, (1, 2))
@@ -87,17 +86,17 @@ def test_training_reads_back_what_was_prepared(tmp_path: Path, training_file: Pa
     twelfth = described.sources[0].model_copy(
         update={"images_dataset": "sources/1/v12/data", "labels_dataset": "sources/1/v12/label"}
     )
-    assert np.array_equal(load_stack(twelfth, open_stack).images, turned(IMAGES[1:], 12))
+    assert np.array_equal(load_stack(twelfth).images, turned(IMAGES[1:], 12))
 
 
 def test_nothing_is_written_over(tmp_path: Path, training_file: Path) -> None:
     with pytest.raises(OutputInUse, match=r"data.json is there already"):
-        prepare(training_file, tmp_path / "data.h5", open_stack)
+        prepare(training_file, tmp_path / "data.h5")
     (tmp_path / "all.h5").touch()
     with pytest.raises(OutputInUse, match=r"all.h5 is there already"):
-        prepare(training_file, tmp_path / "all.h5", open_stack)
+        prepare(training_file, tmp_path / "all.h5")
     with pytest.raises(UsageError, match=r"must end in .h5"):
-        prepare(training_file, tmp_path / "all.zip", open_stack)
+        prepare(training_file, tmp_path / "all.zip")
 
 
 def test_validation_of_several_sizes_is_refused_and_leaves_nothing(tmp_path: Path, training_file: Path) -> None:
@@ -105,5 +104,5 @@ def test_validation_of_several_sizes_is_refused_and_leaves_nothing(tmp_path: Pat
     content["validation"] = content["sources"][2:3]
     training_file.write_text(json.dumps(content))
     with pytest.raises(TrainingDataUnusable, match="sections of several sizes"):
-        prepare(training_file, tmp_path / "all.h5", open_stack)
+        prepare(training_file, tmp_path / "all.h5")
     assert not list(tmp_path.glob("*all*"))
