@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.volume.files import Planes
 from emstream.volume.geometry import Box
+from emstream.volume.planes import Planes
 
 STRIP_ROWS = 512
 """Read at once when a section is looked through; rows of the files' chunks."""

@@ -15,9 +15,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from emstream.jobs.record import Grid
-from emstream.volume.files import Check, Planes, created, opened, publishing
+from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import HALO_SECTIONS, Box, Package
 from emstream.volume.impulse_noise import without_impulses
+from emstream.volume.planes import Planes
 from emstream_inference.batcher import Batcher, Prediction
 from emstream_inference.neighbours import is_blank, seen_from
 from emstream_inference.predictor import Predictor

@@ -16,7 +16,8 @@ import numpy as np
 from emstream.errors import UsageError
 from emstream.jobs.record import JobFolder, JobRecord, Plan, Region, Request
 from emstream.version import __version__
-from emstream.volume.files import Check, Voxels, write_bytes
+from emstream.volume.files import Check, write_bytes
+from emstream.volume.planes import Voxels
 from emstream_postprocess.objects.steps import number_objects, summary
 from emstream_postprocess.result_files import (
     copy_tables,

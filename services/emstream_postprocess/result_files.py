@@ -24,8 +24,10 @@ from PIL import Image
 
 from emstream.jobs.record import RAW, JobFolder, Plan
 from emstream.volume.colours import colour_of
-from emstream.volume.files import Check, Planes, Voxels, created, disk_full_named, opened, resample
+from emstream.volume.files import Check, created, disk_full_named, opened
 from emstream.volume.parallel import mapped
+from emstream.volume.planes import Planes, Voxels
+from emstream.volume.pyramid import resample
 from emstream_postprocess.stitch import mask_of
 
 Made = TypeVar("Made")

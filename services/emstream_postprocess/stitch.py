@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.jobs.record import JobFolder, Plan
-from emstream.volume.files import Check, Encoded, Planes, Pyramid, Rows, created, opened, publishing, resample
+from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import Box, Package, Slab
 from emstream.volume.parallel import mapped
+from emstream.volume.planes import Encoded, Planes
+from emstream.volume.pyramid import Pyramid, Rows, resample
 
 UINT8 = NDArray[np.uint8]
 

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from emstream.client.notebook import as_html
 from emstream.errors import EmstreamError, UsageError
-from emstream.jobs.label_files import labels_dataset
+from emstream.jobs.mask_files import labels_dataset
 from emstream.jobs.record import WORK, JobFolder, Plan, Voxel
 from emstream.models.recipes import Quality
-from emstream.volume.files import Planes, opened
+from emstream.volume.files import opened
 from emstream.volume.geometry import Box
+from emstream.volume.planes import Planes
 
 ALLOWED = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _NAME = "the array"

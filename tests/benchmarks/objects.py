@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from emstream.jobs.record import JobFolder, Plan, Request
 from emstream.phantom.sections import Phantom
-from emstream.volume.files import Planes, Pyramid, created, opened, publishing
+from emstream.volume.files import created, opened, publishing
 from emstream.volume.geometry import Slab
+from emstream.volume.planes import Planes
+from emstream.volume.pyramid import Pyramid
 from emstream_postprocess.objects.steps import find_in_slab, number_objects
 from emstream_postprocess.stitch import mask_of
 from tests.plans import make_plan

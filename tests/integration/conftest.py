@@ -20,7 +20,8 @@ from emstream.models.networks.multiresunet import MultiResUNet
 from emstream.models.networks.serving import Probability, ServedNetwork
 from emstream.models.recipes import choose
 from emstream.settings import Settings
-from emstream.volume.files import Planes, opened
+from emstream.volume.files import opened
+from emstream.volume.planes import Planes
 from emstream_cli.main import main
 from emstream_inference.engines import OpenVinoEngine
 from emstream_postprocess.report import Wanted, finish

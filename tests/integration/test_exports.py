@@ -33,8 +33,10 @@ from emstream.jobs.record import JobFolder, JobRecord, Plan
 from emstream.phantom.finished_job import write_result
 from emstream.phantom.sections import Phantom
 from emstream.volume.colours import colour_of
-from emstream.volume.files import Planes, Pyramid, created, opened
+from emstream.volume.files import created, opened
 from emstream.volume.geometry import Box
+from emstream.volume.planes import Planes
+from emstream.volume.pyramid import Pyramid
 from emstream_postprocess.exports.build import build_export
 from emstream_postprocess.exports.volumes import painted
 from emstream_postprocess.stitch import mask_of

@@ -16,8 +16,9 @@ from emstream.jobs.record import JobFolder
 from emstream.phantom.finished_job import write_result
 from emstream.phantom.sections import Phantom
 from emstream.volume.colours import coloured
-from emstream.volume.files import Planes, opened
+from emstream.volume.files import opened
 from emstream.volume.geometry import Box
+from emstream.volume.planes import Planes
 from emstream_gateway.storage.open_slabs import SlabFiles
 from emstream_gateway.storage.tiles import uncertainty_of
 from tests.integration.gateway_house import House, make_house, plan_job

@@ -17,7 +17,8 @@ import trimesh
 from emstream.jobs.record import RAW
 from emstream.ledger.terms import Answer
 from emstream.stages import Stage
-from emstream.volume.files import Planes, created, opened, publishing
+from emstream.volume.files import created, opened, publishing
+from emstream.volume.planes import Planes
 from emstream.work.loop import Unit
 from emstream_postprocess.worker import Postprocess
 from tests.integration.gateway_house import House, make_house

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from emstream.api.schemas import Job, Measurements, Spot, Spots, Thresholds, Unsure, UnsureObject
 from emstream.errors import JobNotFound, VolumeDamaged
 from emstream.jobs.record import JobFolder, JobRecord, Plan
-from emstream.volume.files import Planes, opened
+from emstream.volume.files import opened
 from emstream.volume.geometry import Box
+from emstream.volume.planes import Planes
 from emstream_gateway.auth import Reader, WriterOf
 from emstream_gateway.context import Parts, PartsOf
 from emstream_gateway.http.error_handlers import FieldProblem, NotReady, WrongFields

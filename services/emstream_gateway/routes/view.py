@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from emstream.api.schemas import SeenObject, View
 from emstream.errors import UsageError
-from emstream.jobs.label_files import labels_dataset
+from emstream.jobs.mask_files import labels_dataset
 from emstream.jobs.record import JobFolder, JobRecord, Plan
 from emstream.volume.colours import colour_of, in_hex
 from emstream.volume.geometry import pyramid_levels

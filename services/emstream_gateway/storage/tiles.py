@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import JobNotFound
-from emstream.jobs.label_files import labels_dataset
+from emstream.jobs.mask_files import labels_dataset
 from emstream.jobs.record import JobFolder, JobRecord, Plan
 from emstream.volume.colours import coloured
-from emstream.volume.files import Planes
 from emstream.volume.geometry import Box, pyramid_levels
+from emstream.volume.planes import Planes
 from emstream_gateway.http.error_handlers import SectionNotReady
 from emstream_gateway.storage.open_slabs import SlabFiles
 

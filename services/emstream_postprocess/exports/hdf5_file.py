@@ -10,8 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from emstream.volume.files import CHUNK, created
+from emstream.volume.files import created
 from emstream.volume.parallel import mapped
+from emstream.volume.planes import CHUNK
 from emstream_postprocess.exports.progress import Tick
 from emstream_postprocess.exports.provenance import Notes
 from emstream_postprocess.exports.volumes import Rows, Volume

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import JobFailed
-from emstream.jobs.label_files import labels_dataset, made_for
+from emstream.jobs.mask_files import labels_dataset, made_for
 from emstream.jobs.record import JobFolder, Plan
-from emstream.volume.files import Planes, opened
+from emstream.volume.files import opened
 from emstream.volume.geometry import Box
+from emstream.volume.planes import Planes
 
 UINT8 = NDArray[np.uint8]
 

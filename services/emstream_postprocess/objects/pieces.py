@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.jobs.record import JobFolder, Plan
-from emstream.volume.files import Check, Planes, created, opened, publishing
+from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import Box, Slab
+from emstream.volume.planes import Planes
 from emstream_postprocess.objects.blocks import SIDE, Layers, Seams, in_slab, label_block, plan_blocks
 from emstream_postprocess.objects.sums import SUMS, Table, sum_block
 from emstream_postprocess.stitch import least_value

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from emstream.jobs.record import Plan
-from emstream.volume.files import Planes, Voxels, opened
+from emstream.volume.files import opened
 from emstream.volume.geometry import Box
+from emstream.volume.planes import Planes, Voxels
 
 
 def read_region(

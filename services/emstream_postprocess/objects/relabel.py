@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from emstream.errors import VolumeDamaged
 from emstream.jobs.record import JobFolder, Plan
-from emstream.volume.files import Check, Planes, created, opened, publishing
+from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import Box, Slab
+from emstream.volume.planes import Planes
 from emstream_postprocess.objects.blocks import SIDE, Layers, label_block, plan_blocks
 from emstream_postprocess.objects.pieces import layers_of
 

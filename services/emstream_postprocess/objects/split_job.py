@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.jobs.record import JobFolder, Plan
-from emstream.volume.files import Check, Planes, created, opened, publishing
+from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import Box, Slab
+from emstream.volume.planes import Planes
 from emstream_postprocess.objects.blocks import MARGIN, SIDE, Block, plan_blocks
 from emstream_postprocess.objects.read_region import read_region
 from emstream_postprocess.objects.split_object import split

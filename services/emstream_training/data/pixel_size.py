@@ -8,7 +8,7 @@ from PIL import Image
 
 from emstream.errors import TrainingDataUnusable
 from emstream.models.checkpoint import MAX_RESCALE, RESCALE_TOLERANCE
-from emstream.volume.files import resample
+from emstream.volume.pyramid import resample
 from emstream_training.data.label_values import IGNORE
 from emstream_training.data.sources import Source
 

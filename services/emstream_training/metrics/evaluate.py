@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from emstream.errors import TrainingDataUnusable
 from emstream.readers.stack import StackReader
-from emstream.volume.files import Planes, opened
+from emstream.volume.files import opened
+from emstream.volume.planes import Planes
 from emstream_training.metrics.confusion import Confusion
 from emstream_training.metrics.curves import Histograms, level_of
 from emstream_training.metrics.regions import RegionErrors, mean_errors, region_errors

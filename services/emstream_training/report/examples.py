@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.volume.files import resample
+from emstream.volume.pyramid import resample
 from emstream_training.metrics.confusion import Confusion
 from emstream_training.report.scores import BOOL, UINT8, Tally
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.volume.files import Planes, opened
+from emstream.volume.files import opened
+from emstream.volume.planes import Planes
 from emstream_training.metrics.confusion import Confusion
 from emstream_training.metrics.curves import Histograms, level_of
 from emstream_training.metrics.evaluate import Score, score_of

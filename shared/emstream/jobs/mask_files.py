@@ -1,8 +1,13 @@
-"""What the user downloads: where each file lies in a job's folder, and which `finish` unit makes it."""
+"""Masks and labels in a job's folder: the files that the user downloads, and the `finish` unit that makes each.
+
+labels/<slab>.h5 keeps instance labels, per object `<object>/labels`, uint32 Planes; 0 is background.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import h5py
 
 from emstream.jobs.record import JobFolder
 
@@ -22,3 +27,13 @@ def export_path(folder: JobFolder, form: str, object_name: str | None = None) ->
             return folder.exports / f"{object_name}_png.zip"
         case _:
             raise ValueError(f"the format must be one of {', '.join(FORMATS)}, got {form!r}")
+
+
+def labels_dataset(name: str) -> str:
+    """Return the data set that holds an object's labels."""
+    return f"{name}/labels"
+
+
+def made_for(file: h5py.File) -> str:
+    """Return the thresholds and other choices that a file of labels was made for, as its writer noted them."""
+    return str(file.attrs.get("made_for", ""))

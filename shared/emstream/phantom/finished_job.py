@@ -18,12 +18,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.jobs.label_files import labels_dataset
+from emstream.jobs.mask_files import labels_dataset
 from emstream.jobs.record import HALO, Grid, JobFolder, JobRecord, Member, Plan, Request
 from emstream.phantom.sections import Phantom
 from emstream.version import __version__
-from emstream.volume.files import Planes, Pyramid, created, halve, publishing, resample, write_bytes
+from emstream.volume.files import created, publishing, write_bytes
 from emstream.volume.geometry import HALO_SECTIONS, Slab
+from emstream.volume.planes import Planes
+from emstream.volume.pyramid import Pyramid, halve, resample
 
 UINT8 = NDArray[np.uint8]
 OBJECT = "mitochondria"

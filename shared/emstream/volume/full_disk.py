@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-class Sink(io.FileIO):
+class DiskFullSafeFile(io.FileIO):
     """The file that HDF5 writes to. After the disk's first error nothing more is written, as if all were well.
 
     A file that HDF5 cannot close, as its last bytes do not fit on the disk, corrupts the library: closing any other

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emstream.volume.files import Planes, created
+from emstream.volume.files import created
+from emstream.volume.planes import Planes
 from emstream_inference.neighbours import STRIP_ROWS, is_blank, seen_from
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from emstream.phantom.finished_job import OBJECT, write_result
 from emstream.phantom.sections import Phantom
-from emstream.volume.files import Planes, created, halve, opened
+from emstream.volume.files import created, opened
+from emstream.volume.planes import Planes
+from emstream.volume.pyramid import halve
 from emstream_postprocess.result_files import _whole, write_mask_file
 from emstream_postprocess.stitch import write_result as stitch
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from emstream.readers.hdf5.reader import Hdf5Stack
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
-from emstream.volume.files import Planes, opened
+from emstream.volume.files import opened
+from emstream.volume.planes import Planes
 from emstream_preprocess.plan import slab_sections_for
 from emstream_preprocess.slabs import write_slab
 from tests.plans import make_plan

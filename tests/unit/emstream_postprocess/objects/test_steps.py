@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from emstream.jobs.record import JobFolder, JobRecord, Plan, Request
 from emstream.ledger.hints import Hint
 from emstream.stages import Stage
-from emstream.volume.files import Planes, Pyramid, created, opened, publishing
+from emstream.volume.files import created, opened, publishing
+from emstream.volume.planes import Planes
+from emstream.volume.pyramid import Pyramid
 from emstream.work.loop import Abandoned, Unit
 from emstream_postprocess.objects.steps import number_in_slab, number_objects
 from emstream_postprocess.stitch import mask_of
