@@ -115,7 +115,7 @@ def job(browser: Browser, service: Service, sections: Path) -> str:
         page.get_by_test_id("predict").click()
         row = page.get_by_test_id("job")
         expect(row).to_have_attribute("data-state", re.compile("queued|running|completed"))
-        expect(row.get_by_test_id("state")).to_contain_text("done", timeout=60_000)
+        expect(row.get_by_test_id("state")).to_contain_text("completed", timeout=60_000)
         expect(draft).to_have_count(0)
         found = row.get_attribute("data-job")
         assert found

@@ -9,7 +9,7 @@ import { bindHelp } from "./kit/keys.js";
 import { Pipeline } from "./jobs/lanes.js";
 import { Objects } from "./results/objects.js";
 import { Predict } from "./predict/predict.js";
-import { bindTabs } from "./kit/tabs.js";
+import { bindTabs } from "./viewer/tabs.js";
 import { Viewer } from "./viewer/viewer.js";
 
 const HEALTH_MS = 5000;

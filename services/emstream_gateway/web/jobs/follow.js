@@ -1,14 +1,9 @@
 // @ts-check
 /** A job's changes as they happen: server-sent events, and asking from time to time where those do not come. */
 import { Refusal, askJson, jobPath, pause } from "../kit/api.js";
+import { isOver } from "../kit/states.js";
 
 const POLL_MS = 2000;
-const OVER = new Set(["completed", "completed_with_errors", "failed", "cancelled"]);
-
-/** @param {string} state */
-export function isOver(state) {
-  return OVER.has(state);
-}
 
 /**
  * Call back at each change until the job is over. Returns a function that stops it.

@@ -2,8 +2,9 @@
 /** The list of jobs: what was asked, how far it is, what went wrong, and what can be done. */
 import { askJson, jobPath, send } from "../kit/api.js";
 import { announce, confirmed, find, make } from "../kit/dom.js";
-import { follow, isOver } from "./follow.js";
-import { count, duration, sentence, shapeInWords, stateInWords, voxelInWords } from "../kit/words.js";
+import { follow } from "./follow.js";
+import { isMoving, isOver, stateInWords } from "../kit/states.js";
+import { count, duration, sentence, shapeInWords, voxelInWords } from "../kit/words.js";
 
 const REFRESH_MS = 2500;
 const IDLE_MS = 10000;
@@ -46,7 +47,7 @@ export class Jobs {
     try {
       const { jobs } = await askJson(`/v1/jobs?limit=${this.limit}`);
       this.#show(jobs.filter((/** @type {any} */ job) => !this.isDraft(job.id)));
-      if (jobs.some((/** @type {any} */ job) => isMoving(job) && !this.followed.has(job.id))) delay = REFRESH_MS;
+      if (jobs.some((/** @type {any} */ job) => isMoving(job.state) && !this.followed.has(job.id))) delay = REFRESH_MS;
     } catch {
       delay = REFRESH_MS; // the health line says it
     }
@@ -66,7 +67,7 @@ export class Jobs {
       }
     }
     jobs.forEach((job, place) => this.#put(job, place));
-    for (const { id } of jobs.filter(isMoving).reverse()) {
+    for (const { id } of jobs.filter((job) => isMoving(job.state)).reverse()) {
       if (this.isActive && !this.followed.has(id) && this.followed.size < FOLLOWED) {
         this.followed.set(id, follow(id, (job) => {
           this.#put(job);
@@ -124,7 +125,7 @@ export class Jobs {
     const button = (/** @type {string} */ text, /** @type {() => any} */ run) =>
       make("button", { type: "button", class: "quiet", "aria-label": `${text} ${name}`, onclick: run }, text);
     const actions = [];
-    if (isMoving(job)) actions.push(button("Cancel", () => this.#do(job, "cancel")));
+    if (isMoving(job.state)) actions.push(button("Cancel", () => this.#do(job, "cancel")));
     if (["failed", "cancelled", "completed_with_errors"].includes(job.state)) actions.push(button("Retry", () => this.#do(job, "retry")));
     if (isUploaded(job)) actions.push(button("Continue", () => this.onAgain(job)));
     if (isOver(job.state)) actions.push(button("Again…", () => this.onAgain(job)));
@@ -173,20 +174,15 @@ function progressOf(job) {
   const left = job.eta_s !== null && job.state === "running" ? `about ${duration(job.eta_s)} left` : "";
   const state = job.state === "uploading" ? uploadedOf(job) : stateInWords(job.state);
   const head = make("p", { class: "state" },
-    make("span", { "data-testid": "state" }, make("i", { class: `dot ${job.state}`, "aria-hidden": "true" }), state, isMoving(job) ? ` · ${Math.floor(job.progress * 100)} %` : ""),
+    make("span", { "data-testid": "state" }, make("i", { class: `dot ${job.state}`, "aria-hidden": "true" }), state, isMoving(job.state) ? ` · ${Math.floor(job.progress * 100)} %` : ""),
     make("span", { class: "note" }, left || (isOver(job.state) ? whenOf(job.created) : "")));
-  if (!isMoving(job)) return make("div", {}, head);
+  if (!isMoving(job.state)) return make("div", {}, head);
   const bars = STAGES.map(([stage, words]) => {
     const { done, total } = job.stages[stage] ?? { done: 0, total: 0 };
     return make("div", { title: `${words}: ${done} of ${total || "?"}` },
       make("progress", { max: total || 1, value: done, "aria-label": words }), make("span", {}, `${words} ${total ? `${done}/${total}` : ""}`));
   });
   return make("div", {}, head, make("div", { class: "stages" }, ...bars));
-}
-
-/** Whether the service works on it, or will. @param {import("../kit/api.js").Job} job */
-function isMoving(job) {
-  return job.state === "running" || job.state === "queued";
 }
 
 /** @param {import("../kit/api.js").Job} job */

@@ -1,5 +1,5 @@
 // @ts-check
-/** Numbers and states in words. Pure: tests/e2e/page.test.mjs checks them. */
+/** Numbers in words. Pure. */
 
 /** @param {number | null | undefined} seconds */
 export function duration(seconds) {
@@ -46,11 +46,6 @@ export function voxelInWords(voxel) {
   if (!voxel) return "voxel size unknown";
   const [z, y, x] = voxel.map((edge) => Number(edge.toPrecision(4)));
   return x === y ? `${x} nm pixels, ${z} nm sections` : `${x} × ${y} nm pixels, ${z} nm sections`;
-}
-
-/** @param {string} state */
-export function stateInWords(state) {
-  return state === "completed" ? "done" : state.replaceAll("_", " ");
 }
 
 /**

@@ -58,7 +58,7 @@ export class PreviewChoice {
     this.number = make("input", { type: "number", min: 1, max: depth, value: this.z + 1, "aria-label": "Section to preview", "data-testid": "preview-z",
       onchange: () => { this.#goTo(Number(this.number.value)); this.#load(); } });
     this.fields = FIELDS.map(([key, words]) => make("input", { type: "number", min: 0, step: 1, "aria-label": `Region: ${words}`, "data-testid": `preview-${key}`,
-      onchange: () => this.#set({ ...this.region, [key]: Number(this.fields.find((f) => f.dataset.testid === `preview-${key}`).value) }) }));
+      onchange: () => this.#set({ ...this.region, [key]: Number(this.fields.find((/** @type {any} */ f) => f.dataset.testid === `preview-${key}`).value) }) }));
     this.extent = make("span", { class: "note" });
     const whole = make("button", { type: "button", class: "quiet", onclick: () => this.#set({ x: 0, y: 0, ...this.size }) }, "Whole section");
     const run = make("button", { type: "button", "data-testid": "preview", onclick: async () => {
@@ -90,7 +90,7 @@ export class PreviewChoice {
     const { x, y, width, height } = this.region;
     for (const [key, value] of Object.entries(this.region)) this.frame.setAttribute(key, String(value));
     this.shade.setAttribute("d", `M0 0H${this.size.width}V${this.size.height}H0ZM${x} ${y}h${width}v${height}h${-width}Z`);
-    this.fields?.forEach((field, i) => { field.value = String(this.region[FIELDS[i][0]]); });
+    this.fields?.forEach((/** @type {any} */ field, /** @type {number} */ i) => { field.value = String(this.region[FIELDS[i][0]]); });
     const voxel = this.voxelSize();
     const scaled = voxel ? `, ${length(width * voxel[2])} × ${length(height * voxel[1])}` : "";
     this.extent.textContent = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels${scaled}`;

@@ -2,6 +2,7 @@
 /** Saving: what, of which objects and sections, in which format; made by the service, then downloaded. */
 import { Refusal, ask, askJson, jobPath, orIfMissing, pause, send } from "../kit/api.js";
 import { announce, download, find, make } from "../kit/dom.js";
+import { isCompleted } from "../kit/states.js";
 import { sentence } from "../kit/words.js";
 
 const LOOK_MS = 700;
@@ -83,7 +84,7 @@ export class Exports {
       combined: this.combined.checked, z: isAll ? null : [first - 1, last], format: this.format.value,
     };
     const words = inWords(body.content, [first - 1, last], depth, body.format);
-    if (!isFinished(this.viewer.view)) return this.#tell("Saving begins once the job is done.");
+    if (!this.viewer.view || !isCompleted(this.viewer.view.state)) return this.#tell("Saving begins once the job is done.");
     this.#tell("");
     try {
       const answer = await send(jobPath(job, "/exports"), body);
@@ -102,7 +103,7 @@ export class Exports {
   /** Show what was saved before. */
   async #recall() {
     const { job, view } = this.viewer;
-    if (!job || this.recalled === job || !isFinished(view)) return;
+    if (!job || this.recalled === job || !view || !isCompleted(view.state)) return;
     this.recalled = job;
     const found = await orIfMissing(askJson(jobPath(job, "/exports")), null).catch(() => null);
     if (job !== this.viewer.job) return;
@@ -172,11 +173,6 @@ export class Exports {
       setTimeout(() => URL.revokeObjectURL(address), 10000);
     });
   }
-}
-
-/** Whether nothing of the job is still to come. @param {import("../kit/api.js").View | null} view */
-function isFinished(view) {
-  return view !== null && ["completed", "completed_with_errors"].includes(view.state);
 }
 
 /** @param {string} content @param {[number, number]} z half-open @param {number} depth @param {string} format */

@@ -2,6 +2,7 @@
 /** The objects of a job: a sortable table, "look here first", downloads; a row leads to its object in the viewer. */
 import { Refusal, ask, askJson, jobPath, pause } from "../kit/api.js";
 import { announce, download, draw, find, make } from "../kit/dom.js";
+import { isCompleted } from "../kit/states.js";
 import { sentence } from "../kit/words.js";
 
 const PAGE = 50;
@@ -46,7 +47,7 @@ export class Objects {
     const panel = find("panel-objects");
     const job = this.viewer.job;
     if (!job || !this.viewer.view) return;
-    if (!["completed", "completed_with_errors"].includes(this.viewer.view.state)) {
+    if (!isCompleted(this.viewer.view.state)) {
       return panel.replaceChildren(make("p", { class: "note", role: "status" }, "Objects are counted and measured once the job is done; they appear here by themselves."));
     }
     try {

@@ -3,7 +3,7 @@
 import { Refusal, askJson, jobPath, pause, send } from "../kit/api.js";
 import { announce, find, make } from "../kit/dom.js";
 import { stretch } from "../kit/colours.js";
-import { isOver } from "../jobs/follow.js";
+import { isOver, stateInWords } from "../kit/states.js";
 import { fillHelp, listen } from "../kit/keys.js";
 import { bindBar } from "./viewer_bar.js";
 import { bindingsOf } from "./viewer_keys.js";
@@ -14,7 +14,7 @@ import { Sections, isWithin } from "./sections.js";
 import { showPlace, tellAt } from "./readout.js";
 import { showScale } from "./scale.js";
 import { showAvailability } from "./availability.js";
-import { shapeInWords, stateInWords, length } from "../kit/words.js";
+import { shapeInWords, length } from "../kit/words.js";
 
 const POLL_MS = 2000;
 const SOON_MS = 500;

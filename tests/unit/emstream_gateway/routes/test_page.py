@@ -1,4 +1,4 @@
-"""The page's files: whole, checked, and from here only."""
+"""The page's files: complete, checked, from this server only, and each in its room."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import hashlib
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,21 @@ from tests.places import ROOT
 
 OWN = [path for path in sorted(WEB.rglob("*")) if path.is_file() and "vendor" not in path.parts]
 MODULES = [path for path in OWN if path.suffix == ".js"]
+ROOMS = {"kit": set(), "predict": {"kit"}, "jobs": {"kit"}, "viewer": {"kit"}, "results": {"kit", "viewer"}}
+"""Rooms that a room may import from besides itself. results shows the job of the viewer; main.js imports every room."""
+IMPORT = re.compile(r'^(?:import|export) .*from "(\.[^"]+)";$|^import "(\.[^"]+)";$', re.MULTILINE)
+TYPE_IMPORT = re.compile(r'import\("(\.[^"]+)"\)')
+
+
+def imported(path: Path, pattern: re.Pattern[str] = IMPORT) -> Iterator[Path]:
+    """Yield the modules that a module imports; with TYPE_IMPORT the ones whose types its comments name."""
+    for match in pattern.finditer(path.read_text()):
+        yield (path.parent / next(filter(None, match.groups()))).resolve()
+
+
+def room(path: Path) -> str:
+    """Return the folder of a module within the page; empty for main.js."""
+    return path.relative_to(WEB).parent.as_posix().removeprefix(".")
 
 
 def test_the_vendored_viewer_is_the_one_that_was_checked() -> None:
@@ -35,9 +53,34 @@ def test_every_file_that_the_page_names_is_served() -> None:
     named = re.findall(r'(?:href|src)="/web/([^"]+)"', (WEB / "index.html").read_text())
     assert set(named) <= set(FILES)
     for path in MODULES:
-        for name in re.findall(r'^import .* from "(\.[^"]+)";$', path.read_text(), re.MULTILINE):
-            target = (path.parent / name).resolve().relative_to(WEB).as_posix()
-            assert target in FILES, f"{path.name} imports {name}"
+        for target in imported(path):
+            assert target.relative_to(WEB).as_posix() in FILES, f"{path.name} imports {target}"
+
+
+def test_every_style_sheet_is_linked() -> None:
+    sheets = {path.relative_to(WEB).as_posix() for path in OWN if path.suffix == ".css"}
+    assert sheets == set(re.findall(r'rel="stylesheet" href="/web/([^"]+)"', (WEB / "index.html").read_text()))
+
+
+def test_every_module_is_in_a_room_and_every_room_has_modules() -> None:
+    assert {room(path) for path in MODULES} == {*ROOMS, ""}
+    assert [path.name for path in MODULES if not room(path)] == ["main.js"]
+
+
+@pytest.mark.parametrize("pattern", [IMPORT, TYPE_IMPORT], ids=["modules", "types"])
+def test_a_room_imports_itself_and_the_rooms_below_it(pattern: re.Pattern[str]) -> None:
+    above = {
+        (path.name, target.name)
+        for path in MODULES
+        if room(path)
+        for target in imported(path, pattern)
+        if room(target) not in {room(path), *ROOMS[room(path)]}
+    }
+    assert above == set()
+
+
+def test_imports_make_no_circle() -> None:
+    TopologicalSorter({path: set(imported(path)) for path in MODULES}).prepare()
 
 
 def test_every_id_that_a_module_looks_for_is_in_the_page() -> None:

@@ -1,6 +1,6 @@
 // @ts-check
 /** The tools beside the panels: one at a time, chosen by pointer or arrow keys. */
-import { find } from "./dom.js";
+import { find } from "../kit/dom.js";
 
 const NAMES = ["layers", "objects", "save"];
 
