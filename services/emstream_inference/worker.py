@@ -13,7 +13,8 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from emstream.jobs.record import Grid, JobFolder
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import Grid
 from emstream.settings import Settings
 from emstream.volume.files import publishing
 from emstream.work.heartbeat import worker_name

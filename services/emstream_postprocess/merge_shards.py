@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emstream.errors import JobFailed, OutputInUse, UsageError
-from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord, Plan
 from emstream.jobs.shards import Shard, share_of
 from emstream.volume.files import write_bytes
 from emstream_postprocess.stitch import drop_packages, write_result

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from emstream.errors import UsageError
-from emstream.jobs.record import JobFolder, JobRecord, Plan, Region, Request
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord, Plan, Region, Request
 from emstream.version import __version__
 from emstream.volume.files import Check, write_bytes
 from emstream.volume.planes import Voxels

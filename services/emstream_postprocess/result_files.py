@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from emstream.jobs.record import RAW, JobFolder, Plan
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import RAW, Plan
 from emstream.volume.colours import colour_of
 from emstream.volume.files import Check, created, disk_full_named, opened
 from emstream.volume.parallel import mapped

@@ -12,8 +12,9 @@ from pathlib import Path
 from emstream.errors import JobFailed, VolumeDamaged
 from emstream.jobs.export_orders import export_file, note_progress, read_order
 from emstream.jobs.finish_tasks import LABELS_FROM, MESHES, is_export
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import FORMATS, UNITS, export_path
-from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.jobs.record import JobRecord, Plan
 from emstream.jobs.timeline import Timeline
 from emstream.ledger.terms import Ledger
 from emstream.stages import Stage

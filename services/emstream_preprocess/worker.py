@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from emstream.errors import EmptyInput
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.inspection import is_inspection, picture_path, read_inspection, wanted_pictures, write_inspection
-from emstream.jobs.record import JobFolder, JobRecord, Request
+from emstream.jobs.record import JobRecord, Request
 from emstream.ledger.terms import JobShape
 from emstream.models.recipes import MODELS, Choice, choose
 from emstream.readers.open_stack import open_request

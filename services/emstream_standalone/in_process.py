@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emstream.errors import OutputInUse
-from emstream.jobs.record import JobFolder, JobRecord, Plan, Request, input_identity
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord, Plan, Request, input_identity
 from emstream.jobs.shards import Share
 from emstream.jobs.timeline import Timeline
 from emstream.ledger.hints import Hint

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from emstream.jobs.record import WORK, JobFolder, Plan, Request
+from emstream.jobs.folder import WORK, JobFolder
+from emstream.jobs.record import Plan, Request
 from emstream.models.checkpoint import Checkpoint
 from emstream.models.recipes import Choice
 from emstream.settings import Settings

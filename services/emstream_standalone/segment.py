@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from emstream.client.notebook import as_html
 from emstream.errors import EmstreamError, UsageError
+from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.mask_files import labels_dataset
-from emstream.jobs.record import WORK, JobFolder, Plan, Voxel
+from emstream.jobs.record import Plan, Voxel
 from emstream.models.recipes import Quality
 from emstream.volume.files import opened
 from emstream.volume.geometry import Box

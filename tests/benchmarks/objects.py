@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.jobs.record import JobFolder, Plan, Request
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import Plan, Request
 from emstream.phantom.sections import Phantom
 from emstream.volume.files import created, opened, publishing
 from emstream.volume.geometry import Slab

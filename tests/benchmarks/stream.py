@@ -17,7 +17,8 @@ import numpy as np
 from emstream.api_keys import KeyFile
 from emstream.client.client import Client
 from emstream.client.replies import Job
-from emstream.jobs.record import JobFolder, Plan
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import Plan
 from emstream.jobs.timeline import Timeline
 from emstream.settings import Settings
 from emstream.stages import Stage

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from emstream.jobs.record import JobFolder, Request
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import Request
 from emstream.models.checkpoint import Header, read_checkpoint
 from emstream.models.networks.multiresunet import MultiResUNet
 from emstream.models.networks.serving import Probability, ServedNetwork

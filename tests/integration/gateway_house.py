@@ -18,7 +18,7 @@ import httpx
 from fastapi import FastAPI
 
 from emstream.errors import EmstreamError
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream.ledger.hints import Hint
 from emstream.ledger.in_memory import MemoryLedger
 from emstream.ledger.terms import JobShape, Limits

@@ -29,7 +29,8 @@ from emstream.jobs.export_orders import (
     withdraw,
 )
 from emstream.jobs.finish_tasks import FIRST_EXPORT
-from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord, Plan
 from emstream.phantom.finished_job import write_result
 from emstream.phantom.sections import Phantom
 from emstream.volume.colours import colour_of

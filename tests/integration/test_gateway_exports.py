@@ -9,7 +9,7 @@ import h5py
 import pytest
 
 from emstream.errors import JobFailed
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream.phantom.finished_job import write_result
 from emstream.phantom.sections import Phantom
 from emstream_postprocess import worker

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream.phantom.finished_job import write_result
 from emstream.phantom.sections import Phantom
 from emstream.volume.colours import coloured

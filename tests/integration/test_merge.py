@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emstream.jobs.record import WORK, JobFolder
+from emstream.jobs.folder import WORK, JobFolder
 from tests.integration.conftest import Invoke, noise_stack, write_pngs
 
 FILES = ("mask.h5", "labels.h5", "measurements/spots.csv", "measurements/spots.parquet", "overlay.png")

@@ -11,7 +11,7 @@ import typer
 from emstream.client.client import Client
 from emstream.errors import Interrupted, UsageError
 from emstream.jobs.export_order import Wish, make_order
-from emstream.jobs.record import WORK, JobFolder
+from emstream.jobs.folder import WORK, JobFolder
 from emstream_cli.app import app, say, start
 from emstream_cli.options import VERBOSE
 from emstream_cli.progress.transfer import TransferProgress

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from emstream.host.allocator import return_freed_memory
-from emstream.jobs.record import WORK, JobFolder
+from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.shards import find_shards
 from emstream.jobs.timeline import Timeline
 from emstream_cli.app import app, say, start

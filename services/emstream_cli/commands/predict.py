@@ -14,7 +14,8 @@ import typer
 
 from emstream.errors import Interrupted, UsageError
 from emstream.host.allocator import return_freed_memory
-from emstream.jobs.record import WORK, JobFolder, Request
+from emstream.jobs.folder import WORK, JobFolder
+from emstream.jobs.record import Request
 from emstream.jobs.shards import Shard, parse_shard, share_of
 from emstream.models.recipes import MODELS, Choice, choose
 from emstream.settings import Settings

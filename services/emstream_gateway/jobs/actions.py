@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emstream.errors import UnknownObject, UploadRefused
-from emstream.jobs.record import InputFile, JobFolder, JobRecord, input_identity
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import InputFile, JobRecord, input_identity
 from emstream.jobs.retention import INPUT_GONE, SECTIONS_GONE, has_sections
 from emstream.readers.natural_order import natural_key
 from emstream_gateway.context import Parts

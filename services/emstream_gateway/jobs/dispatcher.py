@@ -18,7 +18,7 @@ import redis
 
 from emstream.errors import EmstreamError
 from emstream.host.disk_space import has_room
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.retention import Retention, Step, drop, ended_at, set_aside
 from emstream.ledger.hints import Hint
 from emstream.ledger.in_redis import RedisLedger

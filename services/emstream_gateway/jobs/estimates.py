@@ -15,7 +15,8 @@ from pathlib import Path
 from statistics import median
 
 from emstream.api.schemas import Estimate
-from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord, Plan
 from emstream.models.checkpoint import RESCALE_TOLERANCE
 from emstream.models.recipes import Recipe
 from emstream_gateway.jobs.time_left import tail

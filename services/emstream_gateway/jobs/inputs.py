@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from emstream.jobs.record import InputFile, JobFolder
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import InputFile
 from emstream.jobs.retention import INPUT_GONE
 from emstream.readers.natural_order import natural_key
 from emstream_gateway.context import Parts

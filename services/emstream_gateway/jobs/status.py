@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from emstream.api.schemas import FileState, FileTotals, Job, ListedJob, StageCount, State, UnitError, settings_of
 from emstream.errors import JobNotFound
-from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord, Plan
 from emstream.ledger.terms import JobStatus, totals
 from emstream.models.recipes import asked_for
 from emstream.stages import Stage

@@ -12,7 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from emstream.api.schemas import OVER
 from emstream.errors import JobNotFound
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream_gateway.auth import Reader
 from emstream_gateway.context import Parts, PartsOf
 from emstream_gateway.http.openapi import problems

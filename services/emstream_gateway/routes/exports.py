@@ -13,7 +13,8 @@ from emstream.api.schemas import Exports, ExportState, ExportWish
 from emstream.errors import JobNotFound
 from emstream.jobs.export_order import ExportOrder, Wish, make_order
 from emstream.jobs.export_orders import export_file, orders, place_order, read_order, read_progress, withdraw
-from emstream.jobs.record import JobFolder, JobRecord
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord
 from emstream.ledger.terms import JobStatus
 from emstream.stages import Stage
 from emstream_gateway.auth import Reader, WriterOf

@@ -12,8 +12,9 @@ from starlette.requests import Request
 
 from emstream.api.schemas import DatasetState, Inspected, Inspecting, JobSettings, settings_of
 from emstream.errors import InputUnreadable, JobNotFound
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.inspection import Inspection, inspection_folder, picture_path, read_inspection
-from emstream.jobs.record import JobFolder, JobRecord
+from emstream.jobs.record import JobRecord
 from emstream.stages import Stage
 from emstream_gateway.auth import Reader, WriterOf
 from emstream_gateway.context import Parts, PartsOf

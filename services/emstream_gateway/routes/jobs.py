@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from emstream.api.schemas import OVER, Estimate, Job, JobList, Recipes, RecipeState
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream.models.recipes import Quality, Recipe, asked_for
 from emstream_gateway.auth import Reader, WriterOf
 from emstream_gateway.context import Parts, PartsOf

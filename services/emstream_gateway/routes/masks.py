@@ -15,8 +15,9 @@ from starlette.requests import Request
 
 from emstream.api.schemas import Format, Job
 from emstream.errors import JobNotFound
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import UNITS, export_path
-from emstream.jobs.record import JobFolder, JobRecord
+from emstream.jobs.record import JobRecord
 from emstream.stages import Stage
 from emstream_gateway.auth import Reader
 from emstream_gateway.context import Parts, PartsOf

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from emstream.api.schemas import Job
 from emstream.errors import JobNotFound
 from emstream.jobs.finish_tasks import MESHES
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.mesh_files import MeshForm, failed_mark, mesh_path, wanted_mark
-from emstream.jobs.record import JobFolder
 from emstream.stages import Stage
 from emstream.volume.files import opened
 from emstream_gateway.auth import Reader

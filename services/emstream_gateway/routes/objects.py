@@ -11,7 +11,8 @@ from starlette.requests import Request
 
 from emstream.api.schemas import Job, Measurements, Spot, Spots, Thresholds, Unsure, UnsureObject
 from emstream.errors import JobNotFound, VolumeDamaged
-from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord, Plan
 from emstream.volume.files import opened
 from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from emstream.api.schemas import Begun, Span, Timeline
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream.stages import QUEUES, Stage
 from emstream_gateway.auth import Reader
 from emstream_gateway.context import BROKER_AWAY, Parts, PartsOf

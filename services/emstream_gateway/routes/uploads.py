@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from emstream.api.schemas import FileState, Jobs, NewJob
 from emstream.errors import EmstreamError, JobNotFound
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream_gateway.auth import Reader, WriterOf
 from emstream_gateway.context import Key, Parts, PartsOf
 from emstream_gateway.http.bodies import drain, json_body, length_of, pour

@@ -10,8 +10,9 @@ from starlette.requests import Request
 
 from emstream.api.schemas import SeenObject, View
 from emstream.errors import UsageError
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import labels_dataset
-from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.jobs.record import JobRecord, Plan
 from emstream.volume.colours import colour_of, in_hex
 from emstream.volume.geometry import pyramid_levels
 from emstream_gateway.auth import Reader

@@ -25,9 +25,10 @@ from pydantic import BaseModel, ConfigDict
 
 from emstream.api.schemas import JobSettings
 from emstream.errors import JobNotFound
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.inspection import PREFIX as INSPECTION
 from emstream.jobs.inspection import inspection_folder
-from emstream.jobs.record import JobFolder, JobRecord
+from emstream.jobs.record import JobRecord
 
 logger = logging.getLogger(__name__)
 _ID = re.compile(r"[0-9a-f]{32}")

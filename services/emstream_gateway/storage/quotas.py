@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emstream.errors import DiskFull
 from emstream.host.disk_space import GIGABYTE, free_bytes
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream.settings import Settings
 from emstream_gateway.http.error_handlers import TooManyJobs
 from emstream_gateway.storage.job_store import Shelf

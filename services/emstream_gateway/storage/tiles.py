@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import JobNotFound
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import labels_dataset
-from emstream.jobs.record import JobFolder, JobRecord, Plan
+from emstream.jobs.record import JobRecord, Plan
 from emstream.volume.colours import coloured
 from emstream.volume.geometry import Box, pyramid_levels
 from emstream.volume.planes import Planes

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emstream.jobs.export_order import ExportOrder
-from emstream.jobs.record import JobFolder, JobRecord
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord
 from emstream.volume.files import publishing
 from emstream_postprocess.exports.archive import archive
 from emstream_postprocess.exports.file_names import file_name

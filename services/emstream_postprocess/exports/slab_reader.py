@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import JobFailed
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import labels_dataset, made_for
-from emstream.jobs.record import JobFolder, Plan
+from emstream.jobs.record import Plan
 from emstream.volume.files import opened
 from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.jobs.record import JobFolder, Plan
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import Plan
 from emstream.volume.files import Check, created, publishing
 from emstream_postprocess.objects.blocks import MARGIN, shared
 from emstream_postprocess.objects.pieces import FIRST, LAST, Pieces, read_pieces

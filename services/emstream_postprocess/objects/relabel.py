@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import VolumeDamaged
-from emstream.jobs.record import JobFolder, Plan
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import Plan
 from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import Box, Slab
 from emstream.volume.planes import Planes

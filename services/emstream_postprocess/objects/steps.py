@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from emstream.jobs.record import JobFolder, Plan, Request
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import Plan, Request
 from emstream.volume.files import Check, opened
 from emstream.volume.geometry import Slab
 from emstream_postprocess.objects.join import write_joined

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 from emstream.errors import UsageError
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import made_for
-from emstream.jobs.record import JobFolder, Plan, Record
+from emstream.jobs.record import Plan, Record
 from emstream.jobs.retention import SECTIONS_GONE, has_sections
 from emstream.volume.files import opened
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from emstream.jobs.export_order import ExportOrder
 from emstream.jobs.finish_tasks import FIRST_EXPORT
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 
 
 def orders(folder: JobFolder) -> dict[int, ExportOrder]:

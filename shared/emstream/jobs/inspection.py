@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from emstream.jobs.record import JobFolder, Record, Voxel
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import Record, Voxel
 from emstream.volume.files import write_bytes
 
 PREFIX = ".inspect-"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import h5py
 
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 
 FORMATS = ("h5", "tiff", "png")
 UNITS = {"tiff": 1, "png": 2}

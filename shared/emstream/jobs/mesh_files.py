@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 
 MeshForm = Literal["stl", "ply", "glb"]
 

@@ -1,46 +1,20 @@
-"""A job on disk: the request, the plan, the fingerprint, and where each of its files lies.
-
-    <folder>/job.json                 this record, written in one step; in the service, its presence means: started
-             input/                   uploaded files under generated names
-             fingerprint.json         of the first worker that predicts for the job; the others must have the same
-             cancelled                present once the job is cancelled
-             failure.json             the sentence of a job that cannot be planned or finished
-             report.json              the job is finished; with the sentences of units that failed
-             exports/                 mask.h5 and other files for the user; what was ordered: see export_shelf
-             timeline.jsonl           one line per finished unit (appended: rewriting job.json grows with the square)
-             stack/<slab>.h5          raw sections of a slab, their pyramid, halo sections, resampled copies
-             probability/<package>.h5 per object, core only; deleted once its slab is stitched
-             result/<slab>.h5         per object: probability pyramid, mask, optional spread pyramid
-             objects/<slab>.h5        per object: pieces of the slab with their sums, and its end faces
-             objects/joined.h5        per object: which pieces are which object, and the objects' sums
-             labels/<slab>.h5         per object `<object>/labels`: numbers of objects, uint32
-             measurements/            per object a table as CSV, Parquet, and HDF5 (columns)
-             meshes/                  surfaces of single objects
-
-The disk is the truth at rest: `done_units` reads from the file names what is finished.
-"""
+"""A job's record, job.json: the request, the plan, the uploaded files, and the engine that predicts."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from emstream.errors import VolumeDamaged
-from emstream.ledger.terms import Found, JobShape
+from emstream.ledger.terms import JobShape
 from emstream.models.recipes import HaloMode, Quality
-from emstream.volume.files import write_bytes
 from emstream.volume.geometry import Package, Slab, Tiling, plan_packages, plan_slabs
 
 Voxel = tuple[float, float, float]
 Region = tuple[tuple[int, int, int], tuple[int, int, int]]
 """Start and stop of a box, each (z, y, x), stop one past the end."""
-WORK = ".emstream"
-"""Folder inside the output folder of `emstream predict` with the job's working files; deleted when it is done."""
 RAW = "raw/s0"
 """Data set of a slab's file: its sections (z, y, x)."""
 HALO = "halo"
@@ -198,122 +172,20 @@ class JobRecord(Record):
     fingerprint: dict[str, str] = {}
     plan: Plan | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class JobFolder:
-    """The paths of a job."""
-
-    path: Path
-
     @property
-    def record_path(self) -> Path:
-        """job.json."""
-        return self.path / "job.json"
+    def planned(self) -> PlannedJob | None:
+        """The record as that of a planned job, or None as long as there is no plan."""
+        return None if self.plan is None else self.with_plan(self.plan)
 
-    @property
-    def timeline_path(self) -> Path:
-        """timeline.jsonl."""
-        return self.path / "timeline.jsonl"
+    def with_plan(self, plan: Plan) -> PlannedJob:
+        """Return the record with its plan; everything else stays."""
+        return PlannedJob.model_construct(**{**dict(self), "plan": plan})
 
-    @property
-    def fingerprint_path(self) -> Path:
-        """fingerprint.json."""
-        return self.path / "fingerprint.json"
 
-    @property
-    def cancelled_path(self) -> Path:
-        """The mark of a cancelled job."""
-        return self.path / "cancelled"
+class PlannedJob(JobRecord):
+    """The record of a job whose plan is there. Not equal to the same record read as a JobRecord: compare like kinds."""
 
-    @property
-    def failure_path(self) -> Path:
-        """failure.json."""
-        return self.path / "failure.json"
-
-    @property
-    def report_path(self) -> Path:
-        """report.json."""
-        return self.path / "report.json"
-
-    @property
-    def exports(self) -> Path:
-        """Folder of what the user downloads."""
-        return self.path / "exports"
-
-    def found(self) -> Found:
-        """Return what the disk shows as done, for the ledger."""
-        record = self.read()
-        if record is None or record.plan is None:
-            return Found()
-        slabs, packages, results = (frozenset(self.done_units(k)) for k in ("stack", "probability", "result"))
-        return Found(record.plan.job_shape, slabs, packages, results, self.report_path.exists())
-
-    def stack(self, slab: int) -> Path:
-        """The slab's raw sections."""
-        return self.path / "stack" / f"{slab:05d}.h5"
-
-    def probability(self, package: int) -> Path:
-        """The package's probabilities."""
-        return self.path / "probability" / f"{package:08d}.h5"
-
-    def result(self, slab: int) -> Path:
-        """The slab's stitched probabilities and masks."""
-        return self.path / "result" / f"{slab:05d}.h5"
-
-    def pieces(self, slab: int) -> Path:
-        """The slab's pieces of objects."""
-        return self.path / "objects" / f"{slab:05d}.h5"
-
-    @property
-    def joined_path(self) -> Path:
-        """Which pieces are which object."""
-        return self.path / "objects" / "joined.h5"
-
-    def whole(self, slab: int) -> Path:
-        """The slab's objects before those that touch are split."""
-        return self.path / "objects" / "whole" / f"{slab:05d}.h5"
-
-    @property
-    def divided_path(self) -> Path:
-        """What objects are once those that touch are split."""
-        return self.path / "objects" / "divided.h5"
-
-    def labels(self, slab: int) -> Path:
-        """The slab's numbered objects."""
-        return self.path / "labels" / f"{slab:05d}.h5"
-
-    @property
-    def measurements(self) -> Path:
-        """Folder of the tables of objects."""
-        return self.path / "measurements"
-
-    @property
-    def meshes(self) -> Path:
-        """Folder of the surfaces that were asked for."""
-        return self.path / "meshes"
-
-    def done_units(self, kind: Literal["stack", "probability", "result", "labels"]) -> set[int]:
-        """Return the numbers of the published files of one kind: their final names mean done."""
-        return {int(path.stem) for path in (self.path / kind).glob("[0-9]*.h5")}
-
-    def leftovers(self) -> Iterator[Path]:
-        """Yield temporary files that a killed writer left."""
-        yield from self.path.glob("**/.*.part")
-
-    def read(self) -> JobRecord | None:
-        """Return the record, or None if there is no job here. Raises VolumeDamaged if it is not one."""
-        if not self.record_path.exists():
-            return None
-        try:
-            return JobRecord.model_validate_json(self.record_path.read_bytes())
-        except ValidationError as error:
-            raise VolumeDamaged(
-                f"{self.record_path} is damaged: delete {self.path} and start again ({error})"
-            ) from error
-
-    def write(self, record: JobRecord) -> None:
-        """Write the record in one step."""
-        write_bytes(self.record_path, record.model_dump_json(indent=1).encode())
+    plan: Plan
 
 
 def input_identity(path: Path) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream.settings import Settings
 
 logger = logging.getLogger(__name__)

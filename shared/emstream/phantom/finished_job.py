@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import labels_dataset
-from emstream.jobs.record import HALO, Grid, JobFolder, JobRecord, Member, Plan, Request
+from emstream.jobs.record import HALO, Grid, JobRecord, Member, Plan, Request
 from emstream.phantom.sections import Phantom
 from emstream.version import __version__
 from emstream.volume.files import created, publishing, write_bytes

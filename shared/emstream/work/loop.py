@@ -26,7 +26,8 @@ import redis
 from emstream.errors import DiskFull, EmstreamError, MessageUnreadable
 from emstream.host.allocator import return_freed_memory
 from emstream.host.disk_space import has_room
-from emstream.jobs.record import JobFolder, JobRecord
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord
 from emstream.jobs.timeline import Timeline
 from emstream.ledger.hints import Hint, decode
 from emstream.ledger.in_redis import RedisLedger, open_ledger

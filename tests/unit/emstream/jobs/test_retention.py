@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 import redis
 
-from emstream.jobs.record import JobFolder
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.retention import DAY_S, has_sections
 from emstream.ledger.in_memory import MemoryLedger
 from emstream.ledger.in_redis import RedisLedger

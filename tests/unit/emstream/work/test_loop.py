@@ -11,7 +11,8 @@ from typing import cast
 import pytest
 
 from emstream.errors import DiskFull, EmptyInput
-from emstream.jobs.record import InputFile, JobFolder, JobRecord, Request
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import InputFile, JobRecord, Request
 from emstream.ledger.hints import Hint
 from emstream.ledger.in_memory import MemoryLedger
 from emstream.ledger.terms import JobShape, Limits

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from emstream.jobs.record import JobFolder, JobRecord, Plan, Request
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord, Plan, Request
 from emstream.ledger.hints import Hint
 from emstream.stages import Stage
 from emstream.volume.files import created, opened, publishing
