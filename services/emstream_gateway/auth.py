@@ -10,9 +10,9 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from emstream.api.problems import NoKey
 from emstream.errors import AccessDenied
 from emstream_gateway.context import Key, Parts, PartsOf
-from emstream_gateway.http.error_handlers import NoKey
 
 COOKIE = "emstream_token"
 LOCAL_OWNER = "local"

@@ -66,11 +66,6 @@ NOT_YET = {
     ("emstream_standalone.segment", "emstream_cli.commands.predict"),
     ("emstream_standalone.segment", "emstream_cli.options"),
     ("emstream.settings", "emstream.volume.geometry"),
-    ("emstream_gateway.routes.exports", "emstream_gateway.routes.masks"),
-    ("emstream_gateway.routes.inspections", "emstream_gateway.routes.masks"),
-    ("emstream_gateway.routes.meshes", "emstream_gateway.routes.masks"),
-    ("emstream_gateway.routes.meshes", "emstream_gateway.routes.objects"),
-    ("emstream_gateway.routes.objects", "emstream_gateway.routes.masks"),
 }
 """Imports that break a rule and are to be cut."""
 REDIS_NOT_YET = {

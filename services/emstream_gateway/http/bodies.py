@@ -14,8 +14,9 @@ from anyio.to_thread import run_sync
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from emstream.api.problems import TooSlow, Unreadable, WrongFields
 from emstream.errors import TooMuch
-from emstream_gateway.http.error_handlers import TooSlow, Unreadable, WrongFields, field_problems
+from emstream_gateway.http.error_handlers import field_problems
 
 Body = TypeVar("Body", bound=BaseModel)
 IDLE_S = 60.0

@@ -11,10 +11,11 @@ from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from emstream.api.problems import ForeignHost
 from emstream.errors import AccessDenied
 from emstream.logs import bound
 from emstream.settings import Settings
-from emstream_gateway.http.error_handlers import ForeignHost, problem_of
+from emstream_gateway.http.error_handlers import problem_of
 
 logger = logging.getLogger(__name__)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

@@ -11,9 +11,9 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from emstream.api.problems import PROBLEM, Problem
 from emstream.api.schemas import SAMPLE_ID, ExportWish, JobSettings, NewJob
 from emstream.version import __version__
-from emstream_gateway.http.error_handlers import PROBLEM, Problem
 
 Answers = dict[int | str, dict[str, Any]]
 PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
@@ -64,6 +64,18 @@ def gives(model: type[BaseModel], description: str, status: int = 200, headers: 
     """Return the answer with a JSON body."""
     shown = {name: {"schema": {"type": "string"}, "description": HEADER_TEXT[name]} for name in headers}
     return {status: {"model": model, "description": description, "headers": shown}}
+
+
+def file_answers(*media_types: str) -> Answers:
+    """Return what a route that hands out a file may answer."""
+    binary, is_json = {"type": "string", "format": "binary"}, "application/json"
+    content = {kind: {"schema": {"type": "object"} if kind == is_json else binary} for kind in media_types}
+    shown = {n: {"schema": {"type": "string"}, "description": HEADER_TEXT[n]} for n in ("ETag", "Content-Range")}
+    return {
+        200: {"description": "The file", "content": content, "headers": {"ETag": shown["ETag"]}},
+        206: {"description": "The range asked for", "content": content, "headers": shown},
+        304: {"description": "The copy with this ETag is still right"},
+    }
 
 
 HEADER_TEXT = {

@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from emstream.api.problems import NotReady
 from emstream.errors import UnknownObject, UploadRefused
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile, JobRecord, input_identity
 from emstream.jobs.retention import INPUT_GONE, SECTIONS_GONE, has_sections
 from emstream.readers.natural_order import natural_key
 from emstream_gateway.context import Parts
-from emstream_gateway.http.error_handlers import NotReady
 from emstream_gateway.jobs.inputs import INPUT, as_input, identity_of, link_files, source_of
 from emstream_gateway.jobs.status import state_of
 from emstream_gateway.storage.file_names import check_one_folder, is_clutter
@@ -24,6 +24,7 @@ from emstream_gateway.storage.job_store import UploadHeader
 from emstream_gateway.storage.uploads import Arrival, Upload
 
 logger = logging.getLogger(__name__)
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def prepare(parts: Parts, upload: Upload) -> JobRecord:
@@ -221,6 +222,23 @@ def delete(parts: Parts, folder: JobFolder) -> None:
     parts.uploads.drop(folder.path.name)
     parts.slabs.drop(folder.path)
     parts.shelf.remove(folder.path.name)
+
+
+def save_name(record: JobRecord, name: str) -> str:
+    """Return the name under which to save a file of a job."""
+    base = _UNSAFE.sub("_", record.name).strip("._") or record.id[:8]
+    return f"{base}_{name}"
+
+
+def ask_for(parts: Parts, folder: JobFolder, unit: int) -> None:
+    """Have a `finish` unit of a job done, again if it was done before; one that waits or runs stays as it is."""
+    job = folder.path.name
+    if parts.ledger.status(job) is None:
+        record = parts.shelf.record(folder)
+        assert record is not None
+        parts.ledger.enter(job, record.owner, folder.found())
+    parts.ledger.add(job, unit)
+    parts.nudge()
 
 
 def _drop_clutter(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What this service has done before, as a measure of how long a new job will take.
+"""Estimates of time: of a new job, by what this service has done before; of a running one, by its latest units.
 
 A job's work is the number of voxels that its networks see: those of its grids, times variants and checkpoints. Its
 seconds are those from its first unit to its last, so all that belongs to a job is in them.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,12 +20,14 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, Plan
 from emstream.models.checkpoint import RESCALE_TOLERANCE
 from emstream.models.recipes import Recipe
-from emstream_gateway.jobs.time_left import tail
+from emstream.stages import Stage
 
 LATEST = 20
 """Jobs looked at."""
 LARGEST = 5
 """Of them those that count: in small ones the time is spent on other things than the network."""
+TAIL_BYTES = 32 << 10
+"""Read from the timeline's end: some 300 units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +102,46 @@ def _read_span(timeline: Path, _changed: int) -> float | None:
             return None
     stops = [float(str(unit["stop"])) for unit in tail(timeline)]
     return max(stops) - float(first) if stops and max(stops) > float(first) else None
+
+
+def seconds_left(timeline: Path, counts: Mapping[Stage, tuple[int, int]]) -> float | None:
+    """Return the seconds until the slowest stage is through, or None while there is no rate.
+
+    Each stage's rate is that of its units in the timeline's tail; stages work side by side, so the slowest one counts.
+    """
+    times: dict[str, list[tuple[float, float]]] = {}
+    for line in tail(timeline):
+        times.setdefault(str(line["stage"]), []).append((float(str(line["start"])), float(str(line["stop"]))))
+    needs = []
+    for stage in (Stage.PREPROCESS, Stage.INFERENCE, Stage.POSTPROCESS):
+        done, total = counts[stage]
+        spans = times.get(stage, [])
+        if spans and done < total:
+            elapsed = max(stop for _, stop in spans) - min(start for start, _ in spans)
+            needs.append((total - done) * elapsed / len(spans))
+        elif done < total and stage is Stage.INFERENCE:
+            return None  # nothing is predicted yet
+    return round(max(needs), 1) if needs else None
+
+
+def tail(timeline: Path) -> Iterator[dict[str, object]]:
+    """Yield the timeline's last units; a line cut off by a kill, or by the tail's start, is left out."""
+    try:
+        with timeline.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return
+    yield from units(lines)
+
+
+def units(lines: list[bytes]) -> Iterator[dict[str, object]]:
+    """Yield the lines that are whole units."""
+    for text in lines:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and {"stage", "unit", "start", "stop"} <= line.keys():
+            yield line

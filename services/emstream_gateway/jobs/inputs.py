@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from emstream.api.problems import NotReady
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile
 from emstream.jobs.retention import INPUT_GONE
 from emstream.readers.natural_order import natural_key
 from emstream_gateway.context import Parts
-from emstream_gateway.http.error_handlers import NotReady
 from emstream_gateway.storage.file_names import is_clutter
 from emstream_gateway.storage.uploads import Arrival
 

@@ -13,7 +13,7 @@ from emstream.ledger.terms import JobStatus, totals
 from emstream.models.recipes import asked_for
 from emstream.stages import Stage
 from emstream_gateway.context import BROKER_AWAY, Parts
-from emstream_gateway.jobs.time_left import seconds_left
+from emstream_gateway.jobs.estimates import seconds_left
 from emstream_gateway.storage.job_store import UploadHeader
 
 WEIGHTS = {Stage.PREPROCESS: 0.1, Stage.INFERENCE: 0.8, Stage.POSTPROCESS: 0.09, Stage.FINISH: 0.01}

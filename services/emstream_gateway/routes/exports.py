@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.problems import NotReady
 from emstream.api.schemas import Exports, ExportState, ExportWish
 from emstream.errors import JobNotFound
 from emstream.jobs.export_order import ExportOrder, Wish, make_order
@@ -20,11 +21,10 @@ from emstream.stages import Stage
 from emstream_gateway.auth import Reader, WriterOf
 from emstream_gateway.context import BROKER_AWAY, Parts, PartsOf
 from emstream_gateway.http.bodies import json_body
-from emstream_gateway.http.error_handlers import NotReady
 from emstream_gateway.http.file_responses import send_file
-from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.http.openapi import as_json, file_answers, gives, problems
+from emstream_gateway.jobs.actions import ask_for, save_name
 from emstream_gateway.jobs.status import state_of
-from emstream_gateway.routes.masks import ask_for, file_answers, save_name
 
 router = APIRouter(prefix="/v1/jobs/{job}/exports", tags=["results"])
 MEDIA_TYPES = {"h5": "application/x-hdf5", "tif": "image/tiff", "pdf": "application/pdf"}

@@ -20,10 +20,9 @@ from emstream_gateway.auth import Reader, WriterOf
 from emstream_gateway.context import Parts, PartsOf
 from emstream_gateway.http.error_handlers import problem_of
 from emstream_gateway.http.file_responses import send_file
-from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.http.openapi import as_json, file_answers, gives, problems
 from emstream_gateway.jobs.actions import server_input
 from emstream_gateway.jobs.inputs import INPUT, link_files, source_of
-from emstream_gateway.routes.masks import file_answers
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["upload"])
 _WORKING = gives(Inspecting, "A worker looks at the files", 202, ("Location", "Retry-After"))

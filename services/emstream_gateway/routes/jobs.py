@@ -7,12 +7,12 @@ from typing import get_args
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from emstream.api.problems import NotReady
 from emstream.api.schemas import OVER, Estimate, Job, JobList, Recipes, RecipeState
 from emstream.jobs.folder import JobFolder
 from emstream.models.recipes import Quality, Recipe, asked_for
 from emstream_gateway.auth import Reader, WriterOf
 from emstream_gateway.context import Parts, PartsOf
-from emstream_gateway.http.error_handlers import NotReady
 from emstream_gateway.http.openapi import as_json, gives, problems
 from emstream_gateway.jobs.actions import cancel, delete, retry, start_upload
 from emstream_gateway.jobs.estimates import estimate, passes_of

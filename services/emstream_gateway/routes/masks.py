@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import Annotated
@@ -13,17 +12,17 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.problems import NotReady
 from emstream.api.schemas import Format, Job
 from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import UNITS, export_path
-from emstream.jobs.record import JobRecord
 from emstream.stages import Stage
 from emstream_gateway.auth import Reader
 from emstream_gateway.context import Parts, PartsOf
-from emstream_gateway.http.error_handlers import NotReady
 from emstream_gateway.http.file_responses import send_file
-from emstream_gateway.http.openapi import HEADER_TEXT, Answers, as_json, gives, problems
+from emstream_gateway.http.openapi import as_json, file_answers, gives, problems
+from emstream_gateway.jobs.actions import ask_for, save_name
 from emstream_gateway.jobs.status import describe
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["results"])
@@ -31,19 +30,6 @@ _WHICH_OBJECT = "For tiff and png. Default: the job's first."
 WAIT_S = 20.0
 _POLL_S = 0.2
 MEDIA_TYPES: dict[str, str] = {"h5": "application/x-hdf5", "tiff": "image/tiff", "png": "application/zip"}
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-def file_answers(*media_types: str) -> Answers:
-    """Return what a route that hands out a file may answer."""
-    binary, is_json = {"type": "string", "format": "binary"}, "application/json"
-    content = {kind: {"schema": {"type": "object"} if kind == is_json else binary} for kind in media_types}
-    shown = {n: {"schema": {"type": "string"}, "description": HEADER_TEXT[n]} for n in ("ETag", "Content-Range")}
-    return {
-        200: {"description": "The file", "content": content, "headers": {"ETag": shown["ETag"]}},
-        206: {"description": "The range asked for", "content": content, "headers": shown},
-        304: {"description": "The copy with this ETag is still right"},
-    }
 
 
 @router.get(
@@ -90,23 +76,6 @@ def _mask_path(parts: Parts, folder: JobFolder, form: Format, object_name: str |
         raise JobNotFound(f"the job has no masks of {object_name[:40]!r}; it has: {', '.join(objects)}")
     path = export_path(folder, form, object_name or objects[0])
     return path, save_name(record, path.name)
-
-
-def save_name(record: JobRecord, name: str) -> str:
-    """Return the name under which to save a file of a job."""
-    base = _UNSAFE.sub("_", record.name).strip("._") or record.id[:8]
-    return f"{base}_{name}"
-
-
-def ask_for(parts: Parts, folder: JobFolder, unit: int) -> None:
-    """Have a `finish` unit of a job done, again if it was done before; one that waits or runs stays as it is."""
-    job = folder.path.name
-    if parts.ledger.status(job) is None:
-        record = parts.shelf.record(folder)
-        assert record is not None
-        parts.ledger.enter(job, record.owner, folder.found())
-    parts.ledger.add(job, unit)
-    parts.nudge()
 
 
 def _check_possible(parts: Parts, folder: JobFolder, form: Format) -> None:

@@ -13,6 +13,7 @@ from fastapi import Path as InPath
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.problems import NotReady
 from emstream.api.schemas import Job
 from emstream.errors import JobNotFound
 from emstream.jobs.finish_tasks import MESHES
@@ -22,12 +23,12 @@ from emstream.stages import Stage
 from emstream.volume.files import opened
 from emstream_gateway.auth import Reader
 from emstream_gateway.context import Parts, PartsOf
-from emstream_gateway.http.error_handlers import NotReady
 from emstream_gateway.http.file_responses import send_file
-from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.http.openapi import as_json, file_answers, gives, problems
+from emstream_gateway.jobs.actions import ask_for, save_name
+from emstream_gateway.jobs.lookup import measured
 from emstream_gateway.jobs.status import describe
-from emstream_gateway.routes.masks import ask_for, file_answers, save_name
-from emstream_gateway.routes.objects import measured, table_path
+from emstream_gateway.storage.measurement_table import table_path
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
 MEDIA_TYPES: dict[str, str] = {"stl": "model/stl", "ply": "application/octet-stream", "glb": "model/gltf-binary"}

@@ -9,22 +9,21 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.problems import FieldProblem, NotReady, WrongFields
 from emstream.api.schemas import Job, Measurements, Spot, Spots, Thresholds, Unsure, UnsureObject
 from emstream.errors import JobNotFound, VolumeDamaged
-from emstream.jobs.folder import JobFolder
-from emstream.jobs.record import JobRecord, Plan
+from emstream.jobs.record import Plan
 from emstream.volume.files import opened
 from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes
 from emstream_gateway.auth import Reader, WriterOf
-from emstream_gateway.context import Parts, PartsOf
-from emstream_gateway.http.error_handlers import FieldProblem, NotReady, WrongFields
+from emstream_gateway.context import PartsOf
 from emstream_gateway.http.file_responses import send_file
-from emstream_gateway.http.openapi import as_json, gives, problems
-from emstream_gateway.jobs.actions import derive_anew
+from emstream_gateway.http.openapi import as_json, file_answers, gives, problems
+from emstream_gateway.jobs.actions import derive_anew, save_name
+from emstream_gateway.jobs.lookup import measured
 from emstream_gateway.jobs.status import describe
-from emstream_gateway.routes.masks import file_answers, save_name
-from emstream_gateway.storage.measurement_table import Page, read_page
+from emstream_gateway.storage.measurement_table import Page, read_page, table_path
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
 TableFormat = Literal["json", "csv", "parquet"]
@@ -102,27 +101,6 @@ def unsure(page: Page) -> list[UnsureObject]:
         )
         for row in page.rows
     ]
-
-
-def measured(parts: Parts, folder: JobFolder, object_name: str | None) -> tuple[JobRecord, str]:
-    """Return the record and the object's name. Raises NotReady before the job is completed, JobNotFound."""
-    record = parts.shelf.record(folder)
-    if record is None or record.plan is None or not folder.report_path.exists():
-        state = describe(parts, folder).state
-        raise NotReady(
-            f"the job is {state}: objects are measured once it is completed, follow it at /v1/jobs/{folder.path.name}"
-        )
-    name = object_name or record.plan.objects[0]
-    if name not in record.plan.objects:
-        raise JobNotFound(f"the job has no object {name[:40]!r}; it has: {', '.join(record.plan.objects)}")
-    if not table_path(folder, name).exists():
-        raise JobNotFound("the job has no measurements: it was made without. Make it again with `measure`")
-    return record, name
-
-
-def table_path(folder: JobFolder, name: str) -> Path:
-    """Return where an object's columns lie."""
-    return folder.measurements / f"{name}.h5"
 
 
 @router.get(

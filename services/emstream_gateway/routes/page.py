@@ -9,9 +9,9 @@ from pathlib import Path
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import RedirectResponse, Response
 
+from emstream.api.problems import NoKey
 from emstream_gateway.auth import COOKIE, recognise
 from emstream_gateway.context import PartsOf
-from emstream_gateway.http.error_handlers import NoKey
 from emstream_gateway.http.openapi import open_problems
 
 router = APIRouter(include_in_schema=False)

@@ -13,7 +13,7 @@ from emstream.stages import QUEUES, Stage
 from emstream_gateway.auth import Reader
 from emstream_gateway.context import BROKER_AWAY, Parts, PartsOf
 from emstream_gateway.http.openapi import as_json, gives, problems
-from emstream_gateway.jobs.time_left import units
+from emstream_gateway.jobs.estimates import units
 
 router = APIRouter(prefix="/v1", tags=["timeline"])
 LANES = ("preprocess", "inference", "postprocess")

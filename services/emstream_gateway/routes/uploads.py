@@ -14,13 +14,13 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.problems import WrongContent
 from emstream.api.schemas import FileState, Jobs, NewJob
 from emstream.errors import EmstreamError, JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream_gateway.auth import Reader, WriterOf
 from emstream_gateway.context import Key, Parts, PartsOf
 from emstream_gateway.http.bodies import drain, json_body, length_of, pour
-from emstream_gateway.http.error_handlers import WrongContent
 from emstream_gateway.http.openapi import as_json, gives, problems
 from emstream_gateway.jobs.actions import keep_server_input, server_input, start_copy, start_server_input, start_whole
 from emstream_gateway.jobs.status import describe

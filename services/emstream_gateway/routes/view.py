@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.problems import NotReady
 from emstream.api.schemas import SeenObject, View
 from emstream.errors import UsageError
 from emstream.jobs.folder import JobFolder
@@ -17,7 +18,6 @@ from emstream.volume.colours import colour_of, in_hex
 from emstream.volume.geometry import pyramid_levels
 from emstream_gateway.auth import Reader
 from emstream_gateway.context import Parts, PartsOf
-from emstream_gateway.http.error_handlers import NotReady
 from emstream_gateway.http.file_responses import is_known
 from emstream_gateway.http.openapi import HEADER_TEXT, as_json, gives, problems
 from emstream_gateway.jobs.status import describe, state_of

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from emstream.api.problems import FieldProblem, WrongFields
 from emstream.api.schemas import ColumnState
+from emstream.jobs.folder import JobFolder
 from emstream.volume.files import opened
-from emstream_gateway.http.error_handlers import FieldProblem, WrongFields
 
 Cell = int | float | bool
 Row = dict[str, Cell]
@@ -24,6 +25,11 @@ class Page:
     columns: list[ColumnState]
     total: int
     rows: list[Row]
+
+
+def table_path(folder: JobFolder, name: str) -> Path:
+    """Return where an object's columns lie."""
+    return folder.measurements / f"{name}.h5"
 
 
 def read_page(path: Path, sort: str, is_descending: bool, offset: int, limit: int) -> Page:

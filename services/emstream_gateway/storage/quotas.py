@@ -6,11 +6,11 @@ import os
 import time
 from pathlib import Path
 
+from emstream.api.problems import TooManyJobs
 from emstream.errors import DiskFull
 from emstream.host.disk_space import GIGABYTE, free_bytes
 from emstream.jobs.folder import JobFolder
 from emstream.settings import Settings
-from emstream_gateway.http.error_handlers import TooManyJobs
 from emstream_gateway.storage.job_store import Shelf
 
 CHECK_EVERY_BYTES = 64 << 20

@@ -17,6 +17,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from emstream.api.problems import SectionNotReady
 from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import labels_dataset
@@ -24,7 +25,6 @@ from emstream.jobs.record import JobRecord, Plan
 from emstream.volume.colours import coloured
 from emstream.volume.geometry import Box, pyramid_levels
 from emstream.volume.planes import Planes
-from emstream_gateway.http.error_handlers import SectionNotReady
 from emstream_gateway.storage.open_slabs import SlabFiles
 
 Picture = Literal["jpg", "png"]

@@ -18,11 +18,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emstream.api.problems import NotReady, StaleOffset
 from emstream.api.schemas import FileState
 from emstream.errors import JobNotFound, TooMuch, UploadConflict, UploadRefused
 from emstream.jobs.folder import JobFolder
 from emstream.volume.files import disk_full_named
-from emstream_gateway.http.error_handlers import NotReady, StaleOffset
 from emstream_gateway.storage.file_names import check_name, folded, suffix_of
 from emstream_gateway.storage.job_store import Shelf, UploadHeader
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from emstream.api.problems import Unreadable, WrongContent, WrongFields
 from emstream.errors import EmstreamError, TooMuch, UploadRefused
-from emstream_gateway.http.error_handlers import Unreadable, WrongContent, WrongFields
 from emstream_gateway.storage.multipart import Intake
 
 KIND = "multipart/form-data; boundary=xyz"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from emstream.api.problems import NotReady, StaleOffset
 from emstream.api.schemas import JobSettings
 from emstream.errors import TooMuch, UploadConflict, UploadRefused
-from emstream_gateway.http.error_handlers import NotReady, StaleOffset
 from emstream_gateway.storage.job_store import UploadHeader
 from emstream_gateway.storage.uploads import Upload
 
