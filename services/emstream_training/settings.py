@@ -1,4 +1,4 @@
-"""What decides a training, and what only decides where and how it runs."""
+"""Settings of a training: the ones that decide its result, and the ones that decide only where and how it runs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from emstream.errors import SettingsError
 from emstream.models.checkpoint import Checkpoint
 from emstream.models.networks.architectures import architecture
 
-LEARNING_RATE, FINE_TUNING = 2e-3, 0.1  # the largest, and the share of it with which trained weights go on
+LEARNING_RATE = 2e-3
+"""Highest learning rate of a training from random weights."""
+FINE_TUNING = 0.1
+"""Share of LEARNING_RATE for a training that starts from a checkpoint."""
 RUNNING = frozenset({"device", "threads", "use_bf16", "use_compile", "save_every"})
-"""Settings that may differ when a training goes on: they say where it runs, not what it learns."""
+"""Settings that may differ when a training resumes: they decide where it runs, not what it learns."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """What decides a training, stored whole in the checkpoint's header.
+    """Settings of a training; all of them are stored in the checkpoint's header.
 
-    patch: side in pixels. scale: patches are scaled by up to this much, both ways. minutes: time budget, turned into
-    steps after a warm-up, unless `steps` is given. validate_every, save_every: steps. device: "cpu" or "cuda".
-    Raises SettingsError for what no network can be made or trained with.
+    patch: side in pixels. scale: patches are enlarged or reduced by up to this factor. minutes: time budget, turned
+    into steps after a warm-up, unless `steps` is given. validate_every, save_every: intervals in steps. device: "cpu"
+    or "cuda". Raises SettingsError for values with which no network can be made or trained.
     """
 
     object_name: str
@@ -62,7 +65,7 @@ class TrainingSettings:
 
     @classmethod
     def starting_from(cls, checkpoint: Checkpoint) -> TrainingSettings:
-        """Return the defaults for fine-tuning a checkpoint: its network and object, and smaller steps."""
+        """Return the defaults for fine-tuning a checkpoint: its network and structure, and a lower learning rate."""
         header = checkpoint.header
         return cls(
             object_name=header.objects[0],
@@ -77,13 +80,13 @@ class TrainingSettings:
 
     @property
     def checkpoint_name(self) -> str:
-        """Return what the checkpoint is called where it is given no name."""
+        """Default name of the checkpoint."""
         return f"{self.object_name}-{self.network.lower()}-{self.sections}fm"
 
-    def told(self) -> dict[str, object]:
-        """Return them as a header may tell them: of the checkpoint that was started from its name, not its place."""
+    def for_header(self) -> dict[str, object]:
+        """Return the settings for a checkpoint's header: of `start_from` the file's name only, not its folder."""
         return asdict(self) | {"start_from": self.start_from and Path(self.start_from).name}
 
     def deciding(self) -> dict[str, object]:
-        """Return those that must be the same when a training goes on."""
-        return {name: value for name, value in self.told().items() if name not in RUNNING}
+        """Return the settings that must be the same when a training resumes."""
+        return {name: value for name, value in self.for_header().items() if name not in RUNNING}

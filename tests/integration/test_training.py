@@ -77,7 +77,7 @@ def test_fine_tuning_takes_the_network_from_the_checkpoint(
     few = ["--steps", 2, "--patch", 64, "--batch", 1]
     code, out, err = emstream("train", training_file, "-o", tmp_path, "--from", checkpoint_5fm_reduced, *few)
     assert code == 0, err
-    assert "start anew" not in err
+    assert "start at random" not in err
     path = tmp_path / "spots-multiresunet-5fm.onnx"
     assert out == f"checkpoint: {path}\n"
     start, tuned = read_checkpoint(checkpoint_5fm_reduced).header, read_checkpoint(path).header
@@ -114,7 +114,7 @@ def test_fine_tuning_for_another_object_or_number_of_sections_is_possible(
 @pytest.mark.parametrize(
     ("change", "phrase"),
     [
-        ({"sources": [{"images": "images", "labels": "images"}]}, "and more beside 0"),
+        ({"sources": [{"images": "images", "labels": "images"}]}, "and more in addition to 0"),
         ({"sources": [{"images": "labels", "labels": "labels"}]}, "exactly two grey values"),
         ({"sources": [{"images": "nowhere", "labels": "labels"}]}, "there is no"),
         ({"source": []}, "'source' is not known here"),

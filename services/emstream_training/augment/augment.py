@@ -1,7 +1,6 @@
-"""Random changes of grey values that microscopes and microscopists make: on torch batches, a function of the seed.
+"""Random changes of grey values, as microscopes and microscopists make them; on torch batches, reproducible by seed.
 
-Shapes change with the patch (`patches`); here are contrast, brightness, gamma, blur, Gaussian and salt-and-pepper
-noise.
+Contrast, brightness, gamma, blur, Gaussian noise and salt-and-pepper noise change; shapes change earlier (`patches`).
 """
 
 from __future__ import annotations
@@ -9,16 +8,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SALT_PEPPER_SHARE = 0.25  # of the patches; up to 12 % of their pixels, a little more than the paper's tests have
-NOISE_SHARE = 0.5  # of the patches; fast scans are noisy, slow ones hardly
-BLUR_SHARE = 0.2  # of the patches; few sections are out of focus
+SALT_PEPPER_SHARE = 0.25
+"""Share of the patches with salt-and-pepper noise in up to 12 % of their pixels, a little more than the paper tests."""
+NOISE_SHARE = 0.5
+"""Share of the patches with Gaussian noise: fast scans are noisy, slow ones hardly."""
+BLUR_SHARE = 0.2
+"""Share of the patches that are blurred: few sections are out of focus."""
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return changed images.
-
-    images: float32 (n, sections, h, w), 0..255; the same shape comes back, clipped to 0..255.
-    """
+    """Return changed images of the same shape, clipped to 0..255. images: float32 (n, sections, h, w), 0..255."""
     n = images.shape[0]
 
     def uniform(low: float, high: float, shape: tuple[int, ...] = (n, 1, 1, 1)) -> Tensor:

@@ -1,8 +1,8 @@
-"""Myelinated axons drawn over training patches, with the patch's own mitochondria lying along them.
+"""Myelinated axons over training patches, with the patch's own mitochondria along them.
 
-A block of a few sections may hold no axon that runs within the section; in the next one its sheath looks like a long
-mitochondrion to a network that has seen none, and its long mitochondria like nothing it knows. Course, widths and grey
-values are drawn at random; texture, grain and mitochondria are those of the patch.
+A block of a few sections may hold no axon that runs within the section. To a network that has seen none, the sheath of
+an axon in another block looks like a long mitochondrion, and the long mitochondria in it like nothing it knows. Course,
+widths and grey values are random; texture, grain and mitochondria are those of the patch.
 """
 
 from __future__ import annotations
@@ -22,22 +22,36 @@ from emstream_training.augment.texture import grain_of
 UINT8 = NDArray[np.uint8]
 FLOAT = NDArray[np.float32]
 
-AXON_SHARE = 0.5  # of the patches with decoys
-STEP = 4  # pixels between the points of a course, and of the grid on which the distance to it is computed
-HALF_WIDTH = (25.0, 120.0)  # of the axon with its sheath, in pixels
+AXON_SHARE = 0.5
+"""Share of the patches with decoys that get an axon, too."""
+STEP = 4
+"""Distance in pixels between points of a course, and of the grid on which the distance to it is computed."""
+HALF_WIDTH = (25.0, 120.0)
+"""Range of half the width in pixels of an axon with its sheath."""
 SHEATH = (10.0, 50.0)
-LARGEST_SHEATH_SHARE = 0.55  # of the half width
+"""Range of a sheath's thickness in pixels."""
+LARGEST_SHEATH_SHARE = 0.55
+"""Maximum thickness of a sheath, as a share of half the width."""
 BEND = 0.35
-DRIFT = 2.0  # pixels per section
+"""Maximum bend of a course, as a share of half its length."""
+DRIFT = 2.0
+"""Standard deviation of an axon's move in pixels per section."""
 MITOCHONDRIA = (0, 1, 2, 4, 6)
-STRETCH = (1.0, 2.4)  # lengthwise
-SMALLEST_AREA, LARGEST_AREA = 250, 9000  # pixels of a mitochondrion that is moved
-RIM = 3.0  # pixels of its surroundings that move with it
+"""Numbers of mitochondria in an axon, equally likely."""
+STRETCH = (1.0, 2.4)
+"""Range of the factor by which a mitochondrion is stretched along the axon."""
+SMALLEST_AREA, LARGEST_AREA = 250, 9000
+"""Range of the area in pixels of a mitochondrion that is copied."""
+RIM = 3.0
+"""Width in pixels of a mitochondrion's surroundings that are copied with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """along, across: float32 (side, side), pixels along an axon's middle line and away from it, left negative."""
+    """The middle line of an axon. points, tangents: float64 (n, 2), (y, x), where it is inside of the patch.
+
+    along, across: float32 (side, side), pixels along the line and away from it, negative on its left.
+    """
 
     points: NDArray[np.float64]
     tangents: NDArray[np.float64]
@@ -46,7 +60,7 @@ class Course:
 
 
 def add_axon(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple[UINT8, UINT8]:
-    """Return copies with an axon drawn in; what it covers is labelled 1 on its mitochondria, 0 elsewhere.
+    """Return copies with an axon; where it covers the patch, its mitochondria are labelled 1 and the rest 0.
 
     image: uint8 (sections, side, side); label: uint8 (side, side), of the middle section.
     """
@@ -74,9 +88,9 @@ def add_axon(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple[U
 
 @dataclass(frozen=True, slots=True)
 class Axon:
-    """Arrays float32 (side, side). within: 1 in the axon and its sheath; inside: in the axon; both fade out.
+    """A painted axon; arrays are float32 (side, side). within: 1 in the axon and its sheath; inside: 1 in the axon.
 
-    body: grey values without texture. room: pixels from the middle line to the sheath.
+    Both fade out at the edge. body: grey values without texture. room: pixels from the middle line to the sheath.
     """
 
     within: FLOAT
@@ -86,14 +100,14 @@ class Axon:
 
 
 def _painted(course: Course, lows: NDArray[np.float64], random: np.random.Generator) -> Axon:
-    """Return a sheath, a pale cleft, the axon's membrane, and filaments along it."""
+    """Return an axon with a sheath, a pale cleft, a membrane, and filaments along its course."""
     half = _between(HALF_WIDTH, random)
     sheath = min(_between(SHEATH, random), LARGEST_SHEATH_SHARE * half)
     edge = half * (1 + 0.15 * _wave(course.along, 150, random))
     inner_edge = edge - sheath * (1 + 0.15 * _wave(course.along, 60, random))
     away, softness = np.abs(course.across), random.uniform(1.5, 4)
     within, inside = (np.clip(0.5 - (away - e) / softness, 0, 1).astype(np.float32) for e in (edge, inner_edge))
-    # As dark as mitochondria are: that it is a sheath is seen by its course.
+    # A sheath is as dark as mitochondria: only its course distinguishes it.
     dark = random.uniform(0.8 * lows[1], 0.6 * lows[1] + 0.4 * lows[2])
     dark = dark + random.uniform(2, 8) * _streaks(course, 120, 1.5, random)
     pale = random.uniform(0.5 * (lows[2] + lows[3]), 1.15 * lows[3])
@@ -107,9 +121,9 @@ def _painted(course: Course, lows: NDArray[np.float64], random: np.random.Genera
 
 @dataclass(frozen=True, slots=True)
 class Donor:
-    """A mitochondrion with its surroundings. planes: (sections, y, x); cover: (y, x), 1 on it, fading out around it.
+    """A mitochondrion with its surroundings. planes: (sections, y, x); cover: (y, x), 1 on it, fading out.
 
-    axes: unit vectors (y, x) of its length and breadth; breadth: pixels from its middle.
+    axes: unit vectors (y, x) of its length and breadth; breadth: half of it, in pixels.
     """
 
     planes: FLOAT
@@ -147,7 +161,7 @@ def _put(
     moves: Sequence[tuple[int, ...]],
     random: np.random.Generator,
 ) -> None:
-    """Lay a donor along the course, stretched, at a random place where it fits within `room` of the middle line."""
+    """Copy a donor to a random place on the course, stretched, where it fits within `room` of the middle line."""
     broad = min(1.0, 0.8 * room / donor.breadth)
     at = int(random.integers(len(course.points)))
     tangent = course.tangents[at]
@@ -156,7 +170,7 @@ def _put(
     centre = course.points[at] + normal * random.uniform(-free, free)
     turned = donor.axes * random.choice([-1, 1], (2, 1))
     stretch = _between(STRETCH, random) * broad**0.5
-    # From a place in the patch to one in the donor: along the axon is along its length.
+    # Maps a place in the patch to one in the donor, whose length is along the axon.
     matrix = np.outer(turned[0], tangent) / stretch + np.outer(turned[1], normal) / broad
     reach = int(stretch * np.hypot(*donor.cover.shape) / 2) + 1
     for index, plane in enumerate(image):

@@ -1,9 +1,9 @@
-"""Dark things that are no object, drawn over training patches: myelin-like sheaths and lysosome-like bodies.
+"""Decoys over training patches: dark shapes that are no structure, like myelin sheaths and lysosomes.
 
 A few sections of one block hold few of them, and a network that has seen few marks them as mitochondria. Shapes and
-grey values are drawn at random; darkness and texture are those of the patch itself. A sheath is closed, or
-leaves the patch at both ends, and is as dark as the patch's darkest: a short band of a mitochondrion's grey would look
-like a long mitochondrion, and teach the network to leave those out.
+grey values are random; darkness and texture are those of the patch itself. A sheath is closed, or leaves the patch at
+both ends, and is as dark as the darkest pixels of the patch: a short band with a mitochondrion's grey would look like a
+long mitochondrion, and the network would learn not to mark these.
 """
 
 from __future__ import annotations
@@ -20,26 +20,38 @@ from emstream_training.augment.texture import grain_of, texture_of
 UINT8 = NDArray[np.uint8]
 FLOAT = NDArray[np.float32]
 
-MARGIN = 32  # pixels drawn beyond the patch, so that shapes can move between sections
+MARGIN = 32
+"""Pixels beyond the patch on which shapes are drawn, so that they can move between sections."""
 SHEATHS = (0, 1, 1, 2)
+"""Numbers of sheaths in a patch, equally likely."""
 SHEATH_HALF_WIDTH = (3.0, 16.0)
-SHEATH_RADIUS = (0.04, 0.25)  # of the patch's side
-CLOSED_SHARE = 0.75  # of the sheaths; the others cross the patch
+"""Range of half a sheath's width in pixels."""
+SHEATH_RADIUS = (0.04, 0.25)
+"""Range of a closed sheath's radius, as a share of the patch's side."""
+CLOSED_SHARE = 0.75
+"""Share of the sheaths that are closed; the others cross the patch."""
 BODIES = (0, 0, 1, 3, 6)
+"""Numbers of bodies in a patch, equally likely."""
 BODY_RADIUS = (3.0, 26.0)
+"""Range of a body's radius in pixels."""
 LOBES = (1, 1, 2, 3)
-RIMMED_SHARE = 0.5  # of the bodies
-RIM = 3.0  # pixels of pale gap around a shape, at the most
-SOFTNESS = (1.5, 5.0)  # pixels over which an edge fades
-TEXTURED_SHARE = 0.75  # of the patches: shapes have the texture of mitochondria, in the others grain
+"""Numbers of ellipses that make a body, equally likely."""
+RIMMED_SHARE = 0.5
+"""Share of the bodies with a pale gap around them."""
+RIM = 3.0
+"""Maximum width in pixels of the pale gap around a sheath; around a body it is twice as wide."""
+SOFTNESS = (1.5, 5.0)
+"""Range of the width in pixels over which an edge fades."""
+TEXTURED_SHARE = 0.75
+"""Share of the patches whose shapes have the texture of mitochondria; in the others they have grain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """distance: float32 (side, side), pixels outside of the shape's edge, negative inside; with the margin.
+    """A decoy. distance: float32 (side, side) with the margin, pixels to the shape's edge, negative inside.
 
-    grey: its own value; unevenness: how much that varies within it, in grey values; rim: a pale gap of this many pixels
-    lies around it; softness: pixels over which its edge fades; drift: pixels (y, x) per section.
+    grey: mean grey value; unevenness: its variation within the shape, in grey values; rim: width in pixels of a pale
+    gap around the shape; softness: pixels over which its edge fades; drift: move (y, x) in pixels per section.
     """
 
     distance: FLOAT
@@ -51,7 +63,7 @@ class Shape:
 
 
 def add_decoys(image: UINT8, label: UINT8, random: np.random.Generator) -> tuple[UINT8, UINT8]:
-    """Return copies with a few decoys drawn in, and labelled 0 where they lie in the middle section.
+    """Return copies with a few decoys, which are labelled 0 where they cover the middle section.
 
     image: uint8 (sections, side, side); label: uint8 (side, side).
     """
@@ -98,7 +110,7 @@ def _ring(side: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _crossing(full: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Return points (n, 2), (y, x), of a quadratic curve that begins and ends outside."""
+    """Return points (n, 2), (y, x), of a quadratic curve that begins and ends outside of the patch."""
     turn = random.uniform(0, 2 * np.pi)
     middle = random.uniform(0.15, 0.85, 2) * full
     reach = 1.5 * full * np.array([np.cos(turn), np.sin(turn)])
@@ -108,7 +120,7 @@ def _crossing(full: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _body(side: int, lows: NDArray[np.float64], random: np.random.Generator) -> Shape:
-    """Return one to three uneven ellipses grown together, darker than nearly all of the patch."""
+    """Return a body of one to three uneven ellipses, darker than nearly all of the patch."""
     full = side + 2 * MARGIN
     centre = random.uniform(MARGIN, full - MARGIN, 2)
     size = float(np.exp(random.uniform(*np.log(BODY_RADIUS))))
@@ -140,7 +152,7 @@ def _draw(image: UINT8, label: UINT8, shape: Shape, texture: FLOAT, pale: float,
         top, left = (MARGIN + round(d * (index - middle)) for d in shape.drift)
         top, left = (min(max(start, 0), 2 * MARGIN) for start in (top, left))
         distance = shape.distance[top : top + side, left : left + side]
-        # From elsewhere, so that what lies under the shape does not show through it.
+        # Texture from another place, so that the tissue under the shape does not show through.
         own = np.roll(texture[index], offset, axis=(0, 1))
         inside = np.clip(0.5 - distance / shape.softness, 0, 1)
         around = np.clip(0.5 - (distance - shape.rim) / shape.softness, 0, 1) if shape.rim > 0.5 else inside
@@ -152,7 +164,7 @@ def _draw(image: UINT8, label: UINT8, shape: Shape, texture: FLOAT, pale: float,
 
 
 def drawn_texture(image: UINT8, label: UINT8, random: np.random.Generator) -> FLOAT:
-    """Return what shapes are filled with, deviations from their grey, float32 (sections, side, side)."""
+    """Return the texture of shapes: deviations from their grey values, float32 (sections, side, side)."""
     if random.random() < TEXTURED_SHARE:
         return texture_of(image, label, random)
     return np.stack([grain_of(plane) for plane in image])

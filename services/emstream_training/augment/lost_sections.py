@@ -1,6 +1,6 @@
-"""What goes wrong between sections: one is lost, or lies a few pixels off its neighbours.
+"""Faults between sections: a section is lost, or shifted by a few pixels against its neighbours.
 
-The middle section, whose label is learned, is never touched: a network of several sections learns to do without its
+The middle section, whose label is learned, never changes: a network of several sections learns to work without its
 neighbours, and not to trust them more than it should.
 """
 
@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 
 UINT8 = NDArray[np.uint8]
 
-MISSING_SHARE = 0.06  # of the patches; a lost section in twenty is a bad series
-ALL_NOISE_SHARE = 0.1  # of these: no neighbour is of any use
-SHIFTED_SHARE = 0.12  # of the patches; series are aligned before they are segmented, never perfectly
-LARGEST_SHIFT = 6  # pixels
+MISSING_SHARE = 0.06
+"""Share of the patches with a lost section; one section in twenty is a bad series."""
+ALL_NOISE_SHARE = 0.1
+"""Share of the patches with a lost section in which all neighbours are noise."""
+SHIFTED_SHARE = 0.12
+"""Share of the patches with shifted neighbours: series are aligned before they are segmented, never perfectly."""
+LARGEST_SHIFT = 6
+"""Maximum shift in pixels along each axis."""
 
 
 def spoil_neighbours(image: UINT8, random: np.random.Generator) -> UINT8:
-    """Return a patch, (sections, side, side) uint8, some of whose neighbours are shifted, missing or noise."""
+    """Return a patch (sections, side, side) uint8, in which neighbours may be shifted, missing or noise."""
     if len(image) == 1:
         return image
     if random.random() < SHIFTED_SHARE:
@@ -49,7 +53,7 @@ def _noise(image: UINT8, random: np.random.Generator) -> UINT8:
 
 
 def _shift(image: UINT8, random: np.random.Generator) -> UINT8:
-    """Move each neighbour by itself; edges are repeated."""
+    """Shift each neighbour independently; edges are repeated."""
     image, side = image.copy(), image.shape[1]
     for index in _neighbours(image):
         top, left = random.integers(0, 2 * LARGEST_SHIFT + 1, 2)

@@ -1,6 +1,6 @@
-"""The texture of a patch's own mitochondria, spread over all of it.
+"""Texture of a patch's own mitochondria, spread over the whole patch.
 
-Shapes drawn with it cannot be told from mitochondria by their texture, so that a network has to look at their course.
+A network cannot distinguish shapes with this texture from mitochondria by texture; it has to look at their course.
 """
 
 from __future__ import annotations
@@ -13,15 +13,24 @@ from scipy.ndimage import label as numbered
 UINT8 = NDArray[np.uint8]
 FLOAT = NDArray[np.float32]
 
-RIM = 4  # pixels of a mitochondrion's edge that are left out: its membrane
-SMALLEST_AREA, LARGEST_SIDE = 120, 160
-GRAIN_SIGMA, LARGEST_GRAIN = 1.0, 20.0  # what is finer than this many pixels is grain; edges are clipped
-COVERS = 2.5  # how often the patch is covered
+RIM = 4
+"""Width in pixels of a mitochondrion's edge that is not used, because it is its membrane."""
+SMALLEST_AREA = 120
+"""Minimum area in pixels of a mitochondrion whose texture is used."""
+LARGEST_SIDE = 160
+"""Maximum side in pixels of a mitochondrion whose texture is used."""
+GRAIN_SIGMA = 1.0
+"""Sigma in pixels of the Gaussian that separates grain from structures."""
+LARGEST_GRAIN = 20.0
+"""Maximum of grain in grey values; edges are clipped to it."""
+COVERS = 2.5
+"""Average number of pieces that cover a pixel."""
 MOST_PIECES = 1200
+"""Maximum number of pieces in a patch."""
 
 
 def texture_of(image: UINT8, label: UINT8, random: np.random.Generator) -> FLOAT:
-    """Return deviations from the mean, float32 (sections, side, side); where no mitochondrion is, the patch's grain.
+    """Return deviations from the mean, float32 (sections, side, side), or the patch's grain if it has no mitochondria.
 
     image: uint8 (sections, side, side); label: uint8 (side, side), 1 on mitochondria.
     """
@@ -47,13 +56,13 @@ def texture_of(image: UINT8, label: UINT8, random: np.random.Generator) -> FLOAT
 
 
 def grain_of(plane: UINT8) -> FLOAT:
-    """Return what is finer than structures, float32 (y, x)."""
+    """Return the grain of a section (y, x), which is finer than structures, in grey values: float32 (y, x)."""
     fine = plane - gaussian_filter(plane.astype(np.float32), GRAIN_SIGMA)
     return np.asarray(fine.clip(-LARGEST_GRAIN, LARGEST_GRAIN), np.float32)
 
 
 def _pieces(image: UINT8, label: UINT8) -> list[tuple[FLOAT, FLOAT]]:
-    """Return per mitochondrion its deviations (sections, y, x) and how far they count, 0..1 (y, x)."""
+    """Return for each mitochondrion its deviations (sections, y, x) and their weights, 0..1 (y, x)."""
     inner = binary_erosion(label == 1, iterations=RIM)
     parts, _ = numbered(inner)
     pieces = []

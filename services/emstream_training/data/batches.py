@@ -1,6 +1,6 @@
-"""Batches as the network takes them, in the order of steps; for a GPU they are made ahead by threads.
+"""Batches for the network, in the order of steps; for a GPU, threads prepare them ahead.
 
-A batch is a function of the seed and the step, wherever and whenever it is made.
+A batch depends on the seed and the step only, not on the thread or the time that it is made at.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from emstream_training.data.label_values import IGNORE
 from emstream_training.data.patches import PatchSampler
 from emstream_training.settings import TrainingSettings
 
-MAKERS = 4  # threads; most of their work is outside of Python's lock
-AHEAD = 8  # batches
+MAKERS = 4
+"""Threads that prepare batches; most of their work is done outside of Python's lock."""
+AHEAD = 8
+"""Batches prepared before the network asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """images: float32 (n, sections, h, w), 0..255, channels last. target, known: (n, 1, h, w), 0..1, after reduction.
+    """Input and labels of one step.
 
-    known is 1 where the label counts, 0 elsewhere.
+    images: float32 (n, sections, h, w), 0..255, channels last. target, known: float32 (n, 1, h, w), 0..1, reduced as
+    the network reduces. known is 1 where the label counts, 0 elsewhere.
     """
 
     images: Tensor
@@ -35,18 +38,18 @@ class Batch:
     known: Tensor
 
     def pinned(self) -> Batch:
-        """Return the batch in memory that a GPU copies from by itself."""
+        """Return the batch in pinned memory, from which a GPU copies without the CPU."""
         return Batch(self.images.pin_memory(), self.target.pin_memory(), self.known.pin_memory())
 
     def on(self, device: str) -> Batch:
-        """Return the batch on a device; from pinned memory the copy runs beside the computation."""
+        """Return the batch on a device; from pinned memory the copy runs during the computation."""
         images, target, known = (t.to(device, non_blocking=True) for t in (self.images, self.target, self.known))
         return Batch(images, target, known)
 
 
 def batches(sampler: PatchSampler, settings: TrainingSettings, first_step: int) -> Generator[Batch]:
-    """Yield the batch of each step from `first_step` on, without end, on the settings' device."""
-    if settings.device == "cpu":  # all cores are with the network already
+    """Yield the batch of every step from `first_step` on, without end, on the settings' device."""
+    if settings.device == "cpu":  # the network uses all cores already
         for step in count(first_step):
             yield make_batch(sampler, settings, step)
     pool = ThreadPoolExecutor(MAKERS, "batch")

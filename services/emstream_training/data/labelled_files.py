@@ -1,6 +1,6 @@
-"""Labelled stacks: sections and labels checked against each other and read into memory.
+"""Labelled stacks: sections and labels, checked against each other and read into memory.
 
-Largest arrays held: the uint8 sections and labels of all sources (a few hundred megabytes for the shipped checkpoints).
+Largest arrays: the uint8 sections and labels of all sources (a few hundred megabytes for the shipped checkpoints).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from emstream.errors import TrainingDataUnusable
 from emstream.readers.stack import StackReader
 from emstream.volume.intensity import Grey, choose_range, is_binary, sampled_sections, thinned, to_uint8
-from emstream_training.data.label_values import IGNORE, Marks
+from emstream_training.data.label_values import IGNORE, LabelValues
 from emstream_training.data.layers import UINT8, Convert, Layer, Opening
 from emstream_training.data.pixel_size import rescaled_image, rescaled_label, scale_of
 from emstream_training.data.sources import Source
@@ -21,7 +21,7 @@ from emstream_training.data.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class LabelledStack:
-    """A source, read. images: uint8 per section (h, w); labels: uint8 0, 1 or IGNORE, the same shapes."""
+    """A source in memory. images: one uint8 array (h, w) per section; labels: uint8 0, 1 or IGNORE, the same shapes."""
 
     source: Source
     images: tuple[UINT8, ...]
@@ -29,7 +29,10 @@ class LabelledStack:
 
 
 def neighbours(stack: LabelledStack, z: int, sections: int) -> list[UINT8]:
-    """Return section z among its neighbours, `sections` in all; beyond the ends, and for no stack, repeated."""
+    """Return section z among its neighbours, `sections` arrays (h, w) uint8 in order of z.
+
+    Beyond the ends of a stack its last section is repeated; where sections are no stack, section z itself.
+    """
     half, last = sections // 2, len(stack.images) - 1
     step = 1 if stack.source.is_stack else 0
     return [stack.images[min(max(z + step * k, 0), last)] for k in range(-half, half + 1)]
@@ -38,9 +41,10 @@ def neighbours(stack: LabelledStack, z: int, sections: int) -> list[UINT8]:
 def load_stack(source: Source, pixel_size_nm: float | None = None) -> LabelledStack:
     """Read a source's sections and labels.
 
-    Sections become uint8 by one range for the whole stack, as for prediction. pixel_size_nm: what the network is
-    trained at; sections of a pixel size more than 20 % off are resampled, once, here. Raises TrainingDataUnusable if
-    layers do not fit together, sections are masks or labels are none, InputUnreadable for what cannot be decoded.
+    Sections become uint8 by one range for the whole stack, as for prediction. pixel_size_nm: pixel size that the
+    network is trained at; sections whose own size differs by more than 20 % are resampled here, once. Raises
+    TrainingDataUnusable if sections and labels do not fit together, sections are masks, or nothing is labelled, and
+    InputUnreadable for files that cannot be decoded.
     """
     scale = scale_of(source, pixel_size_nm)
     with ExitStack() as files:
@@ -55,14 +59,14 @@ def load_stack(source: Source, pixel_size_nm: float | None = None) -> LabelledSt
         _check_not_binary(images)
         first, stop = _range(source, images)
         sections = images.planes(first, stop, _grey)
-        marks = Marks(source)
-        labels = truth.planes(first, stop, lambda _: marks)
-        outs = ignored.planes(first, stop, lambda _: _where_marked) if ignored else []
-    for label, out in zip(labels, outs, strict=False):  # none, or one for each
+        values = LabelValues(source)
+        labels = truth.planes(first, stop, lambda _: values)
+        ignore = ignored.planes(first, stop, lambda _: _where_marked) if ignored else []
+    for label, out in zip(labels, ignore, strict=False):  # `ignore` is empty, or as long as `labels`
         label[out > 0] = IGNORE
     if all((label == IGNORE).all() for label in labels):
         raise TrainingDataUnusable(
-            f"{source.labels} labels nothing, every pixel used is unknown: label some, or leave this source out"
+            f"{source.labels} labels nothing, every pixel used is unknown: label some pixels, or remove this source"
         )
     if scale is not None:
         sections = [rescaled_image(image, scale) for image in sections]
@@ -87,7 +91,7 @@ def _check_not_binary(images: Layer) -> None:
     if is_binary(images.samples()):
         raise TrainingDataUnusable(
             f"{images.path} has exactly two grey values: it looks like labels, and 'images' must be raw sections. "
-            "Are the two exchanged?"
+            "Check whether the two are exchanged"
         )
 
 
@@ -102,7 +106,7 @@ def _range(source: Source, images: Layer) -> tuple[int, int]:
 
 def _grey(reader: StackReader) -> Convert:
     facts = reader.facts
-    samples = (thinned(reader.sample(int(z))) for z in sampled_sections(facts.shape_zyx[0]))  # not read for bytes
+    samples = (thinned(reader.sample(int(z))) for z in sampled_sections(facts.shape_zyx[0]))  # not read for uint8
     intensity = choose_range(samples, facts.dtype)
     return lambda values: to_uint8(values, intensity)
 

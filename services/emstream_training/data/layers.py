@@ -23,11 +23,12 @@ from emstream.volume.intensity import Grey, check_finite, sampled_sections, thin
 
 UINT8 = NDArray[np.uint8]
 Convert = Callable[[Grey], UINT8]
+"""Converts a reader's values of any shape to uint8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One open stack, or, where sections have nothing to do with each other, one per section."""
+    """One open stack, or one per section where sections are independent of each other."""
 
     path: Path
     readers: Sequence[StackReader]
@@ -44,9 +45,10 @@ class Layer:
         return len(self.sizes)
 
     def planes(self, first: int, stop: int, converter: Callable[[StackReader], Convert]) -> list[UINT8]:
-        """Return sections [first, stop), (y, x) uint8 each; `converter` gives what makes uint8 of a reader's values.
+        """Return sections [first, stop), each (y, x) uint8.
 
-        Beside them, one block of a reader is held. Raises InputUnreadable for what cannot be decoded, or is not finite.
+        converter: returns for a reader the function that converts its values to uint8. Largest arrays: the result, and
+        one block of a reader. Raises InputUnreadable for values that cannot be decoded or are not finite.
         """
         planes = [np.empty(size, np.uint8) for size in self.sizes[first:stop]]
         ends = list(accumulate(reader.facts.shape_zyx[0] for reader in self.readers))
@@ -62,7 +64,7 @@ class Layer:
         return planes
 
     def samples(self) -> Iterator[Grey]:
-        """Yield voxels of at most 64 evenly spaced sections."""
+        """Yield voxels (y, x) of at most 64 evenly spaced sections."""
         places = [(reader, z) for reader in self.readers for z in range(reader.facts.shape_zyx[0])]
         for index in sampled_sections(len(places)):
             reader, z = places[index]
@@ -71,17 +73,17 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How the layers of one source are opened; `files` closes them."""
+    """Opens the layers of one source; `files` closes them."""
 
     is_stack: bool
     files: ExitStack
 
     def layer(self, key: str, path: Path, dataset: str | None) -> Layer:
-        """Return an open layer. key: what the training file calls it. Raises TrainingDataUnusable, InputUnreadable."""
+        """Return an open layer. key: its name in the training file. Raises TrainingDataUnusable, InputUnreadable."""
         if not path.exists():
             raise TrainingDataUnusable(
                 f"there is no {path} ('{key}'): give a folder of sections, a TIFF stack or an HDF5 file; "
-                "relative paths begin where the training file is"
+                "relative paths begin in the training file's folder"
             )
         sections = [] if self.is_stack or not path.is_dir() else _section_files(path)
         return Layer(path, [self._open(key, each, dataset) for each in sections or [path]])
@@ -92,7 +94,7 @@ class Opening:
         except DatasetNotFound as error:
             raise TrainingDataUnusable(f"{error} In a training file, '{key}_dataset' names it.") from error
         except MixedSizes as error:
-            raise TrainingDataUnusable(f"{error} Or set 'is_stack' to false, if each stands for itself.") from error
+            raise TrainingDataUnusable(f"{error} Or set 'is_stack' to false, if sections are independent.") from error
 
 
 def _section_files(folder: Path) -> list[Path]:

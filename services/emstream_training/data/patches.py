@@ -1,14 +1,16 @@
 """Random patches from labelled stacks.
 
-Drawn with a patch are its place, scale, decoys, deformation, symmetry, and faults between sections; grey values are
-changed afterwards (`augment`).
+Place, scale, decoys, deformation, symmetry and lost sections are drawn with a patch; grey values are changed afterwards
+(`augment`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from emstream_training.augment.axons import AXON_SHARE, add_axon
@@ -18,17 +20,23 @@ from emstream_training.augment.lost_sections import spoil_neighbours
 from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack
 from emstream_training.data.layers import UINT8
+from emstream_training.settings import TrainingSettings
+
+SAMPLING_STEP = 8
+"""Distance in pixels between the labels that are looked at to find structure in a patch."""
+LEAST_STRUCTURE = 0.02
+"""Minimum share of structure in a patch that is used without another draw."""
 
 
 class PatchSampler:
-    """Draws random patches; what it draws is a function of (seed, step) alone."""
+    """Draws random patches; a batch depends on the seed and the step only."""
 
-    def __init__(self, stacks: Sequence[LabelledStack], sections: int, patch: int, scale: float, seed: int) -> None:
+    def __init__(self, stacks: Sequence[LabelledStack], settings: TrainingSettings) -> None:
         self.stacks = stacks
-        self.sections = sections
-        self.patch = patch
-        self.scale = scale
-        self.seed = seed
+        self.sections = settings.sections
+        self.patch = settings.patch
+        self.scale = settings.scale
+        self.seed = settings.seed
         weights = np.array([s.source.weight for s in stacks], float)
         self.weights = weights / weights.sum()
 
@@ -42,61 +50,88 @@ class PatchSampler:
         stack = self.stacks[random.choice(len(self.stacks), p=self.weights)]
         z = int(random.integers(len(stack.images)))
         side = round(self.patch * float(np.exp(random.uniform(-1, 1) * np.log(self.scale))))
-        y, x = self._corner(stack, z, side, random)
-        step = int(random.choice(stack.source.z_steps)) if stack.source.is_stack else 0
-        half = self.sections // 2
-        first, last = _ends(random, half)
-        planes = [z + step * min(max(k, first), last) for k in range(-half, half + 1)]
-        planes = [min(max(p, 0), len(stack.images) - 1) for p in planes]
-        image = np.stack([_crop(stack.images[p], y, x, side, self.patch, Image.Resampling.BILINEAR, 0) for p in planes])
-        label = _crop(stack.labels[z], y, x, side, self.patch, Image.Resampling.NEAREST, IGNORE)
+        crop = _Crop(*self._corner(stack, z, side, random), side, self.patch)
+        image = np.stack([crop.grey(stack.images[index]) for index in self._planes(stack, z, random)])
+        label = crop.label(stack.labels[z])
         if random.random() < stack.source.decoys:
             if random.random() < AXON_SHARE:
                 image, label = add_axon(image, label, random)
             image, label = add_decoys(image, label, random)
-            outside = _crop(np.zeros_like(stack.labels[z]), y, x, side, self.patch, Image.Resampling.NEAREST, 1) == 1
+            outside = crop.is_outside(stack.labels[z])
             image[:, outside], label[outside] = 0, IGNORE  # a section's edge cuts shapes off
         if random.random() < ELASTIC_SHARE:
             image, label = deform(image, label, random)
         image, label = _turn(image, label, int(random.integers(8)))
         return spoil_neighbours(image, random), label
 
+    def _planes(self, stack: LabelledStack, z: int, random: np.random.Generator) -> list[int]:
+        """Return the positions of section z and its neighbours, in order; missing neighbours repeat the nearest."""
+        step = int(random.choice(stack.source.z_steps)) if stack.source.is_stack else 0
+        half = self.sections // 2
+        first, last = _ends(random, half)
+        planes = [z + step * min(max(k, first), last) for k in range(-half, half + 1)]
+        return [min(max(plane, 0), len(stack.images) - 1) for plane in planes]
+
     def _corner(self, stack: LabelledStack, z: int, side: int, random: np.random.Generator) -> tuple[int, int]:
-        """Return a corner; of three draws the one with labelled structure, if any has it."""
+        """Return a corner (y, x): the first of three draws whose patch has labelled structure, or else the third."""
         height, width = stack.labels[z].shape
         for _ in range(3):
             y, x = (_start(length, side, random) for length in (height, width))
-            label = stack.labels[z][max(y, 0) : y + side : 8, max(x, 0) : x + side : 8]
+            label = stack.labels[z][max(y, 0) : y + side : SAMPLING_STEP, max(x, 0) : x + side : SAMPLING_STEP]
             wanted = 0 if stack.source.kind == "negative" else 1
-            if (label == wanted).mean() > 0.02:
+            if (label == wanted).mean() > LEAST_STRUCTURE:
                 break
         return y, x
 
 
 def _start(length: int, side: int, random: np.random.Generator) -> int:
-    """Return where a patch begins: up to an eighth of it lies outside; more where the section is smaller than it."""
+    """Return a random start of a patch along one axis.
+
+    Up to an eighth of the patch is outside of the section, and more where the section is smaller than the patch.
+    """
     room = length - side
     return int(random.integers(min(0, room) - side // 8, max(0, room) + side // 8 + 1))
 
 
 def _ends(random: np.random.Generator, half: int) -> tuple[int, int]:
-    """Return the first and last neighbour that exist: a fifth of the patches lie at an end of a stack, or alone."""
+    """Return the first and last neighbour that exist: a fifth of the patches are at an end of a stack, or alone."""
     draw = random.random()
     first = 0 if draw < 0.07 or draw > 0.94 else -half
     last = 0 if 0.07 <= draw < 0.14 or draw > 0.94 else half
     return first, last
 
 
-def _crop(plane: UINT8, y: int, x: int, side: int, patch: int, how: Image.Resampling, outside: int) -> UINT8:
-    cut = plane[max(y, 0) : y + side, max(x, 0) : x + side]
-    if cut.shape != (side, side):
-        full = np.full((side, side), outside, np.uint8)
-        top, left = max(-y, 0), max(-x, 0)
-        full[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
-        cut = full
-    if side == patch:
-        return cut
-    return np.asarray(Image.fromarray(cut).resize((patch, patch), how), np.uint8)
+@dataclass(frozen=True, slots=True)
+class _Crop:
+    """A square of `side` pixels with its corner at (y, x), which may be outside, resampled to `patch` pixels."""
+
+    y: int
+    x: int
+    side: int
+    patch: int
+
+    def grey(self, plane: UINT8) -> UINT8:
+        """Return grey values, interpolated; 0 outside of the plane."""
+        return self._of(plane, Image.Resampling.BILINEAR, 0)
+
+    def label(self, plane: UINT8) -> UINT8:
+        """Return labels, never mixed; IGNORE outside of the plane."""
+        return self._of(plane, Image.Resampling.NEAREST, IGNORE)
+
+    def is_outside(self, plane: UINT8) -> NDArray[np.bool_]:
+        """Return where the square is outside of the plane."""
+        return np.asarray(self._of(np.zeros_like(plane), Image.Resampling.NEAREST, 1) == 1)
+
+    def _of(self, plane: UINT8, how: Image.Resampling, outside: int) -> UINT8:
+        cut = plane[max(self.y, 0) : self.y + self.side, max(self.x, 0) : self.x + self.side]
+        if cut.shape != (self.side, self.side):
+            full = np.full((self.side, self.side), outside, np.uint8)
+            top, left = max(-self.y, 0), max(-self.x, 0)
+            full[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
+            cut = full
+        if self.side == self.patch:
+            return cut
+        return np.asarray(Image.fromarray(cut).resize((self.patch, self.patch), how), np.uint8)
 
 
 def _turn(image: UINT8, label: UINT8, symmetry: int) -> tuple[UINT8, UINT8]:

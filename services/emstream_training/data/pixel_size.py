@@ -1,4 +1,4 @@
-"""Stacks of other pixel sizes, brought to the one that a network is trained at."""
+"""Resampling of stacks to the pixel size that a network is trained at."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ UINT8 = NDArray[np.uint8]
 
 
 def scale_of(source: Source, wanted_nm: float | None) -> float | None:
-    """Return by how much a source's sections must grow, or None where they are used as they are.
+    """Return the factor by which a source's sections are enlarged, or None if they are used as they are.
 
-    wanted_nm: the training file's pixel size. Sizes within 20 % of it, and unknown ones, are used as they are, as in
-    prediction. Raises TrainingDataUnusable for a size so far off that it must be a mistake.
+    wanted_nm: the training file's pixel size. Sections within 20 % of it, or of unknown size, are used as they are, as
+    in prediction. Raises TrainingDataUnusable for a size so different that it must be a mistake.
     """
     if wanted_nm is None or source.pixel_size_nm is None:
         return None
@@ -28,19 +28,19 @@ def scale_of(source: Source, wanted_nm: float | None) -> float | None:
         return None
     if not 1 / MAX_RESCALE <= ratio <= MAX_RESCALE:
         raise TrainingDataUnusable(
-            f"{source.images} has pixels of {source.pixel_size_nm:g} nm, more than {MAX_RESCALE:g} times off the "
-            f"{wanted_nm:g} nm of the training file: correct one of the two"
+            f"{source.images} has pixels of {source.pixel_size_nm:g} nm, more than {MAX_RESCALE:g} times larger or "
+            f"smaller than the {wanted_nm:g} nm of the training file: correct one of the two"
         )
     return ratio
 
 
 def rescaled_image(image: UINT8, scale: float) -> UINT8:
-    """Return an image (y, x) as large as `scale` says, resampled as prediction does it (anti-aliased)."""
+    """Return an image (y, x) uint8 enlarged by `scale`, resampled as in prediction (anti-aliased)."""
     return resample(image, _size(image, scale))
 
 
 def rescaled_label(label: UINT8, scale: float) -> UINT8:
-    """Return labels 0, 1, IGNORE (y, x) as large as `scale` says: what most of a pixel's area is."""
+    """Return labels 0, 1, IGNORE (y, x) uint8 enlarged by `scale`: each pixel has the value of most of its area."""
     height, width = _size(label, scale)
     areas = [
         np.asarray(Image.fromarray((label == value) * np.uint8(255)).resize((width, height), Image.Resampling.BOX))

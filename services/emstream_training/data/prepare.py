@@ -1,8 +1,8 @@
 """The paper's augmented training data: every stack in 16 variants, in one HDF5 file.
 
-CDeep3M keeps a file for each variant, v1 to v16, with the datasets /data and /label; here they are groups of one file:
-`/sources/<n>/v<k>/data` and `/label`, and the same under `/validation`; n counts from 1, as the training file lists
-them. Beside the file lies a training file that names them. Memory: one stack and its labels.
+CDeep3M writes a file for each variant, v1 to v16, with the datasets /data and /label; here variants are groups of one
+file: `/sources/<n>/v<k>/data` and `/label`, and the same under `/validation`; n counts from 1, in the order of the
+training file. A training file that names them is written to the same folder. Memory: one stack and its labels.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ from emstream_training.data.symmetries import COUNT, variant
 
 UINT8 = NDArray[np.uint8]
 Show = Callable[[int, int], None]
+"""Reports progress: stacks done, and stacks in all."""
 CHUNK_SIDE = 512
+"""Side in pixels of an HDF5 chunk, which is one section deep."""
 
 
 def prepare(data: Path, output: Path, show: Show = lambda done, total: None) -> Path:
     """Write all variants of a training file's stacks to `output`, and return the training file that names them.
 
     Sections are uint8, 0 to 255; labels uint8, 0, 1, and 255 where they are unknown; axes (z, y, x). Sections of other
-    sizes or pixel sizes are padded or resampled, as for training. `show` is told of stacks done and in all. Raises
-    OutputInUse if there is such a file, TrainingDataUnusable, InputUnreadable and DiskFull.
+    sizes or pixel sizes are padded or resampled, as for training. Raises UsageError for another suffix, OutputInUse if
+    a file exists already, TrainingDataUnusable, InputUnreadable and DiskFull.
     """
     if output.suffix.lower() not in suffixes.HDF5:
         raise UsageError(f"the output is HDF5: its name must end in {', '.join(suffixes.HDF5)}, got {output.name}")
     description = output.with_suffix(".json")
     for path in (output, description):
         if path.exists():
-            raise OutputInUse(f"{path} is there already: remove it, or give another name")
+            raise OutputInUse(f"{path} exists already: remove it, or give another name")
     described = read_training_file(data)
     lists = {"sources": described.sources, "validation": described.validation}
     total = sum(map(len, lists.values()))
@@ -63,7 +65,7 @@ def _check_one_size(stack: LabelledStack) -> None:
     if len({image.shape for image in stack.images}) > 1:
         raise TrainingDataUnusable(
             f"{stack.source.images} has sections of several sizes, which can be padded for training, but not for "
-            "validation, where every pixel counts: list those of one size under 'validation'"
+            "validation, where every pixel counts: list sections of one size under 'validation'"
         )
 
 
@@ -93,7 +95,7 @@ def _padded(sections: Sequence[UINT8], outside: int) -> Sequence[UINT8]:
 
 
 def _description(described: TrainingFile, lists: dict[str, tuple[Source, ...]], name: str) -> dict[str, object]:
-    """Return a training file of the variants v1: the others are what the trainer draws by itself."""
+    """Return a training file of the variants v1; the trainer draws the others by itself."""
     whole = described.model_dump(mode="json", exclude_unset=True)
     for key, sources in lists.items():
         whole[key] = [_entry(source, f"{key}/{n}/v1", name, described) for n, source in enumerate(sources, 1)]

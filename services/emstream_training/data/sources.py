@@ -1,6 +1,6 @@
-"""The training file: which stacks are trained on, which are held out, and how each is used.
+"""The training file: stacks to train on, stacks held out for validation, and the use of each.
 
-JSON with "sources" and "validation", each a list of `Source`s, and what goes into the checkpoint's header.
+JSON with "sources" and "validation", each a list of `Source`s, and facts for the checkpoint's header.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ Kind = Literal["full", "negative"]
 
 
 class Source(BaseModel):
-    """One labelled stack: where sections and labels are, and how to use them.
+    """One labelled stack: its sections, its labels, and their use.
 
-    images, labels: a folder of sections, a TIFF stack, an HDF5 or an MRC file each; `*_dataset` names one of HDF5.
+    images, labels: a folder of sections, a TIFF stack, an HDF5 file or an MRC file; `*_dataset` names one of an HDF5.
     ignore: a stack of the same size; where it is not 0, no label counts. ignore_value: the label that means "unknown".
-    instances: labels are numbers of objects; any but 0 is the object. Else they are 0 and one other value.
-    kind: "full" = every pixel is labelled; "negative" = labels mark what is surely *not* the object, the rest is
-    unknown. first, last: section positions that may be used, last inclusive; None = all. z_steps: neighbours are taken
-    this many sections apart, at random (isotropic data imitate thicker sections). is_stack: False = sections have
-    nothing to do with each other, and may differ in size. weight: how often it is drawn, relative to the others.
-    decoys: share of the patches into which dark things that are no object are drawn (`decoys`), into half of these
-    a myelinated axon, too (`axons`).
+    instances: labels are numbers of objects; every value but 0 is structure. Otherwise they are 0 and one other value.
+    kind: "full" = every pixel is labelled; "negative" = labels mark pixels that are surely *not* structure, and the
+    rest is unknown. first, last: range of section positions to use, `last` included; None = to the end. z_steps:
+    distances in sections between neighbours, drawn at random (isotropic data imitate thicker sections). is_stack: False
+    = sections are independent of each other, and may differ in size. weight: how often the source is drawn, relative
+    to the others. decoys: share of the patches into which dark shapes that are no structure are drawn (`decoys`); half
+    of these patches get a myelinated axon, too (`axons`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,12 +55,12 @@ class Source(BaseModel):
         return self
 
     def under(self, base: Path) -> Source:
-        """Return the same with relative paths taken from `base`."""
+        """Return the source with its relative paths resolved from `base`."""
         ignore = None if self.ignore is None else base / self.ignore
         return self.model_copy(update={"images": base / self.images, "labels": base / self.labels, "ignore": ignore})
 
-    def told(self) -> dict[str, object]:
-        """Return it as a header may tell it: of paths the last folders, not where they lay."""
+    def for_header(self) -> dict[str, object]:
+        """Return the source for a checkpoint's header: of each path its last three parts only."""
         facts = self.model_dump(mode="json")
         for key in ("images", "labels", "ignore"):
             facts[key] = facts[key] and "/".join(Path(facts[key]).parts[-3:])
@@ -68,7 +68,7 @@ class Source(BaseModel):
 
 
 class TrainingFile(BaseModel):
-    """A training file as read; paths of its sources are whole."""
+    """Contents of a training file; paths of its sources are resolved."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -80,9 +80,9 @@ class TrainingFile(BaseModel):
 
 
 def read_training_file(path: Path) -> TrainingFile:
-    """Return what a JSON training file says; relative paths in it are relative to the file.
+    """Return the contents of a JSON training file; relative paths in it are relative to the file.
 
-    Raises TrainingDataUnusable naming the first entry that is wrong, and what is allowed there.
+    Raises TrainingDataUnusable naming the first wrong entry and the values allowed there.
     """
     try:
         found = TrainingFile.model_validate_json(path.read_bytes())
@@ -98,17 +98,21 @@ def read_training_file(path: Path) -> TrainingFile:
 
 
 def _check_fully_labelled(path: Path, place: str, source: Source) -> None:
-    partial = [name for name in ("ignore", "ignore_value") if getattr(source, name) is not None]
-    partial += ["kind"] if source.kind != "full" else []
+    is_partial = {
+        "ignore": source.ignore is not None,
+        "ignore_value": source.ignore_value is not None,
+        "kind": source.kind != "full",
+    }
+    partial = [name for name, is_set in is_partial.items() if is_set]
     if partial:
         raise TrainingDataUnusable(
             f"{path}: {place} has '{partial[0]}', but validation needs sections with every pixel labelled: "
-            "give others, or move it to 'sources'"
+            "give fully labelled ones, or move this entry to 'sources'"
         )
 
 
 def _sentence(error: ValidationError) -> str:
-    """Tell the first thing that is wrong."""
+    """Return a sentence about the first error."""
     first = error.errors(include_url=False)[0]
     parts = first["loc"]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 UINT8 = NDArray[np.uint8]
 COUNT = 16
+"""Number of variants."""
 
 _SYMMETRIES: tuple[Callable[[UINT8], UINT8], ...] = (
     lambda section: section,
@@ -26,9 +27,10 @@ _SYMMETRIES: tuple[Callable[[UINT8], UINT8], ...] = (
 
 
 def variant(sections: Sequence[UINT8], number: int) -> Iterator[UINT8]:
-    """Yield the sections (y, x) uint8 of variant 1 to 16, in its order, as views.
+    """Yield the sections (y, x) uint8 of variant 1 to 16, in the variant's order, as views.
 
-    CRBS/cdeep3m2, `augment_data.py`. 1 is the stack itself; 9 to 16 are 1 to 8 of the stack with its sections reversed.
+    Variant 1 is the stack itself; 9 to 16 are 1 to 8 of the stack with its sections reversed. Source of the order:
+    CRBS/cdeep3m2, `augment_data.py`.
     """
     is_reversed, index = divmod(number - 1, len(_SYMMETRIES))
     ordered = reversed(sections) if is_reversed else sections

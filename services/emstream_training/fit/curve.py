@@ -29,10 +29,10 @@ class Row:
 
 
 class Curve:
-    """The rows so far; the files are replaced as a whole, so that they never hold half a row."""
+    """Rows of a training so far; files are replaced as a whole, so that they never hold half a row."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        """Read the rows up to `step`, where the training goes on; what was written beyond it is dropped."""
+        """Read the rows up to `step`, from which the training resumes; later rows are dropped."""
         self._path, self._picture = folder / "curve.csv", folder / "curve.png"
         self.rows = [row for row in _read(self._path) if row.step <= step]
 
@@ -48,7 +48,7 @@ class Curve:
 
 
 def draw_curve(rows: Sequence[Row]) -> bytes:
-    """Return a PNG of one or more validations."""
+    """Return a PNG of one or more validations: loss above, F1, precision and recall below, over the steps."""
     figure = Figure(PICTURE_INCHES, layout="constrained")
     losses, scores = figure.subplots(2, sharex=True)
     steps = [row.step for row in rows]
@@ -62,7 +62,7 @@ def draw_curve(rows: Sequence[Row]) -> bytes:
         scores.plot(steps, values, marker=".", label=label)
     best = max(rows, key=lambda row: row.f1)
     scores.annotate(f"{best.f1:.3f}", (best.step, best.f1), (0, 6), textcoords="offset points", ha="center")
-    scores.set(ylim=(0, 1.05), xlabel="step", ylabel="on the sections held out")
+    scores.set(ylim=(0, 1.05), xlabel="step", ylabel="on held-out sections")
     scores.legend(loc="lower right")
     for axes in (losses, scores):
         axes.grid(alpha=0.3)

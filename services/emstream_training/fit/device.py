@@ -1,4 +1,4 @@
-"""Where a training runs, and in which arithmetic."""
+"""Device and arithmetic of a training."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from emstream_training.settings import TrainingSettings
 
 
 def choose_device(wanted: str) -> str:
-    """Return "cuda" or "cpu" for auto, cuda or cpu; auto is CUDA if there. Raises EngineUnavailable."""
+    """Return "cuda" or "cpu" for auto, cuda or cpu; auto is CUDA where available. Raises EngineUnavailable."""
     has_cuda = torch.cuda.is_available()
     if wanted == "cuda" and not has_cuda:
-        raise EngineUnavailable("there is no CUDA device that torch can use: give --device cpu, or see nvidia-smi")
+        raise EngineUnavailable("torch finds no CUDA device: give --device cpu, or check nvidia-smi")
     return "cuda" if has_cuda and wanted != "cpu" else "cpu"
 
 
 def wants_bf16(precision: str, device: str) -> bool:
-    """Tell whether to compute in bfloat16 for auto, f32 or bf16; auto is bf16 where the device has it."""
+    """Return whether to compute in bfloat16 for auto, f32 or bf16; auto is bfloat16 where the device is fast at it."""
     return precision == "bf16" or (precision == "auto" and has_fast_bf16(device))
 
 
 def has_fast_bf16(device: str) -> bool:
-    """Tell whether the device multiplies bfloat16 itself; elsewhere it is slower than float32 (2.3 times on AVX2)."""
+    """Return whether the device multiplies bfloat16 itself; emulated, it is slower than float32 (2.3 times on AVX2)."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def set_up(settings: TrainingSettings) -> None:
-    """Set what torch keeps for the whole process: threads, and on CUDA the search for the fastest convolutions."""
+    """Set torch's options of the whole process: threads, and on CUDA the search for the fastest convolutions."""
     torch.set_num_threads(settings.threads)
     torch.backends.cudnn.benchmark = settings.device == "cuda"  # patches have one size
 
@@ -43,8 +43,8 @@ def autocast(settings: TrainingSettings) -> torch.autocast:
 
 
 @contextmanager
-def memory_told() -> Iterator[None]:
-    """Turn a full GPU into OutOfMemory, saying what to do."""
+def full_memory_explained() -> Iterator[None]:
+    """Raise OutOfMemory, whose message gives remedies, when the GPU's memory is full."""
     try:
         yield
     except torch.OutOfMemoryError as error:

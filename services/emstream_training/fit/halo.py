@@ -1,4 +1,4 @@
-"""How much context a trained network really uses: the halo that a checkpoint stores."""
+"""The halo that a checkpoint stores: the context that a trained network really uses."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from numpy.typing import NDArray
 from torch import nn
 
 CORE = 512
-"""Cores are cut smaller than in use (1024), so that measured sections have twice as many seams."""
+"""Side of a core in pixels; smaller than in prediction (1024), so that sections have twice as many seams."""
 LARGEST_SHARE = 1e-4
+"""Maximum share of pixels in which a mask made from tiles may differ from the mask of the whole section."""
 
 
 @torch.no_grad()
 def fast_halo(
     network: nn.Module, windows: list[NDArray[np.uint8]], alignment: int, exact: int, threshold: float
 ) -> int:
-    """Return the smallest multiple of the alignment whose masks differ from the whole in < 1e-4 of the pixels.
+    """Return the smallest multiple of the alignment whose masks differ from the whole ones in < 1e-4 of the pixels.
 
     network: windows (1, sections, y, x) uint8 -> probabilities (1, 1, y, x). windows: whole sections with their
-    neighbours, sides multiples of the alignment. Where none is above 512 there is no seam to measure at: exact.
+    neighbours, sides multiples of the alignment. exact: the halo beyond which nothing changes; the result if no window
+    is larger than a core, since there is no seam to measure.
     """
     if all(max(w.shape[1:]) <= CORE for w in windows):
         return exact

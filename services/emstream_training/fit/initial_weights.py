@@ -1,4 +1,4 @@
-"""Weights of one network as the start of another: over more or fewer sections, finer pixels, or of another object."""
+"""Initial weights from another network: of more or fewer sections, coarser pixels, or another structure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ logger = logging.getLogger(__name__)
 
 
 def fitting_weights(known: Mapping[str, NDArray[np.generic]], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return `wanted` with every value that `known` has for it.
+    """Return the weights `wanted`, replaced by those of `known` where they fit.
 
     known: arrays by state_dict name, as a checkpoint holds them. A convolution over another number of sections is
-    centred: missing neighbours start at zero, and neighbours that are not wanted any more are added to the middle. One
-    that saw the mean of blocks and is to see each of their pixels begins as that mean. What fits in no way stays as it
-    is, and is logged (counters of batches are in no checkpoint).
+    centred: missing neighbours start at zero, and surplus neighbours are added to the middle. A convolution over means
+    of blocks, when each pixel of a block becomes a channel, starts with equal weights for all of them. Weights that do
+    not fit stay as they are, and their names are logged (except counters of batches, which no checkpoint has).
     """
     found, kept = {}, []
     for name, own in wanted.items():
@@ -29,7 +29,7 @@ def fitting_weights(known: Mapping[str, NDArray[np.generic]], wanted: Mapping[st
             kept.append(name)
         found[name] = own if fitted is None else torch.from_numpy(fitted.copy())
     if kept:
-        logger.warning("weights that start anew", extra={"names": kept})
+        logger.warning("weights that start at random", extra={"names": kept})
     return found
 
 
@@ -62,4 +62,4 @@ def _over_sections(given: NDArray[np.generic], wanted: int) -> NDArray[np.generi
 
 
 _INPUTS = {sections * side**2: (sections, side**2) for sections in (1, 3, 5) for side in (1, 2, 4)}
-"""Channels of a network's input -> sections, and pixels of a block where each has a channel of its own."""
+"""Number of input channels -> (sections, pixels of a block that have channels of their own)."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-HARD_SHARE = 0.25  # the quarter of the known pixels with the largest cross-entropy gets half of its weight
+HARD_SHARE = 0.25
+"""Share of the known pixels, the ones with the largest cross-entropy, that get half of its weight."""
 
 
 def segmentation_loss(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""The state of a training, in memory and on disk: killed at any moment, it goes on from the last state saved.
+"""State of a training, in memory and on disk: a training killed at any moment resumes from the last saved state.
 
-All that a step needs beside the state is drawn from the seed and the step's number. On a CPU, in float32 and with the
-same number of threads, a training that went on ends with the same bytes as one that was never interrupted.
+Everything else that a step needs is drawn from the seed and the number of the step. On a CPU, in float32 and with the
+same number of threads, a resumed training ends with the same bytes as one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import json
 import logging
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,12 +27,13 @@ from emstream_training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
 
-WAY_OUT = "give another folder, or --restart to begin anew in this one"
+WAY_OUT = "give another folder, or --restart to start again in this one"
+"""Remedy at the end of every message about another training's folder."""
 
 
 @dataclass
 class TrainingState:
-    """What a training is made of while it runs. losses: of the steps since the last validation."""
+    """State of a running training. losses: of the steps since the last validation."""
 
     network: nn.Module
     average: nn.Module
@@ -43,7 +44,7 @@ class TrainingState:
     losses: list[float] = field(default_factory=list)
 
     def saved(self) -> dict[str, object]:
-        """Return what goes to disk."""
+        """Return the content of the state file."""
         return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -57,7 +58,7 @@ class TrainingState:
 
 @dataclass(frozen=True, slots=True)
 class StateFile:
-    """Where states are saved, and whose they are: settings and sources, as JSON."""
+    """File of saved states. identity: settings and sources of the training that they belong to, as JSON."""
 
     path: Path
     identity: str
@@ -79,9 +80,9 @@ class StateFile:
         save_tensors(self.path, {"identity": self.identity, **state.saved()})
 
     def restore(self, state: TrainingState, device: str) -> None:
-        """Bring a fresh state to the saved one, if there is one.
+        """Change a fresh state into the saved one, if the file exists.
 
-        Raises OutputInUse if it is that of another training, naming the first setting that differs.
+        Raises OutputInUse if the file belongs to another training, naming the first setting that differs.
         """
         if not self.path.exists():
             return
@@ -89,7 +90,7 @@ class StateFile:
             saved = torch.load(self.path, weights_only=True, map_location=device)
             identity = json.loads(saved["identity"])
         except (RuntimeError, OSError, EOFError, KeyError, pickle.UnpicklingError) as error:
-            raise OutputInUse(f"{self.path} is no state of this version ({error}): {WAY_OUT}") from error
+            raise OutputInUse(f"{self.path} is not a state of this version ({error}): {WAY_OUT}") from error
         self._check_same(identity)
         state.network.load_state_dict(saved["network"])
         state.average.load_state_dict(saved["average"])
@@ -98,7 +99,7 @@ class StateFile:
         state.best_f1, state.losses = saved["best_f1"], saved["losses"]
         logger.info("training resumed", extra={"step": state.step, "steps": state.steps})
 
-    def _check_same(self, saved: dict[str, object]) -> None:
+    def _check_same(self, saved: Mapping[str, object]) -> None:
         own = json.loads(self.identity)
         for name in own:
             if own[name] != saved.get(name):
@@ -107,24 +108,24 @@ class StateFile:
 
 
 def _facts(stack: LabelledStack) -> dict[str, object]:
-    return {**stack.source.told(), "sizes": [image.shape for image in stack.images]}
+    return {**stack.source.for_header(), "sizes": [image.shape for image in stack.images]}
 
 
-def save_tensors(path: Path, content: dict[str, object]) -> None:
-    """Replace a file by `content`, as torch saves it, in one step. Raises DiskFull."""
+def save_tensors(path: Path, content: Mapping[str, object]) -> None:
+    """Replace a file by `content`, in torch's format, in one step. Raises DiskFull."""
     buffer = io.BytesIO()
-    torch.save(content, buffer)
+    torch.save(dict(content), buffer)
     write_bytes(path, buffer.getvalue())
 
 
 def fresh_state(settings: TrainingSettings) -> TrainingState:
-    """Return a state before the first step: random weights by the seed, or those of the checkpoint to start from."""
+    """Return a state before the first step: random weights by the seed, or the weights of the initial checkpoint."""
     torch.manual_seed(settings.seed)
-    network = made_network(settings)
+    network = make_network(settings)
     if settings.start_from is not None:
         known = read_weights(Path(settings.start_from))
         network.load_state_dict(fitting_weights(known, network.state_dict()))
-    average = made_network(settings)
+    average = make_network(settings)
     average.load_state_dict(network.state_dict())
     network, average = (
         n.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
@@ -135,8 +136,8 @@ def fresh_state(settings: TrainingSettings) -> TrainingState:
     return TrainingState(network, average, optimizer, steps=settings.steps or 0)
 
 
-def made_network(settings: TrainingSettings) -> ServedNetwork:
-    """Return the network that the settings name, for one object."""
+def make_network(settings: TrainingSettings) -> ServedNetwork:
+    """Return the network that the settings describe, for one structure."""
     return ServedNetwork(
         settings.sections, 1, settings.width, settings.reduction, settings.network, settings.space_to_depth
     )

@@ -1,4 +1,4 @@
-"""From a training file to a checkpoint: train, measure the halo, export."""
+"""A whole training: from a training file to a checkpoint, whose halo is measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emstream.models.networks.serving import Probability, ServedNetwork
 from emstream_training.data.labelled_files import LabelledStack, load_stack, neighbours
 from emstream_training.data.sources import TrainingFile, read_training_file
 from emstream_training.fit.halo import fast_halo
-from emstream_training.fit.resume import made_network
+from emstream_training.fit.resume import make_network
 from emstream_training.fit.train import WRITTEN, Show, train
 from emstream_training.fit.write_checkpoint import export_checkpoint
 from emstream_training.settings import TrainingSettings
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What `emstream train` was asked for."""
+    """A request of `emstream train`. name: of the checkpoint; restart: delete an older training in `output` first."""
 
     data: Path
     output: Path
@@ -38,9 +38,9 @@ class Order:
 
 
 def train_checkpoint(order: Order, show: Show) -> Path:
-    """Train (or go on), then write and return `<output>/<name>.onnx`. `show` is called after each step.
+    """Train or resume, then write `<output>/<name>.onnx` and return its path. show: called after each step.
 
-    Raises TrainingDataUnusable, InputUnreadable for files that cannot be decoded, OutputInUse and OutOfMemory.
+    Raises TrainingDataUnusable, InputUnreadable for undecodable files, OutputInUse, OutOfMemory and DiskFull.
     """
     described = read_training_file(order.data)
     held_out, stacks = (
@@ -55,19 +55,13 @@ def train_checkpoint(order: Order, show: Show) -> Path:
 
 
 def finish_checkpoint(order: Order, described: TrainingFile, best: Path, held_out: Sequence[LabelledStack]) -> Path:
-    """Measure the halo of the best weights and write the checkpoint."""
+    """Measure the halo of the best weights, write the checkpoint, and return its path."""
     settings = order.settings
-    saved = torch.load(best, weights_only=True, map_location="cpu")
+    network, validation = _best_network(settings, best)
     made = architecture(settings.network)
-    network = made_network(settings)
-    network.load_state_dict(saved["weights"])
-    _round_as_stored(network)
-    summary = json.loads(saved["summary"])
     alignment, exact = made.aligned(settings.reduction), made.exact_halo(settings.reduction)
-    threshold = float(summary["validation"]["threshold"])
-    module = Probability(network).eval()
     windows = [window for stack in held_out for window in _windows(stack, settings.sections, alignment)]
-    fast = fast_halo(module, windows, alignment, exact, threshold)
+    fast = fast_halo(Probability(network).eval(), windows, alignment, exact, validation["threshold"])
     header = Header(
         name=order.name,
         network=made.name,
@@ -82,9 +76,9 @@ def finish_checkpoint(order: Order, described: TrainingFile, best: Path, held_ou
         z_range_nm=described.z_range_nm,
         halo_exact=exact,
         halo_fast=fast,
-        threshold=threshold,
-        metrics={"held_out": summary["validation"]},
-        training={**settings.told(), "sources": [source.told() for source in described.sources]},
+        threshold=validation["threshold"],
+        metrics={"held_out": validation},
+        training={**settings.for_header(), "sources": [source.for_header() for source in described.sources]},
         data_licence=described.data_licence,
     )
     path = order.output / f"{order.name}.onnx"
@@ -93,15 +87,25 @@ def finish_checkpoint(order: Order, described: TrainingFile, best: Path, held_ou
     return path
 
 
+def _best_network(settings: TrainingSettings, best: Path) -> tuple[ServedNetwork, dict[str, float]]:
+    """Return the network with the best weights, as a checkpoint stores them, and the row of their validation."""
+    saved = torch.load(best, weights_only=True, map_location="cpu")
+    network = make_network(settings)
+    network.load_state_dict(saved["weights"])
+    _round_as_stored(network)
+    validation: dict[str, float] = json.loads(saved["summary"])["validation"]
+    return network, validation
+
+
 def _round_as_stored(network: ServedNetwork) -> None:
-    """Bring the convolutions to the float16 values that the checkpoint holds."""
+    """Round the weights of convolutions to the float16 values that the checkpoint stores."""
     for parameter in network.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.half().float()
 
 
 def _windows(stack: LabelledStack, sections: int, alignment: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield whole sections with their neighbours, cut to the alignment; smaller ones are padded with zeros."""
+    """Yield whole sections with their neighbours, (sections, y, x), cut or zero-padded to the alignment."""
     for z, image in enumerate(stack.images):
         height, width = (max(side // alignment, 1) * alignment for side in image.shape)
         planes = np.stack(neighbours(stack, z, sections))[:, :height, :width]

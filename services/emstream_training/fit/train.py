@@ -1,8 +1,8 @@
-"""The trainer: labelled stacks in, weights out.
+"""The trainer: from labelled stacks to weights.
 
-A time budget is turned into a number of steps after a warm-up; what a step draws depends on the seed and the step only,
-so an interrupted training goes on from its state file. The network's averaged weights (exponential, decay 0.995)
-are validated and shipped.
+A time budget is turned into a number of steps after a warm-up. Everything that a step draws depends on the seed and the
+step only, so that an interrupted training resumes from its state file. The averaged weights of the network
+(exponential, decay 0.995) are validated and stored.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,24 +23,29 @@ from emstream_training.data.batches import Batch, batches, make_batch
 from emstream_training.data.labelled_files import LabelledStack
 from emstream_training.data.patches import PatchSampler
 from emstream_training.fit.curve import Curve, Row
-from emstream_training.fit.device import autocast, memory_told, set_up
+from emstream_training.fit.device import autocast, full_memory_explained, set_up
 from emstream_training.fit.losses import segmentation_loss
 from emstream_training.fit.resume import StateFile, TrainingState, fresh_state, save_tensors
-from emstream_training.fit.validation import validated
+from emstream_training.fit.validation import validate
 from emstream_training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
 
 WARM_UP_STEPS = 10
+"""Steps before the steps are timed, and number of the steps that are timed."""
 AVERAGE_DECAY = 0.995
-DIGITS = 4  # of the curve
+"""Share of the averaged weights that stays after each step, once the training is well under way."""
+LARGEST_NORM = 5.0
+"""Norm to which the gradients are clipped."""
+DIGITS = 4
+"""Decimals of a number in the curve."""
 WRITTEN = ("state.pt", "best.pt", "curve.csv", "curve.png")
-"""What a training keeps in its folder."""
+"""Files of a training in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a training is. steps: 0 while the time budget is not yet turned into steps; row: if just validated."""
+    """Progress after a step. steps: 0 until the time budget is turned into steps; row: of a validation just done."""
 
     step: int
     steps: int
@@ -48,9 +53,14 @@ class Progress:
     best_f1: float
     row: Row | None = None
 
+    @classmethod
+    def of(cls, state: TrainingState, row: Row | None) -> Progress:
+        """Return the progress of a state. The loss is the mean since the last validation, or else the last step's."""
+        return cls(state.step, state.steps, row.loss if row else state.losses[-1], state.best_f1, row)
+
     @property
     def is_best(self) -> bool:
-        """Whether what was just validated is the best so far; rows are rounded."""
+        """Whether the validation just done is the best so far; rows are rounded."""
         return self.row is not None and self.row.f1 >= round(self.best_f1, DIGITS)
 
 
@@ -66,8 +76,8 @@ def train(
 ) -> Path:
     """Train, writing `state.pt`, `best.pt` and the curve into `folder`; return the path of the best weights.
 
-    held_out: fully labelled; F1 is that of all of them together. Goes on from `folder/state.pt` if it is there; raises
-    OutputInUse if that is another training's, and OutOfMemory. `show` is called after each step.
+    held_out: fully labelled stacks; F1 is computed over all of them together. show: called after each step. Resumes
+    from `folder/state.pt` if it exists. Raises OutputInUse if the file is another training's, OutOfMemory, DiskFull.
     """
     set_up(settings)
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,31 +87,79 @@ def train(
     state = fresh_state(settings)
     file.restore(state, settings.device)
     curve = Curve(folder, state.step)
-    sampler = PatchSampler(stacks, settings.sections, settings.patch, settings.scale, settings.seed)
-    forward: Callable[[Tensor], Tensor] = torch.compile(state.network) if settings.use_compile else state.network
-    clock = _Clock(settings.minutes, state.step)
+    sampler, judge = PatchSampler(stacks, settings), _Judge(held_out, settings, folder)
     if settings.start_from and state.step == 0 and not curve.rows:
-        start = _validate_start(state, sampler, held_out, settings, folder)
+        start = judge.validate_start(state, make_batch(sampler, settings, 0))
         file.save(state)
         curve.add(start)
-        show(Progress(0, state.steps, start.loss, state.best_f1, start))
-    with memory_told(), closing(batches(sampler, settings, state.step)) as source:
-        while state.steps == 0 or state.step < state.steps:
-            state.losses.append(_step(state, forward, next(source), settings))
-            state.step += 1
-            state.steps = state.steps or clock.steps_at(state.step)
+        show(Progress.of(state, start))
+    with full_memory_explained(), closing(batches(sampler, settings, state.step)) as source:
+        for _ in _steps(state, source, settings):
             row = None
-            if state.steps and (state.step % settings.validate_every == 0 or state.step == state.steps):
-                row = _validate(state, held_out, settings, folder)
+            if judge.is_due(state):
+                row = judge.validate(state)
                 curve.add(row)
             if row or state.step % settings.save_every == 0:
                 file.save(state)
-            show(Progress(state.step, state.steps, row.loss if row else state.losses[-1], state.best_f1, row))
-    return folder / "best.pt"
+            show(Progress.of(state, row))
+    return judge.best
+
+
+def _steps(state: TrainingState, source: Iterator[Batch], settings: TrainingSettings) -> Iterator[None]:
+    """Do step after step up to the last one, yielding after each."""
+    forward: Callable[[Tensor], Tensor] = torch.compile(state.network) if settings.use_compile else state.network
+    clock = _Clock(settings.minutes, state.step)
+    while state.steps == 0 or state.step < state.steps:
+        state.losses.append(_step(state, forward, next(source), settings))
+        state.step += 1
+        state.steps = state.steps or clock.steps_at(state.step)
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Validates states, and keeps the best weights in `folder/best.pt`."""
+
+    held_out: Sequence[LabelledStack]
+    settings: TrainingSettings
+    folder: Path
+
+    @property
+    def best(self) -> Path:
+        """File of the best weights."""
+        return self.folder / "best.pt"
+
+    def is_due(self, state: TrainingState) -> bool:
+        """Return whether a validation follows the step just done; none does before the number of steps is known."""
+        return state.steps > 0 and (state.step % self.settings.validate_every == 0 or state.step == state.steps)
+
+    def validate(self, state: TrainingState) -> Row:
+        """Measure the averaged weights, and keep them if they are the best so far."""
+        total, threshold = validate(state.average, self.held_out, self.settings)
+        loss = float(np.mean(state.losses))
+        state.losses = []
+        measured = [round(value, DIGITS) for value in (loss, total.f1, total.precision, total.recall, threshold)]
+        row = Row(state.step, *measured)
+        logger.info("validated", extra=asdict(row))
+        if total.f1 > state.best_f1:
+            state.best_f1 = total.f1
+            summary = json.dumps({"settings": self.settings.for_header(), "validation": asdict(row)})
+            save_tensors(self.best, {"weights": state.average.state_dict(), "summary": summary})
+        return row
+
+    @torch.no_grad()
+    def validate_start(self, state: TrainingState, batch: Batch) -> Row:
+        """Measure the initial weights of a fine-tuning, which never ends with worse ones; the loss is of one batch."""
+        batch = batch.on(self.settings.device)
+        state.average.eval()
+        with autocast(self.settings):
+            logits = state.average(batch.images)
+        state.losses = [float(segmentation_loss(logits.float(), batch.target, batch.known))]
+        return self.validate(state)
 
 
 class _Clock:
-    """Turns a time budget into a number of steps: after a warm-up, a few steps are timed."""
+    """Turns a time budget into a number of steps, by timing a few steps after a warm-up."""
 
     def __init__(self, minutes: float, first_step: int) -> None:
         self._seconds = minutes * 60
@@ -109,7 +167,7 @@ class _Clock:
         self._began = 0.0
 
     def steps_at(self, step: int) -> int:
-        """Return the number of steps once it is known, 0 before."""
+        """Return the number of steps once it is known, and 0 before."""
         if step == self._warm:
             self._began = time.monotonic()
         if step < self._warm + WARM_UP_STEPS:
@@ -121,7 +179,10 @@ class _Clock:
 
 
 def _learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
-    """Linear warm-up over the first twentieth, then a cosine to zero; constant until the number of steps is known."""
+    """Return the rate of a step: linear warm-up over the first twentieth, then a cosine to zero.
+
+    Until the number of steps is known it is constant after a warm-up of 40 steps.
+    """
     share = step / steps if steps else 0.0
     warm = min(1.0, (step + 1) / (0.05 * steps if steps else 40))
     return float(settings.learning_rate * warm * 0.5 * (1 + np.cos(np.pi * share)))
@@ -136,7 +197,7 @@ def _step(state: TrainingState, forward: Callable[[Tensor], Tensor], batch: Batc
     loss = segmentation_loss(logits.float(), batch.target, batch.known)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch's stub
-    nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    nn.utils.clip_grad_norm_(state.network.parameters(), LARGEST_NORM)
     state.optimizer.step()
     _follow(state)
     return float(loss.detach())
@@ -144,41 +205,10 @@ def _step(state: TrainingState, forward: Callable[[Tensor], Tensor], batch: Batc
 
 @torch.no_grad()
 def _follow(state: TrainingState) -> None:
+    """Move the averaged weights towards those of the network; counters are copied."""
     decay = min(AVERAGE_DECAY, (1 + state.step) / (10 + state.step))
     for kept, new in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
         if kept.dtype.is_floating_point:
             kept.lerp_(new, 1 - decay)
         else:
             kept.copy_(new)
-
-
-@torch.no_grad()
-def _validate_start(
-    state: TrainingState,
-    sampler: PatchSampler,
-    held_out: Sequence[LabelledStack],
-    settings: TrainingSettings,
-    folder: Path,
-) -> Row:
-    """Measure the weights that a fine-tuning starts from: it never ends with worse ones. Loss: of the first batch."""
-    batch = make_batch(sampler, settings, 0).on(settings.device)
-    state.average.eval()
-    with autocast(settings):
-        logits = state.average(batch.images)
-    state.losses = [float(segmentation_loss(logits.float(), batch.target, batch.known))]
-    return _validate(state, held_out, settings, folder)
-
-
-def _validate(state: TrainingState, held_out: Sequence[LabelledStack], settings: TrainingSettings, folder: Path) -> Row:
-    """Measure the averaged weights, and keep them if they are the best so far."""
-    total, threshold = validated(state.average, held_out, settings)
-    loss = float(np.mean(state.losses))
-    state.losses = []
-    measured = [round(value, DIGITS) for value in (loss, total.f1, total.precision, total.recall, threshold)]
-    row = Row(state.step, *measured)
-    logger.info("validated", extra=asdict(row))
-    if total.f1 > state.best_f1:
-        state.best_f1 = total.f1
-        summary = json.dumps({"settings": settings.told(), "validation": asdict(row)})
-        save_tensors(folder / "best.pt", {"weights": state.average.state_dict(), "summary": summary})
-    return row

@@ -1,4 +1,4 @@
-"""How good the network is by now, on the sections held out."""
+"""Validation: scores of a network on held-out sections."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from emstream_training.settings import TrainingSettings
 
 UINT8 = NDArray[np.uint8]
 LEVELS = range(64, 232, 8)
-"""Probabilities (p = level / 255) that are tried as thresholds."""
+"""Levels (p = level / 255) that are tried as thresholds."""
 
 
-def validated(
+def validate(
     network: nn.Module, held_out: Sequence[LabelledStack], settings: TrainingSettings
 ) -> tuple[Confusion, float]:
-    """Return the counts over all sections held out at the threshold (0..1) with the best F1, and that threshold."""
+    """Return the threshold (0..1) with the best F1 over all held-out sections, after the counts at this threshold."""
     return best_level(chain.from_iterable(predict_stack(network, stack, settings) for stack in held_out))
 
 
 def best_level(pairs: Iterable[tuple[UINT8, UINT8]]) -> tuple[Confusion, float]:
-    """Return the best counts and threshold for pairs of probability (p = v / 255) and label, (y, x) uint8 each."""
+    """Return counts and threshold of the best F1. pairs: probability (p = v / 255) and label, (y, x) uint8 each."""
     totals = [Confusion() for _ in LEVELS]
     for probability, label in pairs:
         totals = [t + Confusion.of(probability >= level, label == 1) for t, level in zip(totals, LEVELS, strict=True)]
@@ -41,7 +41,10 @@ def best_level(pairs: Iterable[tuple[UINT8, UINT8]]) -> tuple[Confusion, float]:
 def predict_stack(
     network: nn.Module, stack: LabelledStack, settings: TrainingSettings
 ) -> Iterator[tuple[UINT8, UINT8]]:
-    """Yield, per section, the probability (h, w) uint8 and the label; sections padded with zeros to the alignment."""
+    """Yield for each section its probability (h, w) uint8, p = v / 255, and its label (h, w) uint8.
+
+    The network sees sections padded with zeros to the alignment.
+    """
     network.eval()
     alignment = architecture(settings.network).aligned(settings.reduction)
     for z, label in enumerate(stack.labels):

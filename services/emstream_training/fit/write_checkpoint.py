@@ -1,4 +1,4 @@
-"""Trained weights -> checkpoint file."""
+"""Export of a trained network as a checkpoint: an ONNX file with a header, weights of convolutions in float16."""
 
 from __future__ import annotations
 
@@ -15,15 +15,26 @@ from emstream.models.networks.serving import Probability, ServedNetwork
 from emstream.volume.files import write_bytes
 
 OPSET = 20
+"""ONNX operator set of a checkpoint's graph."""
 
 
 def export_checkpoint(network: ServedNetwork, header: Header, path: Path) -> None:
     """Write `network` with `header` to `path`, weights of convolutions as float16.
 
-    The file appears as a whole, over an older one. Its graph maps windows (n, sections, h, w) uint8 to probabilities
-    (n, objects, h, w) float32.
+    The file replaces an older one in one step. Its graph maps windows (n, sections, h, w) uint8 to probabilities
+    (n, objects, h, w) float32. Raises DiskFull.
     """
-    module = Probability(network).eval()
+    model = _to_onnx(Probability(network).eval(), header)
+    _drop_prefix(model, "served.")
+    _store_half(model)
+    _strip_debug_text(model)
+    helper.set_model_props(model, {METADATA_KEY: header.model_dump_json()})
+    onnx.checker.check_model(model)
+    write_bytes(path, model.SerializeToString())
+
+
+def _to_onnx(module: Probability, header: Header) -> onnx.ModelProto:
+    """Return the network as ONNX, for any number of windows and any sides that are multiples of the alignment."""
     side = 4 * header.alignment
     example = torch.zeros((2, header.sections, side, side), dtype=torch.uint8)
     dimensions = {
@@ -31,7 +42,7 @@ def export_checkpoint(network: ServedNetwork, header: Header, path: Path) -> Non
         2: header.alignment * torch.export.Dim("rows", min=1),
         3: header.alignment * torch.export.Dim("columns", min=1),
     }
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # the exporter warns of its own parts
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # the exporter warns about its own parts
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -46,17 +57,11 @@ def export_checkpoint(network: ServedNetwork, header: Header, path: Path) -> Non
             verbose=False,
         )
     assert program is not None
-    model = program.model_proto
-    _drop_prefix(model, "served.")
-    _store_half(model)
-    _strip_debug_text(model)
-    helper.set_model_props(model, {METADATA_KEY: header.model_dump_json()})
-    onnx.checker.check_model(model)
-    write_bytes(path, model.SerializeToString())
+    return program.model_proto
 
 
 def _drop_prefix(model: onnx.ModelProto, prefix: str) -> None:
-    """Name the initialisers as the state_dict of ServedNetwork does."""
+    """Give initialisers the names that they have in the state_dict of ServedNetwork."""
     for tensor in model.graph.initializer:
         tensor.name = tensor.name.removeprefix(prefix)
     for node in model.graph.node:
@@ -80,7 +85,7 @@ def _store_half(model: onnx.ModelProto) -> None:
 
 
 def _strip_debug_text(model: onnx.ModelProto) -> None:
-    """Drop the exporter's notes, which name files of the machine that exported."""
+    """Remove the exporter's notes, which name files of the exporting machine."""
     for node in model.graph.node:
         node.doc_string = ""
         del node.metadata_props[:]

@@ -19,7 +19,7 @@ SETTINGS = TrainingSettings(object_name="spots", patch=64, batch=2, sections=3, 
 
 @pytest.fixture
 def sampler() -> PatchSampler:
-    return PatchSampler([labelled((3, 40, 90))], SETTINGS.sections, SETTINGS.patch, SETTINGS.scale, SETTINGS.seed)
+    return PatchSampler([labelled((3, 40, 90))], SETTINGS)
 
 
 def test_a_batch_has_targets_at_the_reduced_size_and_knows_only_whole_pixels(sampler: PatchSampler) -> None:

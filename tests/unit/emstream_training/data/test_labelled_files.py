@@ -78,7 +78,7 @@ def test_wide_sections_come_to_bytes_by_one_range_for_the_whole_stack(tmp_path: 
 def test_numbered_objects_are_one_object_when_asked_for(tmp_path: Path, images: Path) -> None:
     numbered = write_tiff(tmp_path / "l.tif", (TRUTH * np.arange(1, 5)[:, None, None] * 300).astype(np.uint16))
     check(load(images, numbered, instances=True))
-    with pytest.raises(TrainingDataUnusable, match=r"l.tif has the values 300, 600 beside 0; .*'instances' to true"):
+    with pytest.raises(TrainingDataUnusable, match=r"the values 300, 600 in addition to 0; .*'instances' to true"):
         load(images, numbered)
 
 
@@ -142,7 +142,7 @@ def two_datasets(folder: Path) -> dict[str, object]:
         (fewer, r"images has 4 sections and .*fewer.tif has 3: give one for each"),
         (smaller, r"section 0 has 80 x 70 pixels in .*images and 80 x 60 in .*smaller.tif: sizes must match"),
         (exchanged, "has exactly two grey values"),
-        (blurred, "and more beside 0; labels are 0 and one other value"),
+        (blurred, "and more in addition to 0; labels are 0 and one other value"),
         (two_datasets, "one .*other.*'images_dataset' names it"),
         (lambda folder: {"images": folder / "nowhere"}, r"there is no .*nowhere \('images'\)"),
         (lambda folder: {"ignore": folder / "nowhere"}, r"there is no .*nowhere \('ignore'\)"),

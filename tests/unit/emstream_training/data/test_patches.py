@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from emstream_training.data.label_values import IGNORE
+from emstream_training.data.labelled_files import LabelledStack
 from emstream_training.data.patches import PatchSampler
+from emstream_training.settings import TrainingSettings
 from tests.unit.emstream_training.stacks import labelled
 
 PATCH = 64
 
 
-def sampler(*stacks: object, sections: int = 3, seed: int = 1, scale: float = 1.4) -> PatchSampler:
-    return PatchSampler(stacks, sections, PATCH, scale, seed)  # type: ignore[arg-type]  # of labelled stacks
+def sampler(*stacks: LabelledStack, sections: int = 3, seed: int = 1, scale: float = 1.4) -> PatchSampler:
+    return PatchSampler(stacks, TrainingSettings("spots", sections=sections, patch=PATCH, scale=scale, seed=seed))
 
 
 def test_what_a_step_draws_depends_on_seed_and_step_alone() -> None:

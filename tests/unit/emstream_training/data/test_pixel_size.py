@@ -40,7 +40,7 @@ def test_sizes_within_a_fifth_are_used_as_they_are(
 
 
 def test_a_size_far_off_is_taken_for_a_mistake() -> None:
-    with pytest.raises(TrainingDataUnusable, match="100 nm, more than 8 times off the 5 nm"):
+    with pytest.raises(TrainingDataUnusable, match="100 nm, more than 8 times larger or smaller than the 5 nm"):
         scale_of(source(100), 5)
 
 

@@ -90,10 +90,10 @@ def test_training_reads_back_what_was_prepared(tmp_path: Path, training_file: Pa
 
 
 def test_nothing_is_written_over(tmp_path: Path, training_file: Path) -> None:
-    with pytest.raises(OutputInUse, match=r"data.json is there already"):
+    with pytest.raises(OutputInUse, match=r"data.json exists already"):
         prepare(training_file, tmp_path / "data.h5")
     (tmp_path / "all.h5").touch()
-    with pytest.raises(OutputInUse, match=r"all.h5 is there already"):
+    with pytest.raises(OutputInUse, match=r"all.h5 exists already"):
         prepare(training_file, tmp_path / "all.h5")
     with pytest.raises(UsageError, match=r"must end in .h5"):
         prepare(training_file, tmp_path / "all.zip")

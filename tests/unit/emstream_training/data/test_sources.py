@@ -33,9 +33,9 @@ def test_relative_paths_begin_at_the_file_and_whole_ones_stay(tmp_path: Path) ->
 
 
 def test_a_header_tells_the_last_folders_only(tmp_path: Path) -> None:
-    told = Source(images=tmp_path / "x" / "a" / "images", labels=tmp_path / "x" / "a" / "labels.tif").told()
-    assert told["images"] == "x/a/images"
-    assert str(tmp_path) not in json.dumps(told)
+    header = Source(images=tmp_path / "x" / "a" / "images", labels=tmp_path / "x" / "a" / "labels.tif").for_header()
+    assert header["images"] == "x/a/images"
+    assert str(tmp_path) not in json.dumps(header)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from emstream.errors import EngineUnavailable, OutOfMemory, SettingsError
-from emstream_training.fit.device import choose_device, memory_told, wants_bf16
+from emstream_training.fit.device import choose_device, full_memory_explained, wants_bf16
 from emstream_training.settings import TrainingSettings
 
 
@@ -32,7 +32,7 @@ def test_bf16_is_taken_where_it_is_fast_or_asked_for(monkeypatch: pytest.MonkeyP
 
 
 def test_a_full_gpu_is_told() -> None:
-    with pytest.raises(OutOfMemory, match="smaller --batch"), memory_told():
+    with pytest.raises(OutOfMemory, match="smaller --batch"), full_memory_explained():
         raise torch.OutOfMemoryError("CUDA out of memory")
 
 

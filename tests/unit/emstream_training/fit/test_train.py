@@ -110,7 +110,7 @@ def test_another_training_in_the_folder_is_named(undisturbed: Path) -> None:
 
 def test_a_state_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "state.pt").write_bytes(b"no state")
-    with pytest.raises(OutputInUse, match="is no state of this version"):
+    with pytest.raises(OutputInUse, match="is not a state of this version"):
         run(tmp_path)
 
 
