@@ -16,7 +16,7 @@ from emstream.settings import Settings, read_settings
 from emstream.work.heartbeat import beating
 from emstream.work.queues import Sender
 from emstream_gateway.app import make_app
-from emstream_gateway.jobs.dispatcher import Janitor
+from emstream_gateway.jobs.dispatcher import Dispatcher
 from emstream_gateway.server import keep_freed_memory, make_server
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def serve(settings: Settings) -> None:
     client = make_client(settings.redis_url, is_patient=False)  # it may come later: /readyz says so
     ledger = open_ledger(settings, client)
     sender = Sender(settings)
-    app = make_app(settings, ledger, sender, keys, token, Janitor(ledger, sender, settings, client))
+    app = make_app(settings, ledger, sender, keys, token, Dispatcher(ledger, sender, settings, client))
     with beating(settings, "gateway"):
         make_server(app, settings.host, settings.port).run()
 

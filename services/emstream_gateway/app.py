@@ -1,8 +1,7 @@
-"""The gateway's wiring: routes, what every request passes, and the life of the janitor."""
+"""The app: its routes, its middleware, and the life of the dispatcher."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,7 +11,7 @@ from fastapi import FastAPI
 from emstream.ledger.terms import Ledger
 from emstream.settings import Settings
 from emstream.version import __version__
-from emstream_gateway.context import Janitor, Keys, Parts, Sender
+from emstream_gateway.context import AppContext, Dispatcher, Keys, Sender
 from emstream_gateway.http.error_handlers import add_problem_handlers
 from emstream_gateway.http.middleware import Guard
 from emstream_gateway.http.openapi import describe_api
@@ -30,11 +29,12 @@ from emstream_gateway.routes import (
     uploads,
     view,
 )
-from emstream_gateway.storage.job_store import Shelf
-from emstream_gateway.storage.quotas import Room
+from emstream_gateway.storage.job_store import JobStore
+from emstream_gateway.storage.quotas import Quotas
 from emstream_gateway.storage.uploads import Uploads
 
-logger = logging.getLogger(__name__)
+ROUTES = (uploads, inspections, jobs, events, masks, exports, view, objects, meshes, timelines, health, page)
+"""Modules of routes, in the order of the OpenAPI document."""
 
 
 def make_app(
@@ -43,46 +43,32 @@ def make_app(
     sender: Sender,
     keys: Keys | None,
     token: str,
-    janitor: Janitor | None = None,
+    dispatcher: Dispatcher | None = None,
 ) -> FastAPI:
-    """Return the app. token: of this start, for the owner "local"; empty if only keys count.
+    """Return the app. token: secret of this start, for the owner "local"; empty if only keys count.
 
-    The janitor runs while the app does. `app.state.parts.stopping` ends streams before the server waits for them.
+    The dispatcher runs while the app does. `app.state.context.stopping` ends streams before the server waits for them.
     """
-    shelf = Shelf(settings.data)
-    parts = Parts(settings, ledger, sender, keys, token, shelf, Uploads(shelf), Room(shelf, settings), janitor)
+    store = JobStore(settings.data)
+    context = AppContext(
+        settings, ledger, sender, keys, token, store, Uploads(store), Quotas(store, settings), dispatcher
+    )
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        await anyio.to_thread.run_sync(shelf.clear_leftovers)
-        if janitor is not None:
-            janitor.start()
+        await anyio.to_thread.run_sync(store.clear_leftovers)
+        if dispatcher is not None:
+            dispatcher.start()
         yield
-        parts.stopping.set()
-        if janitor is not None:
-            await anyio.to_thread.run_sync(janitor.stop)
-        parts.slabs.close()
+        context.stopping.set()
+        if dispatcher is not None:
+            await anyio.to_thread.run_sync(dispatcher.stop)
+        context.slabs.close()
 
     app = FastAPI(title="emstream", version=__version__, lifespan=life, docs_url=None, redoc_url=None)
-    app.state.parts = parts
-    for router in (
-        r.router
-        for r in (
-            uploads,
-            inspections,
-            jobs,
-            events,
-            masks,
-            exports,
-            view,
-            objects,
-            meshes,
-            timelines,
-            health,
-            page,
-        )
-    ):
-        app.include_router(router)
+    app.state.context = context
+    for nouns in ROUTES:
+        app.include_router(nouns.router)
     app.add_middleware(Guard, settings=settings)
     add_problem_handlers(app)
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]  # FastAPI's documented way

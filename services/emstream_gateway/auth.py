@@ -12,7 +12,7 @@ from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCreden
 
 from emstream.api.problems import NoKey
 from emstream.errors import AccessDenied
-from emstream_gateway.context import Key, Parts, PartsOf
+from emstream_gateway.context import AppContext, Context, Key
 
 COOKIE = "emstream_token"
 LOCAL_OWNER = "local"
@@ -33,23 +33,23 @@ class Caller:
 LOCAL = Caller(LOCAL_OWNER, ("read", "write"))
 
 
-def recognise(parts: Parts, secret: str) -> Key | None:
+def recognise(context: AppContext, secret: str) -> Key | None:
     """Return who has this secret, or None."""
-    if parts.token and hmac.compare_digest(secret.encode(), parts.token.encode()):
+    if context.token and hmac.compare_digest(secret.encode(), context.token.encode()):
         return LOCAL
-    return parts.keys.check(secret) if parts.keys else None
+    return context.keys.check(secret) if context.keys else None
 
 
 def _need(scope: str) -> Callable[..., Awaitable[Key]]:
     async def check(
-        parts: PartsOf,
+        context: Context,
         request: Request,
         bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
         header: Annotated[str | None, Security(_header)],
         cookie: Annotated[str | None, Security(_cookie)],
     ) -> Key:
         secret = (bearer.credentials if bearer else None) or header or cookie
-        caller = recognise(parts, secret) if secret else None
+        caller = recognise(context, secret) if secret else None
         if caller is None:
             given = "the key given is not known here" if secret else "no key was given"
             raise NoKey(
@@ -63,7 +63,7 @@ def _need(scope: str) -> Callable[..., Awaitable[Key]]:
     return check
 
 
-Reader = Annotated[Key, Depends(_need("read"))]
+ReadKey = Annotated[Key, Depends(_need("read"))]
 """A caller who may see jobs."""
-WriterOf = Annotated[Key, Depends(_need("write"))]
+WriteKey = Annotated[Key, Depends(_need("write"))]
 """A caller who may make and change jobs."""

@@ -19,9 +19,9 @@ from emstream.ledger.terms import Ledger
 from emstream.models.recipes import MODELS, RecipeBook, asked_for, shipped_books
 from emstream.settings import Settings
 from emstream.stages import Stage
-from emstream_gateway.storage.job_store import Shelf
+from emstream_gateway.storage.job_store import JobStore
 from emstream_gateway.storage.open_slabs import SlabFiles
-from emstream_gateway.storage.quotas import Room
+from emstream_gateway.storage.quotas import Quotas
 from emstream_gateway.storage.uploads import Uploads
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Sender(Protocol):
         """Put hints onto their queues."""
 
 
-class Janitor(Protocol):
+class Dispatcher(Protocol):
     """The thread that dispatches, sweeps, and enters jobs from disk."""
 
     def start(self) -> None:
@@ -69,7 +69,7 @@ class Janitor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class AppContext:
     """See the module's text. token: of this start, or empty. stopping: set when the process is to end."""
 
     settings: Settings
@@ -77,10 +77,10 @@ class Parts:
     sender: Sender
     keys: Keys | None
     token: str
-    shelf: Shelf
+    store: JobStore
     uploads: Uploads
-    room: Room
-    janitor: Janitor | None = None
+    quotas: Quotas
+    dispatcher: Dispatcher | None = None
     slabs: SlabFiles = field(default_factory=SlabFiles)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -93,15 +93,15 @@ class Parts:
         asked_for(settings.objects, self.books())
 
     def nudge(self) -> None:
-        """Have what is ready handed out at once rather than at the janitor's next round."""
-        if self.janitor is not None:
-            self.janitor.wake()
+        """Have what is ready handed out at once rather than at the dispatcher's next round."""
+        if self.dispatcher is not None:
+            self.dispatcher.wake()
             return
         for stage in Stage:
             self.sender.send(self.ledger.dispatch(stage, time.time()))
 
     def try_broker(self, call: Callable[[], object]) -> bool:
-        """Make a call that the janitor makes up for; False if the broker does not answer."""
+        """Make a call that the dispatcher makes up for; False if the broker does not answer."""
         try:
             call()
         except BROKER_AWAY as error:
@@ -110,11 +110,11 @@ class Parts:
         return True
 
 
-async def parts_of(request: Request) -> Parts:
+async def context_of(request: Request) -> AppContext:
     """Return the parts of the app that answers. Like all dependencies a coroutine, which saves a hop to a thread."""
-    parts = request.app.state.parts
-    assert isinstance(parts, Parts)
-    return parts
+    context = request.app.state.context
+    assert isinstance(context, AppContext)
+    return context
 
 
-PartsOf = Annotated[Parts, Depends(parts_of)]
+Context = Annotated[AppContext, Depends(context_of)]

@@ -54,7 +54,7 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """End streams, then the server."""
         assert isinstance(self.config.app, FastAPI)
-        self.config.app.state.parts.stopping.set()
+        self.config.app.state.context.stopping.set()
         self.should_exit = True
 
 

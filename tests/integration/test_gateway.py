@@ -74,7 +74,7 @@ def test_an_interrupted_upload_goes_on_where_it_stopped(house: House) -> None:
     assert house.client.put(url, content=b"one").json() == {"name": "s1.png", "size": 6, "received": 3, "sha256": None}
     assert problem(house.client.put(url, content=b"one"), 409, "wrong_offset")["received"] == 3
     assert problem(house.client.post(f"/v1/jobs/{job}/start"), 409, "wrong_state")
-    house.app.state.parts.uploads.drop(job)  # as if the gateway was started again
+    house.app.state.context.uploads.drop(job)  # as if the gateway was started again
     assert house.client.get(url).json()["received"] == 3
     whole = house.client.put(f"{url}?offset=3", content=b"two").json()
     assert whole["sha256"] == hashlib.sha256(b"onetwo").hexdigest()

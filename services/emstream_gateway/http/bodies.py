@@ -44,7 +44,7 @@ async def chunks(request: Request) -> AsyncIterator[bytes]:
             yield chunk
 
 
-async def pour(request: Request, take: Callable[[list[bytes]], None]) -> None:
+async def stream_body(request: Request, take: Callable[[list[bytes]], None]) -> None:
     """Hand the body to `take`, some chunks at a time, in a thread, while the next ones arrive.
 
     Off the event loop: a write waits for the disk whenever some process syncs, and nobody else is to wait for that.

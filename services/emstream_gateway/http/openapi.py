@@ -15,7 +15,7 @@ from emstream.api.problems import PROBLEM, Problem
 from emstream.api.schemas import SAMPLE_ID, ExportWish, JobSettings, NewJob
 from emstream.version import __version__
 
-Answers = dict[int | str, dict[str, Any]]
+Responses = dict[int | str, dict[str, Any]]
 PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 _EXAMPLES: dict[int, tuple[str, str, str]] = {
     400: ("unreadable_body", "The body cannot be read", "the body is no JSON (line 1): send JSON"),
@@ -36,12 +36,12 @@ _EXAMPLES: dict[int, tuple[str, str, str]] = {
 _ALWAYS = (401, 403, 421)
 
 
-def problems(*statuses: int) -> Answers:
+def refusals(*statuses: int) -> Responses:
     """Return the problems that a route may answer, and those that every one may: key, right, host."""
     return {status: _problem(status) for status in sorted({*_ALWAYS, *statuses})}
 
 
-def open_problems(*statuses: int) -> Answers:
+def open_refusals(*statuses: int) -> Responses:
     """Return the problems of a route that needs no key."""
     return {status: _problem(status) for status in sorted({421, *statuses})}
 
@@ -60,13 +60,13 @@ def _problem(status: int) -> dict[str, Any]:
     return {"description": description, "content": {PROBLEM: {"schema": PROBLEM_REF, "example": example}}}
 
 
-def gives(model: type[BaseModel], description: str, status: int = 200, headers: tuple[str, ...] = ()) -> Answers:
+def returns(model: type[BaseModel], description: str, status: int = 200, headers: tuple[str, ...] = ()) -> Responses:
     """Return the answer with a JSON body."""
     shown = {name: {"schema": {"type": "string"}, "description": HEADER_TEXT[name]} for name in headers}
     return {status: {"model": model, "description": description, "headers": shown}}
 
 
-def file_answers(*media_types: str) -> Answers:
+def returns_file(*media_types: str) -> Responses:
     """Return what a route that hands out a file may answer."""
     binary, is_json = {"type": "string", "format": "binary"}, "application/json"
     content = {kind: {"schema": {"type": "object"} if kind == is_json else binary} for kind in media_types}

@@ -34,19 +34,19 @@ RETAIN_EVERY_S = 3600.0
 LEADS_FOR_S = 5
 
 
-class Janitor:
+class Dispatcher:
     """Call `start` once and `stop` at the end; `wake` after entering a job."""
 
     def __init__(self, ledger: RedisLedger, sender: Sender, settings: Settings, client: redis.Redis) -> None:
         self._ledger, self._sender, self._settings = ledger, sender, settings
         self._redis: Any = client
-        self._lock_key = f"{settings.redis_prefix}janitor"
+        self._lock_key = f"{settings.redis_prefix}janitor"  # a gateway of an older version must see it
         self._name = secrets.token_hex(8)
         self._is_stopping = False
         self._compare_at = self._retain_at = 0.0
         self._retention = Retention.of(settings)
         self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="janitor", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""

@@ -31,7 +31,7 @@ TAIL_BYTES = 32 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastJob:
     """A job that was done. pixel_size_nm: what its sections were brought to, or None if they were used as they are."""
 
     work: int
@@ -52,7 +52,7 @@ def estimate(
     pixel_size_nm: float | None,
 ) -> Estimate:
     """Return the seconds that so much work takes, by the latest jobs. folders: of jobs, newest first."""
-    past: list[Past] = []
+    past: list[PastJob] = []
     for folder in folders:
         record = record_of(folder) if folder.report_path.exists() else None
         known = _past(folder.timeline_path, record.plan) if record and record.plan else None
@@ -68,7 +68,7 @@ def estimate(
     return Estimate(seconds=round(seconds, 1), based_on=f"{len(largest)} of the latest jobs completed here")
 
 
-def _enlargement(past: Iterable[Past], pixel_size_nm: float | None) -> float:
+def _enlargement(past: Iterable[PastJob], pixel_size_nm: float | None) -> float:
     """Return by how much resampling changes the number of voxels, if earlier jobs show what is resampled to."""
     known = [job.pixel_size_nm for job in past if job.pixel_size_nm]
     if pixel_size_nm is None or not known:
@@ -77,11 +77,11 @@ def _enlargement(past: Iterable[Past], pixel_size_nm: float | None) -> float:
     return 1.0 if abs(ratio - 1) <= RESCALE_TOLERANCE else ratio**2
 
 
-def _past(timeline: Path, plan: Plan) -> Past | None:
+def _past(timeline: Path, plan: Plan) -> PastJob | None:
     span = _span(timeline)
     pixels = sum(math.prod(grid.size_yx) * len(grid.members) for grid in plan.grids)
     target = next((grid.pixel_size_nm for grid in plan.grids if grid.is_resampled), None)
-    return None if span is None else Past(pixels * plan.shape_zyx[0] * plan.variants, span, target)
+    return None if span is None else PastJob(pixels * plan.shape_zyx[0] * plan.variants, span, target)
 
 
 def _span(timeline: Path) -> float | None:

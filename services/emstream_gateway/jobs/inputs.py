@@ -13,7 +13,7 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile
 from emstream.jobs.retention import INPUT_GONE
 from emstream.readers.natural_order import natural_key
-from emstream_gateway.context import Parts
+from emstream_gateway.context import AppContext
 from emstream_gateway.storage.file_names import is_clutter
 from emstream_gateway.storage.uploads import Arrival
 
@@ -30,16 +30,16 @@ class Source:
     server_path: str | None = None
 
 
-def source_of(parts: Parts, folder: JobFolder) -> Source:
+def source_of(context: AppContext, folder: JobFolder) -> Source:
     """Return the files of a job, started or not. Raises NotReady if not all have arrived."""
-    record = parts.shelf.record(folder)
+    record = context.store.record(folder)
     if record is not None and not record.files:
         return Source(server_path=record.request.input)
     if record is not None:
         if not (folder.path / INPUT).exists():
             raise NotReady(INPUT_GONE)
         return Source(record.files, tuple(folder.path / file.stored for file in record.files))
-    upload = parts.uploads.get(folder)
+    upload = context.uploads.get(folder)
     if upload.header.input is not None:
         return Source(server_path=upload.header.input)
     arrivals = list(upload.arrivals.values())

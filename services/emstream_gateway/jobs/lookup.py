@@ -6,16 +6,16 @@ from emstream.api.problems import NotReady
 from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord
-from emstream_gateway.context import Parts
-from emstream_gateway.jobs.status import describe
+from emstream_gateway.context import AppContext
+from emstream_gateway.jobs.status import describe_job
 from emstream_gateway.storage.measurement_table import table_path
 
 
-def measured(parts: Parts, folder: JobFolder, object_name: str | None) -> tuple[JobRecord, str]:
+def measured(context: AppContext, folder: JobFolder, object_name: str | None) -> tuple[JobRecord, str]:
     """Return the record and the object's name. Raises NotReady before the job is completed, JobNotFound."""
-    record = parts.shelf.record(folder)
+    record = context.store.record(folder)
     if record is None or record.plan is None or not folder.report_path.exists():
-        state = describe(parts, folder).state
+        state = describe_job(context, folder).state
         raise NotReady(
             f"the job is {state}: objects are measured once it is completed, follow it at /v1/jobs/{folder.path.name}"
         )

@@ -12,7 +12,7 @@ from emstream.jobs.record import JobRecord, Plan
 from emstream.ledger.terms import JobStatus, totals
 from emstream.models.recipes import asked_for
 from emstream.stages import Stage
-from emstream_gateway.context import BROKER_AWAY, Parts
+from emstream_gateway.context import BROKER_AWAY, AppContext
 from emstream_gateway.jobs.estimates import seconds_left
 from emstream_gateway.storage.job_store import UploadHeader
 
@@ -22,31 +22,31 @@ AWAY = "The broker does not answer for the moment: counts are those on disk, and
 Counts = Mapping[Stage, tuple[int, int]]
 
 
-def describe(parts: Parts, folder: JobFolder) -> Job:
+def describe_job(context: AppContext, folder: JobFolder) -> Job:
     """Return a job as it stands, with its files. Raises JobNotFound if it was deleted meanwhile."""
-    listed, files = _seen(parts, folder)
+    listed, files = _seen(context, folder)
     return Job.model_construct(**dict(listed), files=files)
 
 
-def describe_shortly(parts: Parts, folder: JobFolder) -> ListedJob:
+def describe_listed(context: AppContext, folder: JobFolder) -> ListedJob:
     """Return a job as it stands. Raises JobNotFound if it was deleted meanwhile."""
-    return _seen(parts, folder)[0]
+    return _seen(context, folder)[0]
 
 
-def _seen(parts: Parts, folder: JobFolder) -> tuple[ListedJob, list[FileState]]:
-    record = parts.shelf.record(folder)
+def _seen(context: AppContext, folder: JobFolder) -> tuple[ListedJob, list[FileState]]:
+    record = context.store.record(folder)
     if record is not None:
         files = [FileState(name=f.name, size=f.size, received=f.size, sha256=f.sha256) for f in record.files]
-        return _started(parts, folder, record, files), files
-    header = parts.shelf.header(folder)
+        return _started(context, folder, record, files), files
+    header = context.store.header(folder)
     if header is None:
         raise JobNotFound(f"there is no job {folder.path.name!r} any more")
     is_cancelled = folder.cancelled_path.exists()
-    files = [] if is_cancelled else [a.state() for a in list(parts.uploads.get(folder).arrivals.values())]
+    files = [] if is_cancelled else [a.state() for a in list(context.uploads.get(folder).arrivals.values())]
     return _uploading(header, files, is_cancelled), files
 
 
-def state_of(parts: Parts, folder: JobFolder) -> State:
+def state_of(context: AppContext, folder: JobFolder) -> State:
     """Return only the job's state."""
     over = _state_on_disk(folder)
     if over:
@@ -54,7 +54,7 @@ def state_of(parts: Parts, folder: JobFolder) -> State:
     if not folder.record_path.exists():
         return "uploading"
     try:
-        return _state_in_ledger(parts.ledger.status(folder.path.name))
+        return _state_in_ledger(context.ledger.status(folder.path.name))
     except BROKER_AWAY:
         return "queued"
 
@@ -89,12 +89,12 @@ def _totals_of(files: list[FileState]) -> FileTotals:
     return FileTotals(count=len(files), size=size, received=received, first=first, last=last)
 
 
-def _started(parts: Parts, folder: JobFolder, record: JobRecord, files: list[FileState]) -> ListedJob:
+def _started(context: AppContext, folder: JobFolder, record: JobRecord, files: list[FileState]) -> ListedJob:
     plan, over = record.plan, _state_on_disk(folder)
     status, warnings = None, list(plan.warnings if plan else ())
     if not over:
         try:
-            status = parts.ledger.status(record.id) or _enter(parts, folder, record)
+            status = context.ledger.status(record.id) or _enter(context, folder, record)
         except BROKER_AWAY:
             warnings.append(AWAY)
     state = over or _state_in_ledger(status)
@@ -116,16 +116,16 @@ def _started(parts: Parts, folder: JobFolder, record: JobRecord, files: list[Fil
         errors=_errors(folder, plan, status),
         shape_zyx=plan.shape_zyx if plan else None,
         voxel_size_nm=plan.voxel_size_nm if plan else record.request.voxel_size_nm,
-        objects=plan.objects if plan else list(record.request.objects) or asked_for((), parts.books()),
+        objects=plan.objects if plan else list(record.request.objects) or asked_for((), context.books()),
         links=_links(record.id, state, folder.measurements.exists()),
     )
 
 
-def _enter(parts: Parts, folder: JobFolder, record: JobRecord) -> JobStatus | None:
+def _enter(context: AppContext, folder: JobFolder, record: JobRecord) -> JobStatus | None:
     """Enter a job that was started while the broker was away."""
-    parts.ledger.enter(record.id, record.owner, folder.found())
-    parts.nudge()
-    return parts.ledger.status(record.id)
+    context.ledger.enter(record.id, record.owner, folder.found())
+    context.nudge()
+    return context.ledger.status(record.id)
 
 
 def _state_on_disk(folder: JobFolder) -> State | None:

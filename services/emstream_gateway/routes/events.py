@@ -13,10 +13,10 @@ from fastapi.responses import Response, StreamingResponse
 from emstream.api.schemas import OVER
 from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
-from emstream_gateway.auth import Reader
-from emstream_gateway.context import Parts, PartsOf
-from emstream_gateway.http.openapi import problems
-from emstream_gateway.jobs.status import describe_shortly
+from emstream_gateway.auth import ReadKey
+from emstream_gateway.context import AppContext, Context
+from emstream_gateway.http.openapi import refusals
+from emstream_gateway.jobs.status import describe_listed
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["jobs"])
 PERIOD_S = 0.5
@@ -36,21 +36,21 @@ _STREAM = {"text/event-stream": {"schema": _EVENT, "example": 'event: job\ndata:
     summary="A job's changes as they happen (server-sent events)",
     responses={
         200: {"description": "`event: job`, data: the job without its files; ends when it is over", "content": _STREAM},
-        **problems(404, 422),
+        **refusals(404, 422),
     },
 )
-def follow_job(caller: Reader, parts: PartsOf, job: str) -> Response:
+def follow_job(caller: ReadKey, context: Context, job: str) -> Response:
     """Follow a job."""
-    folder = parts.shelf.owned(job, caller.owner)
-    return StreamingResponse(_changes(parts, folder), 200, _HEADERS, media_type="text/event-stream")
+    folder = context.store.owned(job, caller.owner)
+    return StreamingResponse(_changes(context, folder), 200, _HEADERS, media_type="text/event-stream")
 
 
-async def _changes(parts: Parts, folder: JobFolder) -> AsyncIterator[str]:
+async def _changes(context: AppContext, folder: JobFolder) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
     last, said = "", time.monotonic()
-    while not parts.stopping.is_set():
+    while not context.stopping.is_set():
         try:
-            job = await run_sync(describe_shortly, parts, folder)
+            job = await run_sync(describe_listed, context, folder)
         except JobNotFound:
             return  # deleted meanwhile
         text = job.model_dump_json()

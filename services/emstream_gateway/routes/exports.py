@@ -18,12 +18,12 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord
 from emstream.ledger.terms import JobStatus
 from emstream.stages import Stage
-from emstream_gateway.auth import Reader, WriterOf
-from emstream_gateway.context import BROKER_AWAY, Parts, PartsOf
+from emstream_gateway.auth import ReadKey, WriteKey
+from emstream_gateway.context import BROKER_AWAY, AppContext, Context
 from emstream_gateway.http.bodies import json_body
 from emstream_gateway.http.file_responses import send_file
-from emstream_gateway.http.openapi import as_json, file_answers, gives, problems
-from emstream_gateway.jobs.actions import ask_for, save_name
+from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
+from emstream_gateway.jobs.actions import request_finish, save_name
 from emstream_gateway.jobs.status import state_of
 
 router = APIRouter(prefix="/v1/jobs/{job}/exports", tags=["results"])
@@ -35,7 +35,7 @@ _BODY: dict[str, Any] = {
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ExportWish"}}},
     }
 }
-_ACCEPTED = gives(ExportState, "Being built: ask again", 202, ("Location", "Retry-After"))
+_ACCEPTED = returns(ExportState, "Being built: ask again", 202, ("Location", "Retry-After"))
 
 
 @router.post(
@@ -43,38 +43,38 @@ _ACCEPTED = gives(ExportState, "Being built: ask again", 202, ("Location", "Retr
     status_code=202,
     response_class=Response,
     summary="Order a file: mask, labels, probability, overlay or original, in one of seven formats",
-    responses={**_ACCEPTED, **problems(400, 404, 408, 409, 413, 422, 503, 507)},
+    responses={**_ACCEPTED, **refusals(400, 404, 408, 409, 413, 422, 503, 507)},
     openapi_extra=_BODY,
 )
-async def order_export(request: Request, caller: WriterOf, parts: PartsOf, job: str) -> Response:
+async def order_export(request: Request, caller: WriteKey, context: Context, job: str) -> Response:
     """Order an export. The same order again is the same export; one that failed is tried again."""
     wish = await json_body(request, ExportWish)
-    return await run_sync(_order, parts, caller.owner, job, wish)
+    return await run_sync(_order, context, caller.owner, job, wish)
 
 
-def _order(parts: Parts, owner: str, job: str, wish: ExportWish) -> Response:
-    folder, record = _finished(parts, job, owner)
-    parts.room.check_bytes(owner, 0)
+def _order(context: AppContext, owner: str, job: str, wish: ExportWish) -> Response:
+    folder, record = _finished(context, job, owner)
+    context.quotas.check_bytes(owner, 0)
     assert record.plan is not None
     asked = Wish(wish.content, wish.format, wish.objects, wish.combined, wish.z)
     order = make_order(folder, record.plan, asked)
     number = place_order(folder, order)
     if not export_file(folder, number, order).exists():
-        ask_for(parts, folder, number)
-    return _accepted(_state(folder, record, number, order, parts.ledger.status(job)))
+        request_finish(context, folder, number)
+    return _accepted(_state(folder, record, number, order, context.ledger.status(job)))
 
 
 @router.get(
     "",
     response_class=Response,
     summary="A job's exports",
-    responses={**gives(Exports, "Those ordered and not removed"), **problems(404, 409, 422)},
+    responses={**returns(Exports, "Those ordered and not removed"), **refusals(404, 409, 422)},
 )
-def list_exports(caller: Reader, parts: PartsOf, job: str) -> Response:
+def list_exports(caller: ReadKey, context: Context, job: str) -> Response:
     """List exports."""
-    folder, record = _finished(parts, job, caller.owner)
+    folder, record = _finished(context, job, caller.owner)
     try:
-        status = parts.ledger.status(job)
+        status = context.ledger.status(job)
     except BROKER_AWAY:
         status = None
     found = orders(folder).items()
@@ -86,22 +86,22 @@ def list_exports(caller: Reader, parts: PartsOf, job: str) -> Response:
     response_class=Response,
     summary="The file, or how far it is",
     responses={
-        **file_answers(*MEDIA_TYPES.values(), ZIP),
+        **returns_file(*MEDIA_TYPES.values(), ZIP),
         **_ACCEPTED,
-        **problems(404, 409, 416, 422, 503),
+        **refusals(404, 409, 416, 422, 503),
     },
 )
-def get_export(request: Request, caller: Reader, parts: PartsOf, job: str, export: str) -> Response:
+def get_export(request: Request, caller: ReadKey, context: Context, job: str, export: str) -> Response:
     """Hand out an export, or say how far it is."""
-    folder, record = _finished(parts, job, caller.owner)
+    folder, record = _finished(context, job, caller.owner)
     number, order = _known(folder, export)
     path, media_type = export_file(folder, number, order), MEDIA_TYPES.get(order.suffix, ZIP)
     if path.exists():
         return send_file(request, path, media_type, _save_as(record, order))
-    state = _state(folder, record, number, order, parts.ledger.status(job))
+    state = _state(folder, record, number, order, context.ledger.status(job))
     if state.state == "failed":
         raise NotReady(f"the export could not be made: {state.sentence}. Order it again to try again")
-    ask_for(parts, folder, number)  # the broker may have lost it
+    request_finish(context, folder, number)  # the broker may have lost it
     return _accepted(state)
 
 
@@ -110,21 +110,21 @@ def get_export(request: Request, caller: Reader, parts: PartsOf, job: str, expor
     status_code=204,
     response_class=Response,
     summary="Stop an export, and remove its file",
-    responses={204: {"description": "Removed"}, **problems(404, 409, 422)},
+    responses={204: {"description": "Removed"}, **refusals(404, 409, 422)},
 )
-def remove_export(caller: WriterOf, parts: PartsOf, job: str, export: str) -> Response:
+def remove_export(caller: WriteKey, context: Context, job: str, export: str) -> Response:
     """Remove an export; a worker that builds it stops within a second."""
-    folder, _ = _finished(parts, job, caller.owner)
+    folder, _ = _finished(context, job, caller.owner)
     number, _ = _known(folder, export)
     withdraw(folder, number)
     return Response(status_code=204)
 
 
-def _finished(parts: Parts, job: str, owner: str) -> tuple[JobFolder, JobRecord]:
-    folder = parts.shelf.owned(job, owner)
-    record = parts.shelf.record(folder)
+def _finished(context: AppContext, job: str, owner: str) -> tuple[JobFolder, JobRecord]:
+    folder = context.store.owned(job, owner)
+    record = context.store.record(folder)
     if record is None or record.plan is None or not folder.report_path.exists():
-        state = state_of(parts, folder)
+        state = state_of(context, folder)
         raise NotReady(f"the job is {state}: it can be saved once it is completed, follow it at /v1/jobs/{job}")
     return folder, record
 

@@ -14,9 +14,9 @@ from prometheus_client.registry import Collector
 from emstream.api.schemas import Health
 from emstream.host.disk_space import GIGABYTE
 from emstream.work.heartbeat import SUFFIX, beat_folder
-from emstream_gateway.auth import Reader
-from emstream_gateway.context import BROKER_AWAY, Parts, PartsOf
-from emstream_gateway.http.openapi import as_json, gives, open_problems, problems
+from emstream_gateway.auth import ReadKey
+from emstream_gateway.context import BROKER_AWAY, AppContext, Context
+from emstream_gateway.http.openapi import as_json, open_refusals, refusals, returns
 from emstream_gateway.jobs.status import state_of
 
 router = APIRouter(tags=["health"])
@@ -28,7 +28,7 @@ WORKERS = ("preprocess", "inference", "postprocess")
     "/healthz",
     response_class=Response,
     summary="Whether the gateway's process answers",
-    responses={**gives(Health, "It does"), **open_problems()},
+    responses={**returns(Health, "It does"), **open_refusals()},
 )
 def healthz() -> Response:
     """Answer."""
@@ -39,32 +39,32 @@ def healthz() -> Response:
     "/readyz",
     response_class=Response,
     summary="Whether the service can work; names the parts that cannot",
-    responses={**gives(Health, "All parts work"), **gives(Health, "Some part does not", 503), **open_problems()},
+    responses={**returns(Health, "All parts work"), **returns(Health, "Some part does not", 503), **open_refusals()},
 )
-def readyz(parts: PartsOf) -> Response:
+def readyz(context: Context) -> Response:
     """Look at each part."""
-    failing = failing_parts(parts)
+    failing = failing_parts(context)
     health = Health(status="failing" if failing else "ok", failing=failing)
     return as_json(health, 503 if failing else 200, {"Retry-After": "2"} if failing else {})
 
 
-def failing_parts(parts: Parts) -> dict[str, str]:
+def failing_parts(context: AppContext) -> dict[str, str]:
     """Return the parts that do not work, each with a sentence."""
     failing = {}
     try:
-        parts.ledger.status("readyz")
+        context.ledger.status("readyz")
     except BROKER_AWAY as error:
         failing["broker"] = f"it does not answer ({type(error).__name__})"
-    free, least = parts.room.free_bytes() / GIGABYTE, parts.settings.min_free_gb
+    free, least = context.quotas.free_bytes() / GIGABYTE, context.settings.min_free_gb
     if free < least:
         failing["disk"] = f"{free:.1f} GB are free, {least:.1f} GB are kept: no upload and no new slab is taken"
-    failing |= {f"{kind} workers": "no sign of life for 10 s" for kind in WORKERS if not has_worker(parts, kind)}
+    failing |= {f"{kind} workers": "no sign of life for 10 s" for kind in WORKERS if not has_worker(context, kind)}
     return failing
 
 
-def has_worker(parts: Parts, kind: str) -> bool:
+def has_worker(context: AppContext, kind: str) -> bool:
     """Whether a worker of this kind touched its heartbeat file lately."""
-    for path in beat_folder(parts.settings).glob(f"{kind}.*{SUFFIX}"):
+    for path in beat_folder(context.settings).glob(f"{kind}.*{SUFFIX}"):
         try:
             if time.time() - path.stat().st_mtime < HEARTBEAT_S:
                 return True
@@ -79,38 +79,39 @@ def has_worker(parts: Parts, kind: str) -> bool:
     summary="Counts for Prometheus",
     responses={
         200: {"description": "Text format", "content": {"text/plain": {"schema": {"type": "string"}}}},
-        **problems(422),
+        **refusals(422),
     },
 )
-def metrics(caller: Reader, parts: PartsOf) -> Response:
+def metrics(caller: ReadKey, context: Context) -> Response:
     """Count."""
     registry = CollectorRegistry()
-    registry.register(Counts(parts))
+    registry.register(Counts(context))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 class Counts(Collector):
     """Looks at ledger and disk when it is asked, so that the numbers are those of now."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics; those of the ledger only while the broker answers."""
-        parts = self._parts
+        context = self._context
         up = GaugeMetricFamily("emstream_broker_up", "1 while the broker answers.", 1)
         try:
             yield from self._backlog()
         except BROKER_AWAY:
             up = GaugeMetricFamily("emstream_broker_up", "1 while the broker answers.", 0)
         yield up
-        yield GaugeMetricFamily("emstream_disk_free_bytes", "Free disk of the data folder.", parts.room.free_bytes())
-        received = parts.uploads.received_bytes
+        free = context.quotas.free_bytes()
+        yield GaugeMetricFamily("emstream_disk_free_bytes", "Free disk of the data folder.", free)
+        received = context.uploads.received_bytes
         yield GaugeMetricFamily("emstream_upload_bytes", "Uploaded since the gateway started.", received)
         jobs = GaugeMetricFamily("emstream_jobs", "Jobs on disk.", labels=["state"])
         counts: dict[str, int] = {}
-        for entry in parts.shelf.entries():
-            state = state_of(parts, parts.shelf.folder(entry.id))
+        for entry in context.store.entries():
+            state = state_of(context, context.store.folder(entry.id))
             counts[state] = counts.get(state, 0) + 1
         for name, count in sorted(counts.items()):
             jobs.add_metric([name], count)
@@ -121,7 +122,7 @@ class Counts(Collector):
         oldest = GaugeMetricFamily(
             "emstream_oldest_lease_seconds", "Until the oldest lease ends; negative: it is overdue.", labels=["stage"]
         )
-        for stage, backlog in self._parts.ledger.backlog().items():
+        for stage, backlog in self._context.ledger.backlog().items():
             for state in ("ready", "hinted", "leased"):
                 units.add_metric([stage, state], getattr(backlog, state))
             if backlog.oldest_deadline:

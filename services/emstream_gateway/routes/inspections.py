@@ -16,16 +16,16 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.inspection import Inspection, inspection_folder, picture_path, read_inspection
 from emstream.jobs.record import JobRecord
 from emstream.stages import Stage
-from emstream_gateway.auth import Reader, WriterOf
-from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.auth import ReadKey, WriteKey
+from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.error_handlers import problem_of
 from emstream_gateway.http.file_responses import send_file
-from emstream_gateway.http.openapi import as_json, file_answers, gives, problems
+from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import server_input
 from emstream_gateway.jobs.inputs import INPUT, link_files, source_of
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["upload"])
-_WORKING = gives(Inspecting, "A worker looks at the files", 202, ("Location", "Retry-After"))
+_WORKING = returns(Inspecting, "A worker looks at the files", 202, ("Location", "Retry-After"))
 
 
 @router.post(
@@ -33,17 +33,17 @@ _WORKING = gives(Inspecting, "A worker looks at the files", 202, ("Location", "R
     status_code=202,
     response_class=Response,
     summary="Have a worker look at a job's files, before or after its start",
-    responses={**_WORKING, **problems(404, 409, 422, 503)},
+    responses={**_WORKING, **refusals(404, 409, 422, 503)},
 )
 def begin_inspection(
-    caller: WriterOf,
-    parts: PartsOf,
+    caller: WriteKey,
+    context: Context,
     job: str,
     dataset: str | None = Query(None, max_length=1000, description="Of an HDF5 file. Default: the job's."),
 ) -> Response:
     """Begin to look: at the whole stack, also where the job's settings name a region of it."""
-    folder = parts.shelf.owned(job, caller.owner)
-    _begin(parts, folder, caller.owner, dataset)
+    folder = context.store.owned(job, caller.owner)
+    _begin(context, folder, caller.owner, dataset)
     return _working(job)
 
 
@@ -51,19 +51,19 @@ def begin_inspection(
     "/inspection",
     response_class=Response,
     summary="What the worker found",
-    responses={**gives(Inspected, "What was found"), **_WORKING, **problems(404, 422, 503)},
+    responses={**returns(Inspected, "What was found"), **_WORKING, **refusals(404, 422, 503)},
 )
-def get_inspection(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
+def get_inspection(request: Request, caller: ReadKey, context: Context, job: str) -> Response:
     """Show what was found; a stack that cannot be segmented is a problem that lists its data sets."""
-    parts.shelf.owned(job, caller.owner)
-    folder = inspection_folder(parts.shelf.path, job)
+    context.store.owned(job, caller.owner)
+    folder = inspection_folder(context.store.path, job)
     if not folder.record_path.exists():
         raise JobNotFound(f"nobody has looked at the files of job {job}: POST /v1/jobs/{job}/inspect")
     found = read_inspection(folder)
     if found is None:
-        _check(parts, folder, caller.owner)
+        _check(context, folder, caller.owner)
         return _working(job)
-    parts.try_broker(lambda: parts.ledger.forget(folder.path.name))
+    context.try_broker(lambda: context.ledger.forget(folder.path.name))
     if found.problem is not None:
         datasets = [entry.model_dump() for entry in _datasets(found)]
         return problem_of(request, InputUnreadable(found.problem), datasets=datasets)
@@ -75,18 +75,18 @@ def get_inspection(request: Request, caller: Reader, parts: PartsOf, job: str) -
     "/inspection/sections/{z}.png",
     response_class=Response,
     summary="A small picture of a section, made when first asked for",
-    responses={**file_answers("image/png"), **_WORKING, **problems(404, 416, 422, 503)},
+    responses={**returns_file("image/png"), **_WORKING, **refusals(404, 416, 422, 503)},
 )
 def get_picture(
     request: Request,
-    caller: Reader,
-    parts: PartsOf,
+    caller: ReadKey,
+    context: Context,
     job: str,
     z: Annotated[int, InPath(ge=0, lt=2**31, description="The section, from 0.")],
 ) -> Response:
     """Show a section of a stack that was looked at; its grey values are stretched, its longer side is at most 640."""
-    parts.shelf.owned(job, caller.owner)
-    folder = inspection_folder(parts.shelf.path, job)
+    context.store.owned(job, caller.owner)
+    folder = inspection_folder(context.store.path, job)
     found = read_inspection(folder)
     depth = found.shape_zyx[0] if found and found.shape_zyx else 0
     if z >= depth:
@@ -95,64 +95,64 @@ def get_picture(
         )
     path = picture_path(folder, z)
     if path.exists():
-        parts.try_broker(lambda: parts.ledger.forget(folder.path.name))
+        context.try_broker(lambda: context.ledger.forget(folder.path.name))
         return send_file(request, path, "image/png")
-    _ask_for_picture(parts, folder, caller.owner, path)
+    _request_picture(context, folder, caller.owner, path)
     return _working(job, f"/sections/{z}.png")
 
 
-def _ask_for_picture(parts: Parts, folder: JobFolder, owner: str, path: Path) -> None:
+def _request_picture(context: AppContext, folder: JobFolder, owner: str, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     path.with_suffix(".wanted").touch()
-    status = parts.ledger.status(folder.path.name)
+    status = context.ledger.status(folder.path.name)
     reason = status.failed.get((Stage.PLAN, 0)) if status else None
     if status is not None and (reason is not None or status.counts[Stage.PLAN][0]):
-        parts.ledger.forget(folder.path.name)  # an earlier look is over: this one is another
+        context.ledger.forget(folder.path.name)  # an earlier look is over: this one is another
         status = None
     if reason is not None:
         raise InputUnreadable(f"the section could not be drawn: {reason}")
     if status is None:
-        _enter(parts, folder, owner)
+        _enter(context, folder, owner)
 
 
-def _begin(parts: Parts, of: JobFolder, owner: str, dataset: str | None) -> None:
-    source, job = source_of(parts, of), of.path.name
-    path = INPUT if source.server_path is None else str(server_input(parts, source.server_path))
-    folder = inspection_folder(parts.shelf.path, job)
-    parts.ledger.forget(folder.path.name)
-    parts.shelf.remove_inspection(job)
+def _begin(context: AppContext, of: JobFolder, owner: str, dataset: str | None) -> None:
+    source, job = source_of(context, of), of.path.name
+    path = INPUT if source.server_path is None else str(server_input(context, source.server_path))
+    folder = inspection_folder(context.store.path, job)
+    context.ledger.forget(folder.path.name)
+    context.store.remove_inspection(job)
     link_files(source, folder)
-    settings = _settings(parts, of).model_copy(update={"region": None})
+    settings = _settings(context, of).model_copy(update={"region": None})
     if dataset is not None:
         settings = settings.model_copy(update={"dataset": dataset})
-    request = settings.request(path, parts.settings.slab_sections, parts.settings.core_side)
+    request = settings.request(path, context.settings.slab_sections, context.settings.core_side)
     folder.write(JobRecord(id=folder.path.name, owner=owner, name=job, request=request, files=source.files))
-    _enter(parts, folder, owner)
+    _enter(context, folder, owner)
 
 
-def _settings(parts: Parts, folder: JobFolder) -> JobSettings:
-    record = parts.shelf.record(folder)
+def _settings(context: AppContext, folder: JobFolder) -> JobSettings:
+    record = context.store.record(folder)
     if record is not None:
         return settings_of(record.request, record.formats)
-    header = parts.shelf.header(folder)
+    header = context.store.header(folder)
     if header is None:
         raise JobNotFound(f"there is no job {folder.path.name!r} any more")
     return header.settings
 
 
-def _check(parts: Parts, folder: JobFolder, owner: str) -> None:
+def _check(context: AppContext, folder: JobFolder, owner: str) -> None:
     """Raise InputUnreadable if the worker had to give up; enter the look again if the broker has lost it."""
-    status = parts.ledger.status(folder.path.name)
+    status = context.ledger.status(folder.path.name)
     reason = status.failed.get((Stage.PLAN, 0)) if status else None
     if reason is not None:
         raise InputUnreadable(f"the files could not be looked at: {reason}")
     if status is None:
-        _enter(parts, folder, owner)
+        _enter(context, folder, owner)
 
 
-def _enter(parts: Parts, folder: JobFolder, owner: str) -> None:
-    parts.ledger.enter(folder.path.name, owner)
-    parts.nudge()
+def _enter(context: AppContext, folder: JobFolder, owner: str) -> None:
+    context.ledger.enter(folder.path.name, owner)
+    context.nudge()
 
 
 def _datasets(found: Inspection) -> list[DatasetState]:

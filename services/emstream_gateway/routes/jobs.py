@@ -11,12 +11,12 @@ from emstream.api.problems import NotReady
 from emstream.api.schemas import OVER, Estimate, Job, JobList, Recipes, RecipeState
 from emstream.jobs.folder import JobFolder
 from emstream.models.recipes import Quality, Recipe, asked_for
-from emstream_gateway.auth import Reader, WriterOf
-from emstream_gateway.context import Parts, PartsOf
-from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.auth import ReadKey, WriteKey
+from emstream_gateway.context import AppContext, Context
+from emstream_gateway.http.openapi import as_json, refusals, returns
 from emstream_gateway.jobs.actions import cancel, delete, retry, start_upload
 from emstream_gateway.jobs.estimates import estimate, passes_of
-from emstream_gateway.jobs.status import describe, describe_shortly
+from emstream_gateway.jobs.status import describe_job, describe_listed
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 JOBS_AT_ONCE = 100
@@ -32,40 +32,40 @@ WORDS: dict[Quality, str] = {
     "/jobs",
     response_class=Response,
     summary="The jobs of this key, newest first, without their files",
-    responses={**gives(JobList, "Jobs"), **problems(404, 422)},
+    responses={**returns(JobList, "Jobs"), **refusals(404, 422)},
 )
 def list_jobs(
-    caller: Reader,
-    parts: PartsOf,
+    caller: ReadKey,
+    context: Context,
     limit: int = Query(20, ge=1, le=JOBS_AT_ONCE),
     after: str | None = Query(None, max_length=40, description="Id of the last job of the page before."),
 ) -> Response:
     """List jobs."""
-    ids = [entry.id for entry in parts.shelf.entries(caller.owner)]
+    ids = [entry.id for entry in context.store.entries(caller.owner)]
     if after is not None:
-        parts.shelf.owned(after, caller.owner)
+        context.store.owned(after, caller.owner)
         ids = ids[ids.index(after) + 1 :]
-    return as_json(JobList(jobs=[describe_shortly(parts, parts.shelf.folder(job)) for job in ids[:limit]]))
+    return as_json(JobList(jobs=[describe_listed(context, context.store.folder(job)) for job in ids[:limit]]))
 
 
 @router.get(
     "/jobs/{job}",
     response_class=Response,
     summary="A job as it stands",
-    responses={**gives(Job, "The job; Retry-After until it is over", 200, ("Retry-After",)), **problems(404, 422)},
+    responses={**returns(Job, "The job; Retry-After until it is over", 200, ("Retry-After",)), **refusals(404, 422)},
 )
-def get_job(caller: Reader, parts: PartsOf, job: str) -> Response:
+def get_job(caller: ReadKey, context: Context, job: str) -> Response:
     """Show a job."""
-    found = describe(parts, parts.shelf.owned(job, caller.owner))
+    found = describe_job(context, context.store.owned(job, caller.owner))
     return as_json(found, headers={} if found.state in OVER else {"Retry-After": "1"})
 
 
-def _accepted(parts: Parts, folder: JobFolder) -> Response:
-    job = describe(parts, folder)
+def _accepted(context: AppContext, folder: JobFolder) -> Response:
+    job = describe_job(context, folder)
     return as_json(job, 202, {"Location": f"/v1/jobs/{job.id}", "Retry-After": "1"})
 
 
-_ACCEPTED = gives(Job, "The job as it stands now", 202, ("Location", "Retry-After"))
+_ACCEPTED = returns(Job, "The job as it stands now", 202, ("Location", "Retry-After"))
 
 
 @router.post(
@@ -73,15 +73,15 @@ _ACCEPTED = gives(Job, "The job as it stands now", 202, ("Location", "Retry-Afte
     status_code=202,
     response_class=Response,
     summary="Start a job whose files have arrived",
-    responses={**_ACCEPTED, **problems(404, 409, 422, 507)},
+    responses={**_ACCEPTED, **refusals(404, 409, 422, 507)},
 )
-def start_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+def start_job(caller: WriteKey, context: Context, job: str) -> Response:
     """Start a job; one that is started stays as it is."""
-    folder = parts.shelf.owned(job, caller.owner)
+    folder = context.store.owned(job, caller.owner)
     if folder.cancelled_path.exists():
         raise NotReady("the job is cancelled: retry it, or make a new one")
-    start_upload(parts, folder)
-    return _accepted(parts, folder)
+    start_upload(context, folder)
+    return _accepted(context, folder)
 
 
 @router.post(
@@ -89,13 +89,13 @@ def start_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
     status_code=202,
     response_class=Response,
     summary="Stop a job",
-    responses={**_ACCEPTED, **problems(404, 422, 503, 507)},
+    responses={**_ACCEPTED, **refusals(404, 422, 503, 507)},
 )
-def cancel_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+def cancel_job(caller: WriteKey, context: Context, job: str) -> Response:
     """Stop a job; one that is over stays as it is."""
-    folder = parts.shelf.owned(job, caller.owner)
-    cancel(parts, folder)
-    return _accepted(parts, folder)
+    folder = context.store.owned(job, caller.owner)
+    cancel(context, folder)
+    return _accepted(context, folder)
 
 
 @router.post(
@@ -103,14 +103,14 @@ def cancel_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
     status_code=202,
     response_class=Response,
     summary="Do again what failed or was cancelled",
-    responses={**_ACCEPTED, **problems(404, 409, 422, 429, 503)},
+    responses={**_ACCEPTED, **refusals(404, 409, 422, 429, 503)},
 )
-def retry_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+def retry_job(caller: WriteKey, context: Context, job: str) -> Response:
     """Do again what failed or was cancelled; what is done is kept."""
-    folder = parts.shelf.owned(job, caller.owner)
-    parts.room.check_jobs(caller.owner)
-    retry(parts, folder, caller.owner)
-    return _accepted(parts, folder)
+    folder = context.store.owned(job, caller.owner)
+    context.quotas.check_jobs(caller.owner)
+    retry(context, folder, caller.owner)
+    return _accepted(context, folder)
 
 
 @router.delete(
@@ -118,11 +118,11 @@ def retry_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
     status_code=204,
     response_class=Response,
     summary="Remove a job and all its files",
-    responses={204: {"description": "Removed"}, **problems(404, 422, 503, 507)},
+    responses={204: {"description": "Removed"}, **refusals(404, 422, 503, 507)},
 )
-def delete_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
+def delete_job(caller: WriteKey, context: Context, job: str) -> Response:
     """Remove a job."""
-    delete(parts, parts.shelf.owned(job, caller.owner))
+    delete(context, context.store.owned(job, caller.owner))
     return Response(status_code=204)
 
 
@@ -131,14 +131,14 @@ def delete_job(caller: WriterOf, parts: PartsOf, job: str) -> Response:
     response_class=Response,
     tags=["models"],
     summary="What can be found, and how well",
-    responses={**gives(Recipes, "Recipes by object and quality"), **problems(422)},
+    responses={**returns(Recipes, "Recipes by object and quality"), **refusals(422)},
 )
-def list_models(caller: Reader, parts: PartsOf) -> Response:
+def list_models(caller: ReadKey, context: Context) -> Response:
     """List the recipes."""
-    defaults = asked_for((), parts.books())
+    defaults = asked_for((), context.books())
     models = [
         _recipe_state(name, quality, getattr(book, quality), name in defaults)
-        for name, book in parts.books().items()
+        for name, book in context.books().items()
         for quality in get_args(Quality)
     ]
     return as_json(Recipes(models=models))
@@ -149,11 +149,11 @@ def list_models(caller: Reader, parts: PartsOf) -> Response:
     response_class=Response,
     tags=["models"],
     summary="How long a job would take, by what this service has done before",
-    responses={**gives(Estimate, "Seconds, start to end"), **problems(422)},
+    responses={**returns(Estimate, "Seconds, start to end"), **refusals(422)},
 )
 def get_estimate(
-    caller: Reader,
-    parts: PartsOf,
+    caller: ReadKey,
+    context: Context,
     voxels: int = Query(ge=1, le=2**53, description="Of the input: sections x rows x columns."),
     quality: Quality = "balanced",
     objects: str = Query("", max_length=2000, description="Names, comma-separated. Default: as in a job's settings."),
@@ -161,10 +161,10 @@ def get_estimate(
 ) -> Response:
     """Estimate."""
     names = [name for name in objects.split(",") if name]
-    passes = passes_of([getattr(parts.books()[name], quality) for name in asked_for(names, parts.books())])
-    folders = [parts.shelf.folder(entry.id) for entry in parts.shelf.entries()]
+    passes = passes_of([getattr(context.books()[name], quality) for name in asked_for(names, context.books())])
+    folders = [context.store.folder(entry.id) for entry in context.store.entries()]
     pixel_size = None if voxel_size_nm is None else float(voxel_size_nm.split(",")[1])
-    return as_json(estimate(parts.shelf.record, folders, voxels * passes, pixel_size))
+    return as_json(estimate(context.store.record, folders, voxels * passes, pixel_size))
 
 
 def _recipe_state(name: str, quality: Quality, recipe: Recipe, is_default: bool) -> RecipeState:

@@ -18,12 +18,12 @@ from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import UNITS, export_path
 from emstream.stages import Stage
-from emstream_gateway.auth import Reader
-from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.auth import ReadKey
+from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.file_responses import send_file
-from emstream_gateway.http.openapi import as_json, file_answers, gives, problems
-from emstream_gateway.jobs.actions import ask_for, save_name
-from emstream_gateway.jobs.status import describe
+from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
+from emstream_gateway.jobs.actions import request_finish, save_name
+from emstream_gateway.jobs.status import describe_job
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["results"])
 _WHICH_OBJECT = "For tiff and png. Default: the job's first."
@@ -37,37 +37,37 @@ MEDIA_TYPES: dict[str, str] = {"h5": "application/x-hdf5", "tiff": "image/tiff",
     response_class=Response,
     summary="The masks: HDF5 of all objects, or one object's TIFF stack or zipped PNG sections",
     responses={
-        **file_answers(*MEDIA_TYPES.values()),
-        **gives(Job, "Being made: ask again", 202, ("Retry-After",)),
-        **problems(404, 409, 416, 422, 503),
+        **returns_file(*MEDIA_TYPES.values()),
+        **returns(Job, "Being made: ask again", 202, ("Retry-After",)),
+        **refusals(404, 409, 416, 422, 503),
     },
 )
 async def get_mask(
     request: Request,
-    caller: Reader,
-    parts: PartsOf,
+    caller: ReadKey,
+    context: Context,
     job: str,
     form: Annotated[Format, Query(alias="format")] = "h5",
     object_name: Annotated[str | None, Query(alias="object", max_length=100, description=_WHICH_OBJECT)] = None,
 ) -> Response:
     """Hand out masks."""
-    folder = await run_sync(parts.shelf.owned, job, caller.owner)
-    path, save_as = await run_sync(_mask_path, parts, folder, form, object_name)
+    folder = await run_sync(context.store.owned, job, caller.owner)
+    path, save_as = await run_sync(_mask_path, context, folder, form, object_name)
     if not path.exists():
-        await run_sync(ask_for, parts, folder, UNITS.get(form, 0))
+        await run_sync(request_finish, context, folder, UNITS.get(form, 0))
         stop = time.monotonic() + WAIT_S
-        while not path.exists() and time.monotonic() < stop and not parts.stopping.is_set():
-            await run_sync(_check_possible, parts, folder, form)
+        while not path.exists() and time.monotonic() < stop and not context.stopping.is_set():
+            await run_sync(_check_possible, context, folder, form)
             await anyio.sleep(_POLL_S)
     if not path.exists():
-        return as_json(await run_sync(describe, parts, folder), 202, {"Retry-After": "2"})
+        return as_json(await run_sync(describe_job, context, folder), 202, {"Retry-After": "2"})
     return await run_sync(send_file, request, path, MEDIA_TYPES[form], save_as)
 
 
-def _mask_path(parts: Parts, folder: JobFolder, form: Format, object_name: str | None) -> tuple[Path, str]:
-    record = parts.shelf.record(folder)
+def _mask_path(context: AppContext, folder: JobFolder, form: Format, object_name: str | None) -> tuple[Path, str]:
+    record = context.store.record(folder)
     if record is None or record.plan is None or not folder.report_path.exists():
-        state = describe(parts, folder).state
+        state = describe_job(context, folder).state
         raise NotReady(
             f"the job is {state}: there are masks once it is completed, follow it at /v1/jobs/{folder.path.name}"
         )
@@ -78,8 +78,8 @@ def _mask_path(parts: Parts, folder: JobFolder, form: Format, object_name: str |
     return path, save_name(record, path.name)
 
 
-def _check_possible(parts: Parts, folder: JobFolder, form: Format) -> None:
-    status = parts.ledger.status(folder.path.name)
+def _check_possible(context: AppContext, folder: JobFolder, form: Format) -> None:
+    status = context.ledger.status(folder.path.name)
     reason = status.failed.get((Stage.FINISH, UNITS.get(form, 0))) if status else None
     if reason is not None:
         raise NotReady(f"the {form} masks could not be made: {reason}. Ask again to try again")
@@ -89,30 +89,30 @@ def _check_possible(parts: Parts, folder: JobFolder, form: Format) -> None:
     "/overlay",
     response_class=Response,
     summary="A section beside itself with the masks drawn in",
-    responses={**file_answers("image/png"), **problems(404, 409, 416, 422)},
+    responses={**returns_file("image/png"), **refusals(404, 409, 416, 422)},
 )
-def get_overlay(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
+def get_overlay(request: Request, caller: ReadKey, context: Context, job: str) -> Response:
     """Hand out the overlay picture."""
-    folder = parts.shelf.owned(job, caller.owner)
-    return send_file(request, _existing(parts, folder, folder.exports / "overlay.png"), "image/png")
+    folder = context.store.owned(job, caller.owner)
+    return send_file(request, _existing(context, folder, folder.exports / "overlay.png"), "image/png")
 
 
 @router.get(
     "/report",
     response_class=Response,
     summary="How the result was made, and what it holds",
-    responses={**file_answers("application/json"), **problems(404, 409, 416, 422)},
+    responses={**returns_file("application/json"), **refusals(404, 409, 416, 422)},
 )
-def get_report(request: Request, caller: Reader, parts: PartsOf, job: str) -> Response:
+def get_report(request: Request, caller: ReadKey, context: Context, job: str) -> Response:
     """Hand out the report."""
-    folder = parts.shelf.owned(job, caller.owner)
-    return send_file(request, _existing(parts, folder, folder.report_path), "application/json")
+    folder = context.store.owned(job, caller.owner)
+    return send_file(request, _existing(context, folder, folder.report_path), "application/json")
 
 
-def _existing(parts: Parts, folder: JobFolder, path: Path) -> Path:
+def _existing(context: AppContext, folder: JobFolder, path: Path) -> Path:
     if path.exists():
         return path
-    state = describe(parts, folder).state
+    state = describe_job(context, folder).state
     if folder.report_path.exists():
         raise JobNotFound(f"the job has no {path.name}: it was made without")
     raise NotReady(f"the job is {state} and has no {path.name}: it comes with the job's completion")

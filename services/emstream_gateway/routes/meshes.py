@@ -21,13 +21,13 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.mesh_files import MeshForm, failed_mark, mesh_path, wanted_mark
 from emstream.stages import Stage
 from emstream.volume.files import opened
-from emstream_gateway.auth import Reader
-from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.auth import ReadKey
+from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.file_responses import send_file
-from emstream_gateway.http.openapi import as_json, file_answers, gives, problems
-from emstream_gateway.jobs.actions import ask_for, save_name
+from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
+from emstream_gateway.jobs.actions import request_finish, save_name
 from emstream_gateway.jobs.lookup import measured
-from emstream_gateway.jobs.status import describe
+from emstream_gateway.jobs.status import describe_job
 from emstream_gateway.storage.measurement_table import table_path
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
@@ -41,36 +41,36 @@ _POLL_S = 0.1
     response_class=Response,
     summary="The surface of one object as STL, PLY or GLB, in micrometres",
     responses={
-        **file_answers(*MEDIA_TYPES.values()),
-        **gives(Job, "Being made: ask again", 202, ("Retry-After",)),
-        **problems(404, 409, 416, 422, 503),
+        **returns_file(*MEDIA_TYPES.values()),
+        **returns(Job, "Being made: ask again", 202, ("Retry-After",)),
+        **refusals(404, 409, 416, 422, 503),
     },
 )
 async def get_mesh(
     request: Request,
-    caller: Reader,
-    parts: PartsOf,
+    caller: ReadKey,
+    context: Context,
     job: str,
     name: Annotated[str, InPath(max_length=100, description="The object, such as mitochondria.")],
     label: Annotated[int, InPath(ge=1, lt=2**32, description="Its number.")],
     form: MeshForm,
 ) -> Response:
     """Hand out a surface."""
-    folder = await run_sync(parts.shelf.owned, job, caller.owner)
-    path, save_as = await run_sync(_path, parts, folder, name, label, form)
+    folder = await run_sync(context.store.owned, job, caller.owner)
+    path, save_as = await run_sync(_path, context, folder, name, label, form)
     if not path.exists():
-        await run_sync(_ask_for, parts, folder, path)
+        await run_sync(_request_mesh, context, folder, path)
         stop = time.monotonic() + WAIT_S
-        while not path.exists() and time.monotonic() < stop and not parts.stopping.is_set():
-            await run_sync(_check_possible, parts, folder, path)
+        while not path.exists() and time.monotonic() < stop and not context.stopping.is_set():
+            await run_sync(_check_possible, context, folder, path)
             await anyio.sleep(_POLL_S)
     if not path.exists():
-        return as_json(await run_sync(describe, parts, folder), 202, {"Retry-After": "1"})
+        return as_json(await run_sync(describe_job, context, folder), 202, {"Retry-After": "1"})
     return await run_sync(send_file, request, path, MEDIA_TYPES[form], save_as)
 
 
-def _path(parts: Parts, folder: JobFolder, name: str, label: int, form: MeshForm) -> tuple[Path, str]:
-    record, name = measured(parts, folder, name)
+def _path(context: AppContext, folder: JobFolder, name: str, label: int, form: MeshForm) -> tuple[Path, str]:
+    record, name = measured(context, folder, name)
     with opened(table_path(folder, name)) as file:
         count = file["id"].shape[0]
     if label > count:
@@ -79,17 +79,17 @@ def _path(parts: Parts, folder: JobFolder, name: str, label: int, form: MeshForm
     return path, save_name(record, f"{name}_{path.name}")
 
 
-def _ask_for(parts: Parts, folder: JobFolder, path: Path) -> None:
+def _request_mesh(context: AppContext, folder: JobFolder, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     failed_mark(path).unlink(missing_ok=True)
     wanted_mark(path).touch()
-    ask_for(parts, folder, MESHES)
+    request_finish(context, folder, MESHES)
 
 
-def _check_possible(parts: Parts, folder: JobFolder, path: Path) -> None:
+def _check_possible(context: AppContext, folder: JobFolder, path: Path) -> None:
     if failed_mark(path).exists():
         raise NotReady(f"the surface could not be made: {failed_mark(path).read_text()}")
-    status = parts.ledger.status(folder.path.name)
+    status = context.ledger.status(folder.path.name)
     reason = status.failed.get((Stage.FINISH, MESHES)) if status else None
     if reason is not None:
         raise NotReady(f"the surface could not be made: {reason}. Ask again to try again")

@@ -16,13 +16,13 @@ from emstream.jobs.record import Plan
 from emstream.volume.files import opened
 from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes
-from emstream_gateway.auth import Reader, WriterOf
-from emstream_gateway.context import PartsOf
+from emstream_gateway.auth import ReadKey, WriteKey
+from emstream_gateway.context import Context
 from emstream_gateway.http.file_responses import send_file
-from emstream_gateway.http.openapi import as_json, file_answers, gives, problems
-from emstream_gateway.jobs.actions import derive_anew, save_name
+from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
+from emstream_gateway.jobs.actions import change_thresholds, save_name
 from emstream_gateway.jobs.lookup import measured
-from emstream_gateway.jobs.status import describe
+from emstream_gateway.jobs.status import describe_job
 from emstream_gateway.storage.measurement_table import Page, read_page, table_path
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
@@ -38,17 +38,17 @@ Place = Annotated[int, Query(ge=0, lt=2**31)]
     response_class=Response,
     summary="Every object's volume, surface, length and place, sorted and paged; or the whole table as a file",
     responses={
-        **gives(Measurements, "Objects, and what holds for all together"),
-        200: {**gives(Measurements, "Objects")[200], "content": {kind: {} for kind in MEDIA_TYPES.values()}},
-        206: file_answers("text/csv")[206],
-        304: file_answers("text/csv")[304],
-        **problems(404, 409, 416, 422),
+        **returns(Measurements, "Objects, and what holds for all together"),
+        200: {**returns(Measurements, "Objects")[200], "content": {kind: {} for kind in MEDIA_TYPES.values()}},
+        206: returns_file("text/csv")[206],
+        304: returns_file("text/csv")[304],
+        **refusals(404, 409, 416, 422),
     },
 )
 def get_measurements(
     request: Request,
-    caller: Reader,
-    parts: PartsOf,
+    caller: ReadKey,
+    context: Context,
     job: str,
     object_name: ObjectName = None,
     form: Annotated[TableFormat, Query(alias="format", description="csv and parquet hold all rows, by id.")] = "json",
@@ -58,8 +58,8 @@ def get_measurements(
     limit: Annotated[int, Query(ge=0, le=ROWS_AT_ONCE)] = 100,
 ) -> Response:
     """Hand out measurements."""
-    folder = parts.shelf.owned(job, caller.owner)
-    record, name = measured(parts, folder, object_name)
+    folder = context.store.owned(job, caller.owner)
+    record, name = measured(context, folder, object_name)
     if form != "json":
         path = folder.measurements / f"{name}.{form}"
         return send_file(request, path, MEDIA_TYPES[form], save_name(record, path.name))
@@ -72,18 +72,18 @@ def get_measurements(
     "/uncertain",
     response_class=Response,
     summary="Look here first: the objects that the networks are least sure of",
-    responses={**gives(Unsure, "Objects, the least sure first"), **problems(404, 409, 422)},
+    responses={**returns(Unsure, "Objects, the least sure first"), **refusals(404, 409, 422)},
 )
 def get_uncertain(
-    caller: Reader,
-    parts: PartsOf,
+    caller: ReadKey,
+    context: Context,
     job: str,
     object_name: ObjectName = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> Response:
     """List unsure objects."""
-    folder = parts.shelf.owned(job, caller.owner)
-    _, name = measured(parts, folder, object_name)
+    folder = context.store.owned(job, caller.owner)
+    _, name = measured(context, folder, object_name)
     page = read_page(table_path(folder, name), "uncertainty", True, 0, limit)
     return as_json(Unsure(object=name, rows=unsure(page)))
 
@@ -107,14 +107,14 @@ def unsure(page: Page) -> list[UnsureObject]:
     "/at",
     response_class=Response,
     summary="What lies at a voxel: every object's probability, and the number of the one there",
-    responses={**gives(Spots, "By object"), **problems(404, 409, 422)},
+    responses={**returns(Spots, "By object"), **refusals(404, 409, 422)},
 )
-def get_at(caller: Reader, parts: PartsOf, job: str, z: Place, y: Place, x: Place) -> Response:
+def get_at(caller: ReadKey, context: Context, job: str, z: Place, y: Place, x: Place) -> Response:
     """Look at a voxel."""
-    folder = parts.shelf.owned(job, caller.owner)
-    record = parts.shelf.record(folder)
+    folder = context.store.owned(job, caller.owner)
+    record = context.store.record(folder)
     if record is None or record.plan is None:
-        raise NotReady(f"the job is {describe(parts, folder).state}: nothing of it is stitched yet")
+        raise NotReady(f"the job is {describe_job(context, folder).state}: nothing of it is stitched yet")
     _check_inside(record.plan, (z, y, x))
     slab = z // record.plan.slab_sections
     if not folder.result(slab).exists():
@@ -155,13 +155,13 @@ def read_voxel(path: Path, datasets: list[str], place: tuple[int, int, int]) -> 
     response_class=Response,
     summary="Derive masks, labels and measurements anew, by other thresholds, from the stored probabilities",
     responses={
-        **gives(Job, "The job, which runs again", 202, ("Location", "Retry-After")),
-        **problems(404, 409, 422, 503),
+        **returns(Job, "The job, which runs again", 202, ("Location", "Retry-After")),
+        **refusals(404, 409, 422, 503),
     },
 )
-def put_thresholds(caller: WriterOf, parts: PartsOf, job: str, thresholds: Thresholds) -> Response:
+def put_thresholds(caller: WriteKey, context: Context, job: str, thresholds: Thresholds) -> Response:
     """Change thresholds."""
-    folder = parts.shelf.owned(job, caller.owner)
-    derive_anew(parts, folder, thresholds.root)
-    found = describe(parts, folder)
+    folder = context.store.owned(job, caller.owner)
+    change_thresholds(context, folder, thresholds.root)
+    found = describe_job(context, folder)
     return as_json(found, 202, {"Location": f"/v1/jobs/{found.id}", "Retry-After": "1"})

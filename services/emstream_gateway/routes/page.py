@@ -11,8 +11,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from emstream.api.problems import NoKey
 from emstream_gateway.auth import COOKIE, recognise
-from emstream_gateway.context import PartsOf
-from emstream_gateway.http.openapi import open_problems
+from emstream_gateway.context import Context
+from emstream_gateway.http.openapi import open_refusals
 
 router = APIRouter(include_in_schema=False)
 WEB = Path(__file__).parents[1] / "web"
@@ -57,14 +57,14 @@ def read_files(folder: Path) -> dict[str, PageFile]:
 FILES = read_files(WEB)
 
 
-@router.get("/", response_class=Response, responses=open_problems(401))
+@router.get("/", response_class=Response, responses=open_refusals(401))
 def page(
-    parts: PartsOf, token: str | None = Query(None, max_length=200), if_none_match: str | None = Header(None)
+    context: Context, token: str | None = Query(None, max_length=200), if_none_match: str | None = Header(None)
 ) -> Response:
     """Show the page; with a token, keep it as a cookie and take it out of the address."""
     if token is None:
         return FILES["index.html"].answer(if_none_match)
-    if recognise(parts, token) is None:
+    if recognise(context, token) is None:
         raise NoKey("this token is not known here: use the address that `emstream serve` printed at its latest start")
     response = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
     response.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")

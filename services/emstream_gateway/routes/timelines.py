@@ -10,9 +10,9 @@ from fastapi.responses import Response
 from emstream.api.schemas import Begun, Span, Timeline
 from emstream.jobs.folder import JobFolder
 from emstream.stages import QUEUES, Stage
-from emstream_gateway.auth import Reader
-from emstream_gateway.context import BROKER_AWAY, Parts, PartsOf
-from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.auth import ReadKey
+from emstream_gateway.context import BROKER_AWAY, AppContext, Context
+from emstream_gateway.http.openapi import as_json, refusals, returns
 from emstream_gateway.jobs.estimates import units
 
 router = APIRouter(prefix="/v1", tags=["timeline"])
@@ -24,43 +24,43 @@ JOBS_AT_MOST = 100
     "/jobs/{job}/timeline",
     response_class=Response,
     summary="When a job's units were worked on",
-    responses={**gives(Timeline, "The three lanes"), **problems(404, 422)},
+    responses={**returns(Timeline, "The three lanes"), **refusals(404, 422)},
 )
-def job_timeline(caller: Reader, parts: PartsOf, job: str) -> Response:
+def job_timeline(caller: ReadKey, context: Context, job: str) -> Response:
     """Show one job's lanes."""
-    return as_json(_timeline(parts, [parts.shelf.owned(job, caller.owner)], 0.0))
+    return as_json(_timeline(context, [context.store.owned(job, caller.owner)], 0.0))
 
 
 @router.get(
     "/timeline",
     response_class=Response,
     summary="When the units of several jobs were worked on",
-    responses={**gives(Timeline, "The three lanes"), **problems(404, 422)},
+    responses={**returns(Timeline, "The three lanes"), **refusals(404, 422)},
 )
 def timeline(
-    caller: Reader,
-    parts: PartsOf,
+    caller: ReadKey,
+    context: Context,
     jobs: str = Query("", max_length=40 * JOBS_AT_MOST, description="Ids, comma-separated. Default: the latest."),
     since: float = Query(0.0, ge=0, le=1e12, allow_inf_nan=False, description="Seconds since the epoch."),
 ) -> Response:
     """Show the lanes of several jobs."""
     named = [name for name in jobs.split(",") if name]
-    folders = [parts.shelf.owned(name, caller.owner) for name in named] if named else _latest(parts, caller.owner)
-    return as_json(_timeline(parts, folders, since))
+    folders = [context.store.owned(name, caller.owner) for name in named] if named else _latest(context, caller.owner)
+    return as_json(_timeline(context, folders, since))
 
 
-def _latest(parts: Parts, owner: str) -> list[JobFolder]:
-    return [parts.shelf.folder(entry.id) for entry in parts.shelf.entries(owner)[:JOBS_AT_MOST]]
+def _latest(context: AppContext, owner: str) -> list[JobFolder]:
+    return [context.store.folder(entry.id) for entry in context.store.entries(owner)[:JOBS_AT_MOST]]
 
 
-def _timeline(parts: Parts, folders: list[JobFolder], since: float) -> Timeline:
-    return Timeline(lanes=lanes(folders, since), at_work=_at_work(parts, {folder.path.name for folder in folders}))
+def _timeline(context: AppContext, folders: list[JobFolder], since: float) -> Timeline:
+    return Timeline(lanes=lanes(folders, since), at_work=_at_work(context, {folder.path.name for folder in folders}))
 
 
-def _at_work(parts: Parts, jobs: set[str]) -> dict[str, list[Begun]]:
+def _at_work(context: AppContext, jobs: set[str]) -> dict[str, list[Begun]]:
     found: dict[str, list[Begun]] = {lane: [] for lane in LANES}
     with suppress(*BROKER_AWAY):
-        for unit in parts.ledger.at_work():
+        for unit in context.ledger.at_work():
             if unit.job in jobs:
                 found[QUEUES[unit.stage]].append(Begun(job=unit.job, unit=unit.unit, start=unit.began))
     return {lane: sorted(begun, key=lambda one: one.start) for lane, begun in found.items()}

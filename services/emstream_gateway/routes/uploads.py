@@ -18,14 +18,14 @@ from emstream.api.problems import WrongContent
 from emstream.api.schemas import FileState, Jobs, NewJob
 from emstream.errors import EmstreamError, JobNotFound
 from emstream.jobs.folder import JobFolder
-from emstream_gateway.auth import Reader, WriterOf
-from emstream_gateway.context import Key, Parts, PartsOf
-from emstream_gateway.http.bodies import drain, json_body, length_of, pour
-from emstream_gateway.http.openapi import as_json, gives, problems
+from emstream_gateway.auth import ReadKey, WriteKey
+from emstream_gateway.context import AppContext, Context, Key
+from emstream_gateway.http.bodies import drain, json_body, length_of, stream_body
+from emstream_gateway.http.openapi import as_json, refusals, returns
 from emstream_gateway.jobs.actions import keep_server_input, server_input, start_copy, start_server_input, start_whole
-from emstream_gateway.jobs.status import describe
+from emstream_gateway.jobs.status import describe_job
 from emstream_gateway.storage.job_store import UploadHeader
-from emstream_gateway.storage.multipart import Intake
+from emstream_gateway.storage.multipart import MultipartUpload
 from emstream_gateway.storage.quotas import CHECK_EVERY_BYTES
 from emstream_gateway.storage.uploads import Upload
 
@@ -71,16 +71,16 @@ _RAW_BODY: dict[str, Any] = {
     response_class=Response,
     summary="Make jobs: by multipart with all files, or by JSON with files to follow",
     responses={
-        **gives(Jobs, "Not started: files follow by PUT, or it waits for its start", 201, ("Location",)),
-        **gives(Jobs, "Started", 202, ("Location", "Retry-After")),
-        **problems(400, 408, 413, 415, 422, 429, 503, 507),
+        **returns(Jobs, "Not started: files follow by PUT, or it waits for its start", 201, ("Location",)),
+        **returns(Jobs, "Started", 202, ("Location", "Retry-After")),
+        **refusals(400, 408, 413, 415, 422, 429, 503, 507),
     },
     openapi_extra=_NEW_JOB_BODY,
 )
 async def make_jobs(
     request: Request,
-    caller: WriterOf,
-    parts: PartsOf,
+    caller: WriteKey,
+    context: Context,
     idempotency_key: str | None = Header(
         None, min_length=1, max_length=200, description="The same gives the same job."
     ),
@@ -90,11 +90,11 @@ async def make_jobs(
     try:
         match content_type.split(";")[0].strip().lower():
             case "multipart/form-data":
-                folders = await _take_multipart(request, parts, caller.owner, content_type)
-                return await run_sync(_answer, parts, folders, 202)
+                folders = await _take_multipart(request, context, caller.owner, content_type)
+                return await run_sync(_answer, context, folders, 202)
             case "application/json":
                 body = await json_body(request, NewJob)
-                return await run_sync(_make_job, parts, caller, body, idempotency_key)
+                return await run_sync(_make_job, context, caller, body, idempotency_key)
     except EmstreamError:
         await drain(request)
         raise
@@ -106,10 +106,10 @@ async def make_jobs(
 
 
 @dataclass
-class Scales:
+class BodyMeter:
     """Weighs what passes, and looks from time to time whether there is still room."""
 
-    parts: Parts
+    context: AppContext
     owner: str
     take: Callable[[bytes], None]
     since_check: int = 0
@@ -118,87 +118,89 @@ class Scales:
         for chunk in block:
             self.take(chunk)
         size = sum(map(len, block))
-        self.parts.uploads.received_bytes += size
+        self.context.uploads.received_bytes += size
         self.since_check += size
         if self.since_check >= CHECK_EVERY_BYTES:
             self.since_check = 0
-            self.parts.room.check_bytes(self.owner, 0)
+            self.context.quotas.check_bytes(self.owner, 0)
 
 
-async def _take_multipart(request: Request, parts: Parts, owner: str, content_type: str) -> list[JobFolder]:
+async def _take_multipart(request: Request, context: AppContext, owner: str, content_type: str) -> list[JobFolder]:
     """Stream the body to disk and start its jobs; of a refused upload nothing stays."""
-    await run_sync(parts.room.check_jobs, owner)
-    await run_sync(parts.room.check_bytes, owner, length_of(request) or 0)
-    settings = parts.settings
-    intake = Intake(parts.shelf.path, owner, content_type, settings.max_files, parts.room.max_file_bytes)
+    await run_sync(context.quotas.check_jobs, owner)
+    await run_sync(context.quotas.check_bytes, owner, length_of(request) or 0)
+    settings = context.settings
+    multipart = MultipartUpload(
+        context.store.path, owner, content_type, settings.max_files, context.quotas.max_file_bytes
+    )
     is_started = False
     try:
-        await pour(request, Scales(parts, owner, intake.feed))
-        uploads = intake.finish()
-        folders = await run_sync(_start_checked, parts, owner, uploads)
+        await stream_body(request, BodyMeter(context, owner, multipart.feed))
+        uploads = multipart.finish()
+        folders = await run_sync(_start_checked, context, owner, uploads)
         is_started = True
         return folders
     finally:
         if not is_started:
-            intake.discard()
+            multipart.discard()
 
 
-def _start_checked(parts: Parts, owner: str, uploads: list[Upload]) -> list[JobFolder]:
-    parts.check_objects(uploads[0].header.settings)
-    parts.room.check_jobs(owner, len(uploads))
-    return start_whole(parts, uploads)
+def _start_checked(context: AppContext, owner: str, uploads: list[Upload]) -> list[JobFolder]:
+    context.check_objects(uploads[0].header.settings)
+    context.quotas.check_jobs(owner, len(uploads))
+    return start_whole(context, uploads)
 
 
-def _make_job(parts: Parts, caller: Key, body: NewJob, idempotency_key: str | None) -> Response:
-    parts.check_objects(body.settings)
-    source = server_input(parts, body.input) if body.input is not None else None
-    copied = parts.shelf.owned(body.input_of, caller.owner) if body.input_of is not None else None
-    name = source.name if source else describe(parts, copied).name if copied else ""
-    header = parts.shelf.new(caller.owner, body.name or name, body.settings)
+def _make_job(context: AppContext, caller: Key, body: NewJob, idempotency_key: str | None) -> Response:
+    context.check_objects(body.settings)
+    source = server_input(context, body.input) if body.input is not None else None
+    copied = context.store.owned(body.input_of, caller.owner) if body.input_of is not None else None
+    name = source.name if source else describe_job(context, copied).name if copied else ""
+    header = context.store.new(caller.owner, body.name or name, body.settings)
     if idempotency_key is None:
-        return _make_new_job(parts, caller.owner, body, header, source)
-    with parts.shelf.claiming:
-        known = parts.shelf.claim_key(caller.owner, idempotency_key, header.id)
+        return _make_new_job(context, caller.owner, body, header, source)
+    with context.store.claiming:
+        known = context.store.claim_key(caller.owner, idempotency_key, header.id)
         if known is None:
-            return _make_new_job(parts, caller.owner, body, header, source)
-    return _answer(parts, [known], 202 if known.record_path.exists() else 201)
+            return _make_new_job(context, caller.owner, body, header, source)
+    return _answer(context, [known], 202 if known.record_path.exists() else 201)
 
 
-def _make_new_job(parts: Parts, owner: str, body: NewJob, header: UploadHeader, source: Path | None) -> Response:
-    parts.room.check_jobs(owner)
-    parts.room.check_bytes(owner, sum(f.size or 0 for f in body.files))
+def _make_new_job(context: AppContext, owner: str, body: NewJob, header: UploadHeader, source: Path | None) -> Response:
+    context.quotas.check_jobs(owner)
+    context.quotas.check_bytes(owner, sum(f.size or 0 for f in body.files))
     if source is not None and body.start:
-        return _answer(parts, [start_server_input(parts, header, source)], 202)
+        return _answer(context, [start_server_input(context, header, source)], 202)
     if source is not None:
-        return _answer(parts, [keep_server_input(parts, header, source)], 201)
+        return _answer(context, [keep_server_input(context, header, source)], 201)
     if body.input_of is not None:
-        return _answer(parts, [start_copy(parts, header, parts.shelf.owned(body.input_of, owner))], 202)
-    upload = parts.uploads.make(header)
+        return _answer(context, [start_copy(context, header, context.store.owned(body.input_of, owner))], 202)
+    upload = context.uploads.make(header)
     try:
-        upload.announce([(f.name, f.size) for f in body.files], parts.settings.max_files)
+        upload.announce([(f.name, f.size) for f in body.files], context.settings.max_files)
     except EmstreamError:
-        parts.uploads.drop(header.id)
-        parts.shelf.remove(header.id)
+        context.uploads.drop(header.id)
+        context.store.remove(header.id)
         raise
-    return _answer(parts, [parts.shelf.folder(header.id)], 201)
+    return _answer(context, [context.store.folder(header.id)], 201)
 
 
-def _answer(parts: Parts, folders: list[JobFolder], status: int) -> Response:
+def _answer(context: AppContext, folders: list[JobFolder], status: int) -> Response:
     headers = {"Location": f"/v1/jobs/{folders[0].path.name}"} | ({"Retry-After": "2"} if status == 202 else {})
-    return as_json(Jobs(jobs=[describe(parts, folder) for folder in folders]), status, headers)
+    return as_json(Jobs(jobs=[describe_job(context, folder) for folder in folders]), status, headers)
 
 
 @router.put(
     "/{job}/files/{name:path}",
     response_class=Response,
     summary="Append bytes to a file of a job that is uploading",
-    responses={**gives(FileState, "What has arrived"), **problems(400, 404, 408, 409, 413, 422, 507)},
+    responses={**returns(FileState, "What has arrived"), **refusals(400, 404, 408, 409, 413, 422, 507)},
     openapi_extra=_RAW_BODY,
 )
 async def append_bytes(
     request: Request,
-    caller: WriterOf,
-    parts: PartsOf,
+    caller: WriteKey,
+    context: Context,
     job: str,
     name: str,
     offset: int = Query(0, ge=0, le=2**53, description="Where the bytes go on: as many as have arrived."),
@@ -206,12 +208,12 @@ async def append_bytes(
     """Append the raw body at `offset`; an interrupted upload goes on at the `received` of the file."""
     try:
         length = length_of(request)
-        folder = await run_sync(parts.shelf.owned, job, caller.owner)
-        await run_sync(parts.room.check_bytes, caller.owner, length or 0)
-        upload = await run_sync(parts.uploads.get, folder)
-        begin = partial(upload.begin, name, offset, length, parts.settings.max_files, parts.room.max_file_bytes)
+        folder = await run_sync(context.store.owned, job, caller.owner)
+        await run_sync(context.quotas.check_bytes, caller.owner, length or 0)
+        upload = await run_sync(context.uploads.get, folder)
+        begin = partial(upload.begin, name, offset, length, context.settings.max_files, context.quotas.max_file_bytes)
         with await run_sync(begin) as writer:
-            await pour(request, Scales(parts, caller.owner, writer.write))
+            await stream_body(request, BodyMeter(context, caller.owner, writer.write))
         arrival = upload.arrival(name)
         await run_sync(upload.finish, arrival)
     except EmstreamError:
@@ -224,14 +226,14 @@ async def append_bytes(
     "/{job}/files/{name:path}",
     response_class=Response,
     summary="How much of a file has arrived",
-    responses={**gives(FileState, "What has arrived"), **problems(404, 422)},
+    responses={**returns(FileState, "What has arrived"), **refusals(404, 422)},
 )
-def file_state(caller: Reader, parts: PartsOf, job: str, name: str) -> Response:
+def file_state(caller: ReadKey, context: Context, job: str, name: str) -> Response:
     """Show how much of a file has arrived."""
-    folder = parts.shelf.owned(job, caller.owner)
-    record = parts.shelf.record(folder)
+    folder = context.store.owned(job, caller.owner)
+    record = context.store.record(folder)
     if record is None:
-        return as_json(parts.uploads.get(folder).arrival(name).state())
+        return as_json(context.uploads.get(folder).arrival(name).state())
     for file in record.files:
         if file.name == name:
             return as_json(FileState(name=name, size=file.size, received=file.size, sha256=file.sha256))

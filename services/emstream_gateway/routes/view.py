@@ -16,11 +16,11 @@ from emstream.jobs.mask_files import labels_dataset
 from emstream.jobs.record import JobRecord, Plan
 from emstream.volume.colours import colour_of, in_hex
 from emstream.volume.geometry import pyramid_levels
-from emstream_gateway.auth import Reader
-from emstream_gateway.context import Parts, PartsOf
+from emstream_gateway.auth import ReadKey
+from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.file_responses import is_known
-from emstream_gateway.http.openapi import HEADER_TEXT, as_json, gives, problems
-from emstream_gateway.jobs.status import describe, state_of
+from emstream_gateway.http.openapi import HEADER_TEXT, as_json, refusals, returns
+from emstream_gateway.jobs.status import describe_job, state_of
 from emstream_gateway.storage.tiles import (
     MEDIA_TYPES,
     TILE,
@@ -46,15 +46,15 @@ _ETAG = {"ETag": {"schema": {"type": "string"}, "description": HEADER_TEXT["ETag
     "/view",
     response_class=Response,
     summary="What there is to see of a job: sizes, levels, the sections that are there, its objects",
-    responses={**gives(View, "What there is to see"), **problems(404, 409, 422)},
+    responses={**returns(View, "What there is to see"), **refusals(404, 409, 422)},
 )
-def get_view(caller: Reader, parts: PartsOf, job: str) -> Response:
+def get_view(caller: ReadKey, context: Context, job: str) -> Response:
     """Show what there is to see."""
-    folder = parts.shelf.owned(job, caller.owner)
-    record, plan = planned(parts, folder)
+    folder = context.store.owned(job, caller.owner)
+    record, plan = planned(context, folder)
     found = View(
         name=record.name,
-        state=state_of(parts, folder),
+        state=state_of(context, folder),
         shape_zyx=plan.shape_zyx,
         voxel_size_nm=plan.voxel_size_nm,
         voxel_size_source=plan.voxel_size_source,
@@ -63,7 +63,7 @@ def get_view(caller: Reader, parts: PartsOf, job: str) -> Response:
         version=version_of(folder),
         sections_read=_sections(plan, folder.done_units("stack")),
         sections_stitched=_sections(plan, folder.done_units("result")),
-        objects=_objects(parts, folder, record, plan),
+        objects=_objects(context, folder, record, plan),
         section_names=list(plan.section_names),
     )
     return as_json(found, headers={"Cache-Control": ASK_AGAIN})
@@ -76,13 +76,13 @@ def get_view(caller: Reader, parts: PartsOf, job: str) -> Response:
     responses={
         200: {"description": "The tile", "content": dict.fromkeys(MEDIA_TYPES.values(), _BINARY), "headers": _ETAG},
         304: {"description": "The copy with this ETag is still right"},
-        **problems(404, 409, 422),
+        **refusals(404, 409, 422),
     },
 )
 def get_tile(
     request: Request,
-    caller: Reader,
-    parts: PartsOf,
+    caller: ReadKey,
+    context: Context,
     job: str,
     layer: str,
     z: int,
@@ -95,8 +95,8 @@ def get_tile(
     ),
 ) -> Response:
     """Show a tile."""
-    folder = parts.shelf.owned(job, caller.owner)
-    record, plan = planned(parts, folder)
+    folder = context.store.owned(job, caller.owner)
+    record, plan = planned(context, folder)
     chosen, place = layer_of(layer, record), Place(z, level, x, y)
     if picture == "jpg" and chosen.kind != "raw":
         raise UsageError(f"the layer {layer[:60]!r} is sent as png only: JPEG would change its values")
@@ -108,15 +108,15 @@ def get_tile(
     headers = {"ETag": etag, "Cache-Control": FOR_EVER if v == version_of(folder) else ASK_AGAIN}
     if is_known(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
-    values = read_tile(parts.slabs, path, plan, chosen, place)
+    values = read_tile(context.slabs, path, plan, chosen, place)
     return Response(encode(values, picture), 200, headers, MEDIA_TYPES[picture])
 
 
-def planned(parts: Parts, folder: JobFolder) -> tuple[JobRecord, Plan]:
+def planned(context: AppContext, folder: JobFolder) -> tuple[JobRecord, Plan]:
     """Return a job's record and plan. Raises NotReady while it has none."""
-    record = parts.shelf.record(folder)
+    record = context.store.record(folder)
     if record is None or record.plan is None:
-        state = describe(parts, folder).state
+        state = describe_job(context, folder).state
         raise NotReady(f"the job is {state}: there is something to see once its first sections are read")
     return record, record.plan
 
@@ -134,11 +134,11 @@ def _sections(plan: Plan, slabs: Iterable[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _objects(parts: Parts, folder: JobFolder, record: JobRecord, plan: Plan) -> list[SeenObject]:
+def _objects(context: AppContext, folder: JobFolder, record: JobRecord, plan: Plan) -> list[SeenObject]:
     labelled = folder.done_units("labels")
     first = folder.labels(min(labelled, default=0))
     names = (
-        parts.slabs.read(first, lambda file: {n for n in plan.objects if labels_dataset(n) in file})
+        context.slabs.read(first, lambda file: {n for n in plan.objects if labels_dataset(n) in file})
         if labelled
         else set()
     )

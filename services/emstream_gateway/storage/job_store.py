@@ -62,7 +62,7 @@ class Entry:
     created: float
 
 
-class Shelf:
+class JobStore:
     """See the module's text. Safe to call from several threads."""
 
     def __init__(self, data: Path) -> None:

@@ -50,7 +50,7 @@ class Part:
     upload: Upload | None = None
 
 
-class Intake:
+class MultipartUpload:
     """See the module's text. Feed it the body, then `finish`; in any other case `discard`."""
 
     def __init__(self, jobs: Path, owner: str, content_type: str, max_files: int, max_file_bytes: int) -> None:

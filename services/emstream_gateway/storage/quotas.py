@@ -11,7 +11,7 @@ from emstream.errors import DiskFull
 from emstream.host.disk_space import GIGABYTE, free_bytes
 from emstream.jobs.folder import JobFolder
 from emstream.settings import Settings
-from emstream_gateway.storage.job_store import Shelf
+from emstream_gateway.storage.job_store import JobStore
 
 CHECK_EVERY_BYTES = 64 << 20
 """A body that is arriving is weighed again each time so much more of it has come."""
@@ -19,11 +19,11 @@ _RECOUNT_S = 10.0
 _RECOUNT_OVER_S = 300.0
 
 
-class Room:
-    """Answers whether there is room. Counts of a job's bytes are some seconds old at the most."""
+class Quotas:
+    """Responses whether there is room. Counts of a job's bytes are some seconds old at the most."""
 
-    def __init__(self, shelf: Shelf, settings: Settings) -> None:
-        self._shelf, self._settings = shelf, settings
+    def __init__(self, store: JobStore, settings: Settings) -> None:
+        self._store, self._settings = store, settings
         self._counted: dict[str, tuple[float, int]] = {}
 
     @property
@@ -54,7 +54,7 @@ class Room:
     def check_jobs(self, owner: str, more: int = 1) -> None:
         """Raise TooManyJobs if `more` jobs would be too many unfinished ones."""
         most = self._settings.max_running_jobs
-        entries = self._shelf.entries(owner)
+        entries = self._store.entries(owner)
         running = len(entries) if len(entries) + more <= most else sum(not self._is_over(e.id) for e in entries)
         if running + more > most:
             raise TooManyJobs(
@@ -64,16 +64,16 @@ class Room:
 
     def stored_bytes(self, owner: str) -> int:
         """Return what the jobs of an owner keep on disk."""
-        return sum(self._bytes_of(entry.id) for entry in self._shelf.entries(owner))
+        return sum(self._bytes_of(entry.id) for entry in self._store.entries(owner))
 
     def _is_over(self, job: str) -> bool:
-        return is_over(self._shelf.folder(job))
+        return is_over(self._store.folder(job))
 
     def _bytes_of(self, job: str) -> int:
         now = time.monotonic()
         expires, count = self._counted.get(job, (0.0, 0))
         if expires < now:
-            folder = self._shelf.folder(job)
+            folder = self._store.folder(job)
             count = bytes_in(folder.path)
             self._counted[job] = (now + (_RECOUNT_OVER_S if is_over(folder) else _RECOUNT_S), count)
         return count

@@ -24,7 +24,7 @@ from emstream.errors import JobNotFound, TooMuch, UploadConflict, UploadRefused
 from emstream.jobs.folder import JobFolder
 from emstream.volume.files import disk_full_named
 from emstream_gateway.storage.file_names import check_name, folded, suffix_of
-from emstream_gateway.storage.job_store import Shelf, UploadHeader
+from emstream_gateway.storage.job_store import JobStore, UploadHeader
 
 READ_BYTES = 1 << 20
 
@@ -230,8 +230,8 @@ class Upload:
 class Uploads:
     """The uploads that this gateway has open, by job."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
         self._open: dict[str, Upload] = {}
         self._lock = threading.Lock()
         self.received_bytes = 0
@@ -239,8 +239,8 @@ class Uploads:
 
     def make(self, header: UploadHeader) -> Upload:
         """Make an upload's folder."""
-        path = self._shelf.folder(header.id).path
-        self._shelf.write_header(path, header)
+        path = self._store.folder(header.id).path
+        self._store.write_header(path, header)
         self._open[header.id] = Upload(path, header)
         return self._open[header.id]
 
@@ -251,7 +251,7 @@ class Uploads:
                 raise NotReady("the job is started and takes no more files: make a new job")
             job = folder.path.name
             if job not in self._open:
-                header = self._shelf.header(folder)
+                header = self._store.header(folder)
                 if header is None:
                     raise JobNotFound(f"there is no job {job!r} any more")
                 self._open[job] = Upload(folder.path, header)

@@ -8,7 +8,7 @@ FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0
 
 
-class Patience:
+class Backoff:
     """Pauses between attempts, doubling from 0.2 s to 5 s, until nothing has gone well for `limit_s`."""
 
     def __init__(self, limit_s: float) -> None:
@@ -20,7 +20,7 @@ class Patience:
         self._pause_s, self._waited_s = FIRST_PAUSE_S, 0.0
 
     def wait(self, asked_s: float | None = None) -> bool:
-        """Pause (as long as the service asked for, if it did); False, at once, when the patience is used up."""
+        """Pause (as long as the service asked for, if it did); False, at once, when the backoff is used up."""
         if self._waited_s >= self._limit_s:
             return False
         pause_s = min(max(asked_s or 0.0, self._pause_s), self._limit_s)

@@ -25,7 +25,7 @@ import httpx
 
 from emstream.client.address import find_service
 from emstream.client.download import OnBytes, download
-from emstream.client.http import Wire
+from emstream.client.http import Connection
 from emstream.client.refusals import retry_after_s
 from emstream.client.replies import Export, Job, Jobs
 from emstream.client.samples import Sample, plan_samples
@@ -56,7 +56,7 @@ class Client:
 
         Raises ServiceUnavailable if no service is known.
         """
-        self._wire = Wire(find_service(url, key), patience_s, transport)
+        self._connection = Connection(find_service(url, key), patience_s, transport)
 
     def __enter__(self) -> Client:
         return self
@@ -68,12 +68,12 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
-        self._wire.close()
+        self._connection.close()
 
     @property
     def url(self) -> str:
         """The service's address."""
-        return self._wire.address.url
+        return self._connection.address.url
 
     def submit(
         self,
@@ -114,7 +114,7 @@ class Client:
             "files": [{"name": file.name, "size": file.size} for file in sample.files],
         }
         key = _key_of(body, sample) if once else uuid.uuid4().hex  # so that a repeated request makes no second job
-        return self._only(self._wire.ask("POST", "/v1/jobs", json=body, headers={"Idempotency-Key": key}))
+        return self._only(self._connection.ask("POST", "/v1/jobs", json=body, headers={"Idempotency-Key": key}))
 
     def resume(self, job_id: str, path: str | Path, on_progress: OnSent = lambda done, total: None) -> Job:
         """Send what is missing of an upload that was interrupted, and start its job."""
@@ -128,7 +128,7 @@ class Client:
 
     def job(self, job_id: str) -> Job:
         """Return a job as it stands. Raises JobNotFound."""
-        return self._job(self._wire.ask("GET", _path(job_id)))
+        return self._job(self._connection.ask("GET", _path(job_id)))
 
     def jobs(self, limit: int | None = None, after: str | None = None) -> list[Job]:
         """Return the jobs, newest first; after: the last id of the list before."""
@@ -137,14 +137,14 @@ class Client:
             params["limit"] = limit
         if after is not None:
             params["after"] = after
-        found = Jobs.model_validate(self._wire.ask("GET", "/v1/jobs", params=params).json())
+        found = Jobs.model_validate(self._connection.ask("GET", "/v1/jobs", params=params).json())
         return [self._with_picture(job) for job in found.jobs]
 
     def wait(self, job_id: str, on_progress: OnJob = lambda job: None, timeout_s: float | None = None) -> Job:
         """Return the job once it is over, however it ended. Raises ServiceUnavailable after `timeout_s`."""
         began, pause_s = time.monotonic(), FIRST_POLL_S
         while True:
-            answer = self._wire.ask("GET", _path(job_id))
+            answer = self._connection.ask("GET", _path(job_id))
             job = self._job(answer)
             on_progress(job)
             if job.is_over:
@@ -180,11 +180,11 @@ class Client:
             files += [("measurements", *file) for file in _tables(job.objects)]
         for part, format_name, name, file_name in files:
             params: dict[str, str | int] = {"format": format_name, **({"object": name} if name else {})}
-            download(self._wire, f"{_path(job_id)}/{part}", params, folder / file_name, on_progress)
+            download(self._connection, f"{_path(job_id)}/{part}", params, folder / file_name, on_progress)
         paths = [folder / file_name for _, _, _, file_name in files]
         for part, file_name in (("report", "report.json"), ("overlay", "overlay.png")):
             with suppress(JobNotFound):  # a job without an overlay
-                download(self._wire, f"{_path(job_id)}/{part}", {}, folder / file_name, on_progress)
+                download(self._connection, f"{_path(job_id)}/{part}", {}, folder / file_name, on_progress)
                 paths.append(folder / file_name)
         return paths
 
@@ -206,29 +206,29 @@ class Client:
         section, and the one past the last. Raises what a refusal means, UploadConflict if the file cannot be made.
         """
         wish = {"content": content, "format": form, "objects": objects, "combined": combined, "z": z}
-        made = Export.model_validate(self._wire.ask("POST", f"{_path(job_id)}/exports", json=wish).json())
+        made = Export.model_validate(self._connection.ask("POST", f"{_path(job_id)}/exports", json=wish).json())
         final = Path(path) / Path(made.name).name if Path(path).is_dir() else Path(path)
-        download(self._wire, f"{_path(job_id)}/exports/{made.id}", {}, final, on_progress)
+        download(self._connection, f"{_path(job_id)}/exports/{made.id}", {}, final, on_progress)
         return final
 
     def picture(self, job_id: str) -> bytes | None:
         """Return a PNG of a section with what was found, or None if the job has none."""
         try:
-            return self._wire.ask("GET", f"{_path(job_id)}/overlay").content
+            return self._connection.ask("GET", f"{_path(job_id)}/overlay").content
         except (JobNotFound, UploadConflict):
             return None
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job; what is done of it stays."""
-        return self._job(self._wire.ask("POST", f"{_path(job_id)}/cancel"))
+        return self._job(self._connection.ask("POST", f"{_path(job_id)}/cancel"))
 
     def retry(self, job_id: str) -> Job:
         """Do what failed of a job again."""
-        return self._job(self._wire.ask("POST", f"{_path(job_id)}/retry", is_repeatable=False))
+        return self._job(self._connection.ask("POST", f"{_path(job_id)}/retry", is_repeatable=False))
 
     def delete(self, job_id: str) -> None:
         """Delete a job with its files."""
-        self._wire.ask("DELETE", _path(job_id), is_repeatable=False)
+        self._connection.ask("DELETE", _path(job_id), is_repeatable=False)
 
     def timeline(self, job_ids: Iterable[str] | None = None, since: float | None = None) -> dict[str, object]:
         """Return which kind of worker worked on which sample, when: {"lanes": {stage: [...]}}."""
@@ -237,7 +237,7 @@ class Client:
             params["jobs"] = ",".join(job_ids)
         if since is not None:
             params["since"] = repr(since)
-        answer: dict[str, object] = self._wire.ask("GET", "/v1/timeline", params=params).json()
+        answer: dict[str, object] = self._connection.ask("GET", "/v1/timeline", params=params).json()
         return answer
 
     def _fill(self, job: Job, sample: Sample, sent: _Sent) -> Job:
@@ -258,14 +258,14 @@ class Client:
         for file in sample.files:
             state = known.get(file.name)
             if state is None or state.sha256 is None:
-                upload(self._wire, job.id, file, 0 if state is None else state.received, sent)
+                upload(self._connection, job.id, file, 0 if state is None else state.received, sent)
             sent.finish(file.size)
         return self._start(job.id)
 
     def _start(self, job_id: str) -> Job:
         """Start a job; if an answer was lost on the way, it may be started already."""
         try:
-            return self._job(self._wire.ask("POST", f"{_path(job_id)}/start"))
+            return self._job(self._connection.ask("POST", f"{_path(job_id)}/start"))
         except UploadConflict:
             job = self.job(job_id)
             if job.state == "uploading":

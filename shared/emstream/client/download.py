@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import httpx
 
-from emstream.client.backoff import Patience
-from emstream.client.http import Wire
+from emstream.client.backoff import Backoff
+from emstream.client.http import Connection
 from emstream.client.refusals import PASSING, error_of, retry_after_s
 from emstream.errors import ServiceUnavailable
 from emstream.volume.files import disk_full_named
@@ -19,7 +19,9 @@ OnBytes = Callable[[int, int | None], None]
 """Called with the bytes that are here, and those in all if known."""
 
 
-def download(wire: Wire, path: str, params: Mapping[str, str | int], final: Path, on_bytes: OnBytes) -> None:
+def download(
+    connection: Connection, path: str, params: Mapping[str, str | int], final: Path, on_bytes: OnBytes
+) -> None:
     """Fetch a file, replacing `final` once it is whole. Waits while the service still makes it.
 
     Raises DiskFull, the error that a refusal means, and ServiceUnavailable if the service stays away.
@@ -29,7 +31,7 @@ def download(wire: Wire, path: str, params: Mapping[str, str | int], final: Path
     try:
         with disk_full_named(final):
             with part.open("wb") as file:
-                _Download(wire, path, params, file, on_bytes).run()
+                _Download(connection, path, params, file, on_bytes).run()
             part.replace(final)
     finally:
         part.unlink(missing_ok=True)
@@ -39,12 +41,12 @@ class _Download:
     """What has come so far, and the mark of the version that it belongs to."""
 
     def __init__(
-        self, wire: Wire, path: str, params: Mapping[str, str | int], file: BinaryIO, on_bytes: OnBytes
+        self, connection: Connection, path: str, params: Mapping[str, str | int], file: BinaryIO, on_bytes: OnBytes
     ) -> None:
-        self._wire, self._path, self._params = wire, path, params
+        self._connection, self._path, self._params = connection, path, params
         self._file, self._on_bytes = file, on_bytes
         self._etag = ""
-        self._patience: Patience = wire.patience()
+        self._backoff: Backoff = connection.backoff()
 
     def run(self) -> None:
         while not self._attempt():
@@ -53,18 +55,18 @@ class _Download:
     def _attempt(self) -> bool:
         """Ask once, after a pause if need be; True when the file is whole."""
         try:
-            with self._wire.streaming(self._path, self._params, self._range()) as answer:
+            with self._connection.streaming(self._path, self._params, self._range()) as answer:
                 if answer.status_code == httpx.codes.ACCEPTED:
-                    self._patience.renew()  # it is being made
-                    return not self._patience.wait(retry_after_s(answer))
+                    self._backoff.renew()  # it is being made
+                    return not self._backoff.wait(retry_after_s(answer))
                 if answer.is_error:
                     self._refused(answer)
                     return False
                 self._receive(answer)
                 return True
         except httpx.TransportError as error:
-            if not self._patience.wait():
-                raise self._wire.unreachable(error) from error
+            if not self._backoff.wait():
+                raise self._connection.unreachable(error) from error
             return False
 
     def _range(self) -> dict[str, str]:
@@ -75,7 +77,7 @@ class _Download:
         """Begin again if the file has become shorter; wait if it may pass; else raise."""
         if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and self._file.tell():
             self._restart()
-        elif answer.status_code not in PASSING or not self._patience.wait(retry_after_s(answer)):
+        elif answer.status_code not in PASSING or not self._backoff.wait(retry_after_s(answer)):
             raise error_of(answer)
 
     def _restart(self) -> None:
@@ -89,7 +91,7 @@ class _Download:
         total = _total(answer, self._file.tell())
         for chunk in answer.iter_raw(READ_BYTES):
             self._file.write(chunk)
-            self._patience.renew()
+            self._backoff.renew()
             self._on_bytes(self._file.tell(), total)
         if total is not None and self._file.tell() != total:
             raise ServiceUnavailable(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import httpx
 
 from emstream.client.address import Address
-from emstream.client.backoff import Patience
+from emstream.client.backoff import Backoff
 from emstream.client.refusals import PASSING, error_of, retry_after_s
 from emstream.errors import ServiceUnavailable
 from emstream.version import __version__
@@ -21,7 +21,7 @@ TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-class Wire:
+class Connection:
     """The connection to one service, until `close`; threads may share it."""
 
     def __init__(self, address: Address, patience_s: float, transport: httpx.BaseTransport | None = None) -> None:
@@ -42,9 +42,9 @@ class Wire:
         """Close the connection."""
         self._client.close()
 
-    def patience(self) -> Patience:
-        """Return fresh patience for one undertaking."""
-        return Patience(self._patience_s)
+    def backoff(self) -> Backoff:
+        """Return fresh backoff for one undertaking."""
+        return Backoff(self._patience_s)
 
     def ask(
         self,
@@ -57,17 +57,17 @@ class Wire:
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Send a request and return the answer, read whole. Raises what a refusal means, and ServiceUnavailable."""
-        patience = self.patience()
+        backoff = self.backoff()
         while True:
             try:
                 answer = self._client.request(method, path, json=json, params=params, headers=headers)
             except httpx.TransportError as error:
-                if not (is_repeatable or isinstance(error, NOT_SENT)) or not patience.wait():
+                if not (is_repeatable or isinstance(error, NOT_SENT)) or not backoff.wait():
                     raise self.unreachable(error) from error
                 continue
             if not answer.is_error:
                 return answer
-            if answer.status_code not in PASSING or not patience.wait(retry_after_s(answer)):
+            if answer.status_code not in PASSING or not backoff.wait(retry_after_s(answer)):
                 raise error_of(answer)
 
     def put(self, path: str, offset: int, length: int, content: Iterator[bytes]) -> httpx.Response:

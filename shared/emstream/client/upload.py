@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import httpx
 
-from emstream.client.backoff import Patience
-from emstream.client.http import Wire
+from emstream.client.backoff import Backoff
+from emstream.client.http import Connection
 from emstream.client.replies import FileState
 from emstream.client.samples import LocalFile
 from emstream.errors import InputUnreadable, ServiceUnavailable, UploadConflict
@@ -17,22 +17,22 @@ from emstream.errors import InputUnreadable, ServiceUnavailable, UploadConflict
 READ_BYTES = 1 << 20
 
 
-def upload(wire: Wire, job: str, file: LocalFile, received: int, on_sent: Callable[[int], None]) -> None:
+def upload(connection: Connection, job: str, file: LocalFile, received: int, on_sent: Callable[[int], None]) -> None:
     """Send what the service does not have of a file. on_sent: called with the bytes that it has.
 
     received: what it has at the beginning. Raises InputUnreadable if the file changes on the way, UploadConflict if
     what arrived is not what was read, the error that a refusal means, and ServiceUnavailable if the service stays away.
     """
     path = f"/v1/jobs/{job}/files/{quote(file.name, safe='')}"
-    patience = wire.patience()
-    reading = _Reading(file, patience, on_sent)
+    backoff = connection.backoff()
+    reading = _Reading(file, backoff, on_sent)
     state = None
     while state is None:
         content = reading.chunks(received)
         try:
-            state = FileState.model_validate(wire.put(path, received, file.size - received, content).json())
+            state = FileState.model_validate(connection.put(path, received, file.size - received, content).json())
         except (httpx.TransportError, UploadConflict, ServiceUnavailable) as error:
-            before, received = received, _received(wire, path, error, patience)
+            before, received = received, _received(connection, path, error, backoff)
             if isinstance(error, UploadConflict) and received == before:
                 raise  # it is not the offset that was wrong
             if received > file.size:
@@ -41,18 +41,18 @@ def upload(wire: Wire, job: str, file: LocalFile, received: int, on_sent: Callab
         raise UploadConflict(f"{file.path} changed while it was sent: submit it again")
 
 
-def _received(wire: Wire, path: str, error: Exception, patience: Patience) -> int:
-    """Return what the service has of a file, after a pause; raise the error when the patience is used up."""
-    if not patience.wait():
-        raise (wire.unreachable(error) if isinstance(error, httpx.TransportError) else error) from error
-    return FileState.model_validate(wire.ask("GET", path).json()).received
+def _received(connection: Connection, path: str, error: Exception, backoff: Backoff) -> int:
+    """Return what the service has of a file, after a pause; raise the error when the backoff is used up."""
+    if not backoff.wait():
+        raise (connection.unreachable(error) if isinstance(error, httpx.TransportError) else error) from error
+    return FileState.model_validate(connection.ask("GET", path).json()).received
 
 
 class _Reading:
     """Reads a file from any offset and hashes it from its beginning."""
 
-    def __init__(self, file: LocalFile, patience: Patience, on_sent: Callable[[int], None]) -> None:
-        self._file, self._patience, self._on_sent = file, patience, on_sent
+    def __init__(self, file: LocalFile, backoff: Backoff, on_sent: Callable[[int], None]) -> None:
+        self._file, self._backoff, self._on_sent = file, backoff, on_sent
         self._digest, self._hashed = hashlib.sha256(), 0
 
     def chunks(self, offset: int) -> Iterator[bytes]:
@@ -62,7 +62,7 @@ class _Reading:
             yield chunk  # when asked for the next, this one is on its way
             self._digest.update(chunk)
             at = self._hashed = at + len(chunk)
-            self._patience.renew()
+            self._backoff.renew()
             self._on_sent(at)
 
     def sha256(self) -> str:

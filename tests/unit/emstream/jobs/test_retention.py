@@ -16,20 +16,20 @@ from emstream.ledger.in_redis import RedisLedger
 from emstream.ledger.terms import Found, JobShape, Limits
 from emstream.settings import Settings
 from emstream.work.queues import Sender
-from emstream_gateway.jobs.dispatcher import Janitor
+from emstream_gateway.jobs.dispatcher import Dispatcher
 
 ENDED = 1_000_000.0
 FILES = ("input/00000.png", "stack/00000.h5", "probability/00000000.h5", "result/00000.h5", "labels/00000.h5")
 
 
 class House:
-    """A janitor over some jobs with made-up files."""
+    """A dispatcher over some jobs with made-up files."""
 
     def __init__(self, data: Path, **days: float) -> None:
         self.data, self.ledger = data, MemoryLedger(Limits())
         settings = Settings.model_validate({"data": data, **days})
         nobody = cast("redis.Redis", None)  # deleting files asks the ledger only
-        self.janitor = Janitor(cast("RedisLedger", self.ledger), cast("Sender", None), settings, nobody)
+        self.dispatcher = Dispatcher(cast("RedisLedger", self.ledger), cast("Sender", None), settings, nobody)
 
     def job(self, name: str, mark: str | None) -> JobFolder:
         folder = JobFolder(self.data / "jobs" / name)
@@ -44,7 +44,7 @@ class House:
         return folder
 
     def after(self, days: float) -> None:
-        self.janitor.retain(ENDED + days * DAY_S)
+        self.dispatcher.retain(ENDED + days * DAY_S)
 
 
 def files(folder: JobFolder) -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from emstream.api.problems import Unreadable, WrongContent, WrongFields
 from emstream.errors import EmstreamError, TooMuch, UploadRefused
-from emstream_gateway.storage.multipart import Intake
+from emstream_gateway.storage.multipart import MultipartUpload
 
 KIND = "multipart/form-data; boundary=xyz"
 
@@ -21,16 +21,16 @@ def part(name: str, content: bytes, file: str | None = None) -> bytes:
     return f'--xyz\r\nContent-Disposition: form-data; name="{name}"{place}\r\n\r\n'.encode() + content + b"\r\n"
 
 
-def take(path: Path, body: bytes, step: int = 1 << 16, max_files: int = 10, kind: str = KIND) -> Intake:
-    intake = Intake(path, "ann", kind, max_files, 1000)
+def take(path: Path, body: bytes, step: int = 1 << 16, max_files: int = 10, kind: str = KIND) -> MultipartUpload:
+    upload = MultipartUpload(path, "ann", kind, max_files, 1000)
     try:
         for start in range(0, len(body), step):
-            intake.feed(body[start : start + step])
-        intake.finish()
+            upload.feed(body[start : start + step])
+        upload.finish()
     except EmstreamError:
-        intake.discard()
+        upload.discard()
         raise
-    return intake
+    return upload
 
 
 END = b"--xyz--\r\n"
@@ -42,10 +42,10 @@ def test_contents_arrive_unchanged_wherever_the_body_is_cut(tmp_path: Path, step
     noise = random.Random(step).randbytes(300)
     files = {"a/1.png": TRICKY, "a/2.png": noise, "b/1.png": b""}
     body = b"".join(part("files", content, name) for name, content in files.items())
-    intake = take(tmp_path, part("name", b"rat") + body + part("settings", b'{"quality": "fast"}') + END, step)
-    assert {sample: u.header.name for sample, u in intake.samples.items()} == {"a": "rat / a", "b": "rat / b"}
-    assert all(u.header.settings.quality == "fast" for u in intake.samples.values())
-    arrived = {n: a.path.read_bytes() for u in intake.samples.values() for n, a in u.arrivals.items()}
+    upload = take(tmp_path, part("name", b"rat") + body + part("settings", b'{"quality": "fast"}') + END, step)
+    assert {sample: u.header.name for sample, u in upload.samples.items()} == {"a": "rat / a", "b": "rat / b"}
+    assert all(u.header.settings.quality == "fast" for u in upload.samples.values())
+    arrived = {n: a.path.read_bytes() for u in upload.samples.values() for n, a in u.arrivals.items()}
     assert arrived == files
 
 
@@ -101,20 +101,20 @@ BOMBS = [
 ]
 
 
-def feed_until_refused(intake: Intake, chunks: Iterator[bytes]) -> None:
+def feed_until_refused(upload: MultipartUpload, chunks: Iterator[bytes]) -> None:
     fed = 0
     for chunk in chunks:
         fed += len(chunk)
         assert fed < 200_000, "not refused"
-        intake.feed(chunk)
+        upload.feed(chunk)
 
 
 @pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: bomb.__name__)
 def test_bombs_are_refused_soon_and_leave_nothing(tmp_path: Path, bomb: type[Iterator[bytes]]) -> None:
-    intake = Intake(tmp_path, "ann", KIND, 10, 1000)
+    upload = MultipartUpload(tmp_path, "ann", KIND, 10, 1000)
     with pytest.raises(UploadRefused):
-        feed_until_refused(intake, bomb())
-    intake.discard()
+        feed_until_refused(upload, bomb())
+    upload.discard()
     assert not list(tmp_path.iterdir())
 
 
