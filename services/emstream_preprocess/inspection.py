@@ -11,7 +11,8 @@ from emstream.errors import InputUnreadable, UsageError
 from emstream.jobs.inspection import MOST_SECTIONS, DatasetFacts, Inspection
 from emstream.jobs.record import Request
 from emstream.models.recipes import Choice
-from emstream.readers.file_kind import Kind, kind_of
+from emstream.readers.file_kind import kind_of
+from emstream.readers.formats import HDF5
 from emstream.readers.hdf5.choice import choose_dataset, find_candidates
 from emstream.readers.stack import StackReader
 from emstream_preprocess.plan import make_plan
@@ -43,7 +44,7 @@ def inspect(
 def _datasets(path: Path, wanted: str | None) -> tuple[tuple[DatasetFacts, ...], str | None]:
     """Return what may be the stack in the HDF5 file at `path`, or in the folder `path`, and which one is chosen."""
     files = sorted(p for p in path.glob("*") if p.is_file()) if path.is_dir() else [path]
-    if len(files) != 1 or not files[0].is_file() or kind_of(files[0]) is not Kind.HDF5:
+    if len(files) != 1 or not files[0].is_file() or kind_of(files[0]) is not HDF5:
         return (), None
     try:
         with h5py.File(files[0], "r", locking=False) as file:

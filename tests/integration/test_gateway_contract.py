@@ -67,6 +67,7 @@ OPERATIONS = [
     ("GET", "/v1/jobs/{job}/tiles/{layer}/{z}/{level}/{x}_{y}.{picture}"),
     ("GET", "/v1/timeline"),
     ("GET", "/v1/models"),
+    ("GET", "/v1/formats"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),

@@ -16,10 +16,11 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile, JobRecord, input_identity
 from emstream.jobs.retention import INPUT_GONE, SECTIONS_GONE, has_sections
 from emstream.readers.natural_order import natural_key
+from emstream.readers.samples import is_clutter
 from emstream_gateway.context import AppContext
 from emstream_gateway.jobs.inputs import INPUT, as_input, identity_of, link_files, source_of
 from emstream_gateway.jobs.status import state_of
-from emstream_gateway.storage.file_names import check_one_folder, is_clutter
+from emstream_gateway.storage.file_names import check_one_folder
 from emstream_gateway.storage.job_store import UploadHeader
 from emstream_gateway.storage.uploads import Arrival, Upload
 

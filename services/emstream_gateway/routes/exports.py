@@ -12,6 +12,7 @@ from starlette.requests import Request
 from emstream.api.problems import NotReady
 from emstream.api.schemas import Exports, ExportState, ExportWish
 from emstream.errors import JobNotFound
+from emstream.jobs.export_formats import MEDIA_TYPES
 from emstream.jobs.export_order import ExportOrder, Wish, make_order
 from emstream.jobs.export_orders import export_file, orders, place_order, read_order, read_progress, withdraw
 from emstream.jobs.folder import JobFolder
@@ -27,8 +28,6 @@ from emstream_gateway.jobs.actions import request_finish, save_name
 from emstream_gateway.jobs.status import state_of
 
 router = APIRouter(prefix="/v1/jobs/{job}/exports", tags=["results"])
-MEDIA_TYPES = {"h5": "application/x-hdf5", "tif": "image/tiff", "pdf": "application/pdf"}
-ZIP = "application/zip"
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -86,7 +85,7 @@ def list_exports(caller: ReadKey, context: Context, job: str) -> Response:
     response_class=Response,
     summary="The file, or how far it is",
     responses={
-        **returns_file(*MEDIA_TYPES.values(), ZIP),
+        **returns_file(*MEDIA_TYPES),
         **_ACCEPTED,
         **refusals(404, 409, 416, 422, 503),
     },
@@ -95,9 +94,9 @@ def get_export(request: Request, caller: ReadKey, context: Context, job: str, ex
     """Hand out an export, or say how far it is."""
     folder, record = _finished(context, job, caller.owner)
     number, order = _known(folder, export)
-    path, media_type = export_file(folder, number, order), MEDIA_TYPES.get(order.suffix, ZIP)
+    path = export_file(folder, number, order)
     if path.exists():
-        return send_file(request, path, media_type, _save_as(record, order))
+        return send_file(request, path, order.media_type, _save_as(record, order))
     state = _state(folder, record, number, order, context.ledger.status(job))
     if state.state == "failed":
         raise NotReady(f"the export could not be made: {state.sentence}. Order it again to try again")

@@ -1,4 +1,4 @@
-"""Names of uploaded files: data only, never paths. Which are refused, and which files make a sample together."""
+"""Names of uploaded files: data only, never paths; and the ones that are refused."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from emstream.errors import UploadRefused
-from emstream.readers.suffixes import CLUTTER, STACKS, TIFF
 
 COMPONENT_BYTES = 255
 NAME_BYTES = 4096
-STACK_SUFFIXES = STACKS | {*TIFF, ".btf", ".tf8"}
-"""Files of these suffixes, uploaded by themselves, are stacks."""
-IMAGES = "images"
-"""Name of the sample that images uploaded without a folder make."""
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
@@ -54,24 +49,6 @@ def suffix_of(name: str) -> str:
     """
     suffix = PurePosixPath(name).suffix.lower()
     return suffix if _SUFFIX.fullmatch(suffix) else ""
-
-
-def is_clutter(name: str) -> bool:
-    """Whether the file is none of the user's: hidden files and what desktops strew about."""
-    parts = PurePosixPath(name).parts
-    return parts[-1].startswith(".") or any(part.casefold() in CLUTTER for part in parts)
-
-
-def sample_of(name: str) -> str:
-    """Return the sample that a file belongs to: its folder, itself if it is a stack, or IMAGES.
-
-    >>> sample_of("a/b/1.png"), sample_of("stack.h5"), sample_of("1.png")
-    ('a/b', 'stack.h5', 'images')
-    """
-    folder = str(PurePosixPath(name).parent)
-    if folder != ".":
-        return folder
-    return name if suffix_of(name) in STACK_SUFFIXES else IMAGES
 
 
 def check_one_folder(names: Iterable[str]) -> None:

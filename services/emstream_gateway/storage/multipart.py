@@ -24,8 +24,9 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from emstream.api.problems import Unreadable, WrongContent, WrongFields
 from emstream.api.schemas import JobSettings
 from emstream.errors import TooMuch, UploadRefused
+from emstream.readers.samples import is_clutter, sample_of
 from emstream_gateway.http.error_handlers import field_problems
-from emstream_gateway.storage.file_names import check_name, is_clutter, sample_of
+from emstream_gateway.storage.file_names import check_name
 from emstream_gateway.storage.job_store import UploadHeader
 from emstream_gateway.storage.uploads import Arrival, Upload, Writer
 

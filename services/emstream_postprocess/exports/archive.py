@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from emstream_postprocess.exports.provenance import Notes
+from emstream_postprocess.exports.provenance import Provenance
 
 READ_BYTES = 1 << 20
 
@@ -37,10 +37,10 @@ class Archive:
 
 
 @contextmanager
-def archive(part: Path, notes: Notes | None = None) -> Iterator[Archive]:
-    """Write a ZIP at `part`, with the notes as emstream.json."""
+def archive(part: Path, provenance: Provenance | None = None) -> Iterator[Archive]:
+    """Write a ZIP at `part`, with the provenance as emstream.json."""
     with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as file:
         made = Archive(file)
-        if notes is not None:
-            made.add("emstream.json", notes.text.encode())
+        if provenance is not None:
+            made.add("emstream.json", provenance.text.encode())
         yield made

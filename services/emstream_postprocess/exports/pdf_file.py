@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from emstream.errors import JobFailed
 from emstream.volume.colours import coloured
-from emstream_postprocess.exports.progress import Tick
-from emstream_postprocess.exports.provenance import Notes
+from emstream_postprocess.exports.progress import Advance
+from emstream_postprocess.exports.provenance import Provenance
 from emstream_postprocess.exports.slab_reader import level_size
-from emstream_postprocess.exports.volumes import Volume
+from emstream_postprocess.exports.volumes import ExportedVolume
 
 MOST_PIXELS = 5000
 QUALITY = 90
@@ -38,13 +38,13 @@ _PAGES = 2
 """Number of the object that lists the pages, which is written last."""
 
 
-def write_pdf(part: Path, volumes: Sequence[Volume], notes: Notes, tick: Tick) -> None:
+def write(part: Path, volumes: Sequence[ExportedVolume], provenance: Provenance, advance: Advance) -> None:
     """Write the file. Largest array held: a picture of 5000 x 5000 pixels in colour."""
     with part.open("wb") as file:
-        document = _Document(file, notes)
+        document = _Document(file, provenance)
         for z in volumes[0].sections:
             for volume in volumes:
-                document.add_page(_picture(volume, z, tick), _caption(volume, z, notes))
+                document.add_page(_picture(volume, z, advance), _caption(volume, z, provenance))
         document.finish()
 
 
@@ -59,7 +59,7 @@ class _Picture:
     content: bytes
 
 
-def _picture(volume: Volume, z: int, tick: Tick) -> _Picture:
+def _picture(volume: ExportedVolume, z: int, advance: Advance) -> _Picture:
     level = 0
     while max(level_size(volume.plan, level)) > MOST_PIXELS:
         level += 1
@@ -68,7 +68,7 @@ def _picture(volume: Volume, z: int, tick: Tick) -> _Picture:
     colours = 3 if volume.is_colour or volume.dtype.itemsize > 1 else 1
     whole = np.empty((*size, 3) if colours == 3 else size, np.uint8)
     for y, rows in volume.strips(z, level):
-        tick()
+        advance()
         whole[y : y + len(rows)] = (
             rows if volume.dtype.itemsize == 1 else coloured(rows)[:, :, :3] * (rows > 0)[..., None]
         )
@@ -77,29 +77,23 @@ def _picture(volume: Volume, z: int, tick: Tick) -> _Picture:
     return _Picture(size[1], size[0], colours, "DCTDecode", _jpeg(whole))
 
 
-def _on_black(labels: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    picture = coloured(labels)
-    colours: NDArray[np.uint8] = np.where(picture[:, :, 3:] > 0, picture[:, :, :3], np.uint8(0))
-    return colours
-
-
 def _jpeg(whole: NDArray[np.uint8]) -> bytes:
     return bytes(imagecodecs.jpeg8_encode(whole, level=QUALITY))
 
 
-def _caption(volume: Volume, z: int, notes: Notes) -> tuple[str, str]:
-    name = str(notes.facts.get("name") or "")
+def _caption(volume: ExportedVolume, z: int, provenance: Provenance) -> tuple[str, str]:
+    name = str(provenance.facts.get("name") or "")
     height, width = volume.shape[1:3]
     return (
         f"{name + ', ' if name else ''}section {z}: {volume.name.replace('/', ' ')} ({volume.meaning})",
-        f"{width} x {height} pixels, {notes.caption()}; emstream {notes.facts['emstream']}",
+        f"{width} x {height} pixels, {provenance.caption()}; emstream {provenance.facts['emstream']}",
     )
 
 
 class _Document:
     """The file under way. Held: where each object begins."""
 
-    def __init__(self, file: IO[bytes], notes: Notes) -> None:
+    def __init__(self, file: IO[bytes], provenance: Provenance) -> None:
         self._file = file
         self._starts: dict[int, int] = {}
         self._pages: list[int] = []
@@ -107,7 +101,11 @@ class _Document:
         file.write(b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n")
         self._object(1, b"<< /Type /Catalog /Pages 2 0 R >>")
         self._font = self._add(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>")
-        facts = {"Title": _title(notes), "Creator": f"emstream {notes.facts['emstream']}", "emstream": notes.text}
+        facts = {
+            "Title": _title(provenance),
+            "Creator": f"emstream {provenance.facts['emstream']}",
+            "emstream": provenance.text,
+        }
         self._about = self._add(
             b"<< " + b" ".join(b"/%s %s" % (k.encode(), _text(v)) for k, v in facts.items()) + b" >>"
         )
@@ -158,8 +156,8 @@ class _Document:
         self._file.write(b"%d 0 obj\n" % number + content + b"\nendobj\n")
 
 
-def _title(notes: Notes) -> str:
-    return f"{notes.facts.get('name') or 'emstream'}: {notes.facts['content']}"
+def _title(provenance: Provenance) -> str:
+    return f"{provenance.facts.get('name') or 'emstream'}: {provenance.facts['content']}"
 
 
 def _text(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What a writer calls for every strip: it counts, tells from time to time, and stops an export that nobody wants."""
+"""Progress of a writer: it counts strips, reports from time to time, and stops an export that is no longer wanted."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Tick = Callable[[], None]
+Advance = Callable[[], None]
+"""Called before each strip is written; what it raises stops the writer."""
 EVERY_S = 0.5
+"""Seconds between two reports."""
 
 
 @dataclass
-class Ticks:
-    """total: strips in all. look: called with the share done, at most twice a second; it raises to stop the writer."""
+class Progress:
+    """Strips written so far. total: strips in all. look: called with the share done, at most twice a second."""
 
     total: int
     look: Callable[[float], None]
@@ -20,7 +22,7 @@ class Ticks:
     _next: float = 0.0
 
     def __call__(self) -> None:
-        """One strip more is about to be written."""
+        """Count one strip more. Raises what `look` raises."""
         now = time.monotonic()
         if now >= self._next:
             self._next = now + EVERY_S

@@ -13,7 +13,7 @@ from emstream_postprocess.report import Wanted, checkpoints_of, command_line
 
 
 @dataclass(frozen=True, slots=True)
-class Notes:
+class Provenance:
     """The same for the same order of the same job, to the byte. voxel_size_nm, offset_nm: (z, y, x)."""
 
     facts: dict[str, object]
@@ -40,8 +40,8 @@ class Notes:
         return f"voxel size {' x '.join(f'{edge:g}' for edge in self.voxel_size_nm)} nm (z, y, x)"
 
 
-def notes_of(record: JobRecord, order: ExportOrder, job: str) -> Notes:
-    """Return the notes of an export. job: what the command line calls the job."""
+def provenance_of(record: JobRecord, order: ExportOrder, job: str) -> Provenance:
+    """Return the provenance of an export. job: what the command line calls the job."""
     plan = record.plan
     assert plan is not None
     facts: dict[str, object] = {
@@ -63,7 +63,7 @@ def notes_of(record: JobRecord, order: ExportOrder, job: str) -> Notes:
         "command": order.command(job),
         "from_the_input": f"{_predicted(record)} --keep && {order.command('OUT')}",
     }
-    return Notes(facts, plan.voxel_size_nm, _offset(record, order))
+    return Provenance(facts, plan.voxel_size_nm, _offset(record, order))
 
 
 def _predicted(record: JobRecord) -> str:

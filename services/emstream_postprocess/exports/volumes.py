@@ -29,7 +29,7 @@ _Make = Callable[[int, tuple[int, int], int], Rows]
 
 
 @dataclass(frozen=True, slots=True)
-class Volume:
+class ExportedVolume:
     """One volume of an export. name: of its file or data set; meaning: of its values. Axes are (z, y, x) and colour.
 
     sections: numbers in the job, which the names of files keep.
@@ -63,16 +63,16 @@ class Volume:
         return whole
 
 
-def volumes_of(reader: SlabReader, order: ExportOrder) -> list[Volume]:
+def volumes_of(reader: SlabReader, order: ExportOrder) -> list[ExportedVolume]:
     """Return the volumes that an order is for."""
     sections, plan = range(*order.z), reader.plan
     if order.content == "original":
-        return [Volume("raw", "grey value", np.dtype(np.uint8), False, sections, plan, reader.raw)]
+        return [ExportedVolume("raw", "grey value", np.dtype(np.uint8), False, sections, plan, reader.raw)]
     groups = [order.objects] if order.combined else [[name] for name in order.objects]
     dtype = np.dtype(np.uint32 if order.content == "labels" else np.uint8)
     is_colour = order.content == "overlay"
     return [
-        Volume(
+        ExportedVolume(
             f"{'combined' if order.combined else names[0]}/{order.content}",
             _meaning(order, names),
             dtype,

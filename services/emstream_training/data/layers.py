@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import DatasetNotFound, MixedSizes, TrainingDataUnusable
-from emstream.readers import suffixes
+from emstream.readers.formats import IMAGE_SUFFIXES
 from emstream.readers.natural_order import natural_key
 from emstream.readers.open_stack import open_stack
 from emstream.readers.stack import StackReader
@@ -98,5 +98,5 @@ class Opening:
 
 
 def _section_files(folder: Path) -> list[Path]:
-    files = (path for path in folder.iterdir() if path.suffix.lower() in suffixes.IMAGES and path.name[0] != ".")
+    files = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != ".")
     return sorted(files, key=lambda path: natural_key(path.name))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import OutputInUse, TrainingDataUnusable, UsageError
-from emstream.readers import suffixes
+from emstream.readers.formats import HDF5
 from emstream.volume.files import created, publishing, write_bytes
 from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack, load_stack
@@ -38,8 +38,8 @@ def prepare(data: Path, output: Path, show: Show = lambda done, total: None) -> 
     sizes or pixel sizes are padded or resampled, as for training. Raises UsageError for another suffix, OutputInUse if
     a file exists already, TrainingDataUnusable, InputUnreadable and DiskFull.
     """
-    if output.suffix.lower() not in suffixes.HDF5:
-        raise UsageError(f"the output is HDF5: its name must end in {', '.join(suffixes.HDF5)}, got {output.name}")
+    if output.suffix.lower() not in HDF5.suffixes:
+        raise UsageError(f"the output is HDF5: its name must end in {', '.join(HDF5.suffixes)}, got {output.name}")
     description = output.with_suffix(".json")
     for path in (output, description):
         if path.exists():

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
-from emstream.jobs.export_order import Content, Form
+from emstream.jobs.export_formats import Content, Form
 from emstream.jobs.record import Request, Voxel
 from emstream.models.recipes import HaloMode, Quality, ThinSections
 

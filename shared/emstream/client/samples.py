@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emstream.errors import EmptyInput, InputUnreadable
-from emstream.readers.suffixes import CLUTTER, STACKS, TIFF
+from emstream.readers.formats import IMAGE_KINDS, STACK_KINDS
+from emstream.readers.samples import is_clutter, is_stack, sample_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,11 @@ class Sample:
 
 
 def plan_samples(paths: Iterable[Path]) -> list[Sample]:
-    """Return the samples that the paths mean.
+    """Return the samples that the paths mean, by the rule of `emstream.readers.samples`.
 
-    1. A folder with files is one sample, as for `emstream predict`; what lies deeper is left out.
-    2. A folder with folders only is as many samples as those are.
-    3. HDF5 and MRC files are a sample each, in folders too if there is nothing else; so are TIFF files given by name.
-    4. Other files given by name are one sample together.
-    Raises InputUnreadable for a path that is not there, EmptyInput if there is nothing to send.
+    A folder with files is used as it is, and what is deeper is left out; of a folder with folders only, each of those.
+    Files given by name count as files without a folder. Raises InputUnreadable for a path that is not there, EmptyInput
+    if there is nothing to send.
     """
     samples: list[Sample] = []
     loose: list[Path] = []
@@ -52,29 +51,31 @@ def plan_samples(paths: Iterable[Path]) -> list[Sample]:
             samples += _of_folder(path.absolute(), path.absolute().name)
         elif not path.is_file():
             raise InputUnreadable(f"{path} does not exist, or is neither a file nor a folder: give one that is")
-        elif path.suffix.lower() in STACKS | {*TIFF}:
+        elif is_stack(path.name):
             samples.append(_sample(path.stem, [path]))
         else:
             loose.append(path)
     if loose:
         samples.append(_sample(loose[0].absolute().parent.name, loose))
     if not samples:
-        raise EmptyInput("there is nothing to send: give folders of sections, or TIFF, HDF5 or MRC files")
+        raise EmptyInput(f"there is nothing to send: give folders of {IMAGE_KINDS} sections, or {STACK_KINDS} files")
     return samples
 
 
 def _of_folder(folder: Path, name: str) -> Iterator[Sample]:
-    entries = sorted(entry for entry in _listed(folder) if not _is_clutter(entry))
+    entries = sorted(entry for entry in _listed(folder) if not is_clutter(entry.name))
     files = [entry for entry in entries if entry.is_file()]
     if not files:
         samples = [sample for entry in entries if entry.is_dir() for sample in _of_folder(entry, entry.name)]
         if not samples:
             raise EmptyInput(f"{folder} holds no files: give a folder of sections")
         yield from samples
-    elif len(files) > 1 and all(file.suffix.lower() in STACKS for file in files):
-        yield from (_sample(file.stem, [file]) for file in files)
-    else:
-        yield _sample(name, files)
+        return
+    groups: dict[str, list[Path]] = {}
+    for file in files:
+        groups.setdefault(sample_of(f"{name}/{file.name}"), []).append(file)
+    for key, group in groups.items():
+        yield _sample(name if key == name else group[0].stem, group)
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -86,7 +87,3 @@ def _listed(folder: Path) -> list[Path]:
 
 def _sample(name: str, paths: list[Path]) -> Sample:
     return Sample(name, tuple(LocalFile(path.absolute(), path.stat().st_size) for path in paths))
-
-
-def _is_clutter(path: Path) -> bool:
-    return path.name.startswith(".") or path.name.casefold() in CLUTTER

@@ -5,28 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
 
 from emstream.errors import UsageError
+from emstream.jobs.export_formats import (
+    EXPORT_FORMATS,
+    Content,
+    ExportFormat,
+    Form,
+    content_named,
+    format_named,
+    titles_for,
+)
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import made_for
 from emstream.jobs.record import Plan, Record
 from emstream.jobs.retention import SECTIONS_GONE, has_sections
 from emstream.volume.files import opened
-
-Content = Literal["mask", "labels", "probability", "overlay", "original"]
-Form = Literal["h5", "tiff", "png", "jpeg", "raw", "pdf", "zarr"]
-SUFFIXES: dict[Form, str] = {
-    "h5": "h5",
-    "tiff": "tif",
-    "png": "zip",
-    "jpeg": "zip",
-    "raw": "zip",
-    "pdf": "pdf",
-    "zarr": "ome.zarr.zip",
-}
-JPEG_SIDE = 65535
-"""Longest side of a JPEG in pixels."""
 
 
 class ExportOrder(Record):
@@ -56,7 +50,12 @@ class ExportOrder(Record):
     @property
     def suffix(self) -> str:
         """Ending of the file's name."""
-        return "zip" if self.format == "tiff" and self.volumes > 1 else SUFFIXES[self.format]
+        return EXPORT_FORMATS[self.format].suffix_for(self.volumes)
+
+    @property
+    def media_type(self) -> str:
+        """Media type of the file."""
+        return EXPORT_FORMATS[self.format].media_type_for(self.volumes)
 
     @property
     def title(self) -> str:
@@ -86,7 +85,7 @@ class Wish:
 
 def make_order(folder: JobFolder, plan: Plan, wish: Wish) -> ExportOrder:
     """Return the order. Raises UsageError, saying what is allowed, for what the job or the format cannot give."""
-    content, form = _content(wish.content), _form(wish.form)
+    content, form = content_named(wish.content), format_named(wish.form)
     unknown = [name for name in wish.objects or () if name not in plan.thresholds]
     if unknown:
         raise UsageError(f"the job has no object {unknown[0][:60]!r}; it has: {', '.join(plan.objects)}")
@@ -97,15 +96,14 @@ def make_order(folder: JobFolder, plan: Plan, wish: Wish) -> ExportOrder:
     start, stop = wish.z or (0, plan.shape_zyx[0])
     if not 0 <= start < stop <= plan.shape_zyx[0]:
         raise UsageError(f"sections {start} to {stop} (excluded) are not within 0 to {plan.shape_zyx[0]}: give others")
-    labels_for = _checked_labels(folder, form, combined) if content == "labels" else ""
-    if form == "jpeg" and max(plan.shape_zyx[1:]) > JPEG_SIDE:
-        raise UsageError(f"JPEG holds at most {JPEG_SIDE} pixels a side, the sections have more: take PNG or TIFF")
+    labels_for = _checked_labels(folder, combined) if content == "labels" else ""
+    _check_fit(form, content, plan)
     if content in ("original", "overlay") and not has_sections(folder):
         raise UsageError(f"{SECTIONS_GONE}: take mask, labels, or probability")
     thresholds = {name: plan.thresholds[name] for name in chosen}
     return ExportOrder(
         content=content,
-        format=form,
+        format=form.name,
         combined=combined,
         z=(start, stop),
         thresholds=thresholds,
@@ -113,27 +111,22 @@ def make_order(folder: JobFolder, plan: Plan, wish: Wish) -> ExportOrder:
     )
 
 
-def _content(given: str) -> Content:
-    for content in get_args(Content):
-        if given == content:
-            return cast("Content", content)
-    raise UsageError(f"the content must be one of {', '.join(get_args(Content))}, got {given[:40]!r}")
+def _check_fit(form: ExportFormat, content: Content, plan: Plan) -> None:
+    """Raise UsageError for a content, or sections of a size, that the format cannot hold."""
+    if content not in form.contents:
+        raise UsageError(f"{form.title} cannot hold {content}: take {titles_for(content)}")
+    if form.longest_side is not None and max(plan.shape_zyx[1:]) > form.longest_side:
+        raise UsageError(
+            f"{form.title} holds at most {form.longest_side} pixels a side, the sections have more: "
+            f"take another format, such as TIFF"
+        )
 
 
-def _form(given: str) -> Form:
-    for form in get_args(Form):
-        if given == form:
-            return cast("Form", form)
-    raise UsageError(f"the format must be one of {', '.join(get_args(Form))}, got {given[:40]!r}")
-
-
-def _checked_labels(folder: JobFolder, form: Form, combined: bool) -> str:
+def _checked_labels(folder: JobFolder, combined: bool) -> str:
     labelled = folder.done_units("labels")
     if not labelled or not folder.done_units("result") <= labelled:
         raise UsageError("the job has no labels: its objects are not numbered. Take the mask, or measure the objects")
     if combined:
         raise UsageError("labels of several objects cannot share one volume: leave out combined, or take the mask")
-    if form == "jpeg":
-        raise UsageError("JPEG cannot hold numbers of objects: take HDF5, TIFF, RAW or OME-Zarr, or PDF for a picture")
     with opened(folder.labels(min(labelled))) as file:
         return made_for(file)

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from emstream.errors import DamagedFile, EmptyInput, InputUnreadable, MixedSizes, UnsupportedFormat
-from emstream.readers import suffixes
-from emstream.readers.file_kind import ALLOWED, IMAGES, Kind, kind_of, known_kind
+from emstream.readers.file_kind import kind_of, known_kind
+from emstream.readers.formats import ALLOWED, IMAGE_KINDS, IMAGE_SUFFIXES, TIFF
 from emstream.readers.grey import COLOUR_RULE
 from emstream.readers.images import ImageHeader, decode_image, read_image_header
 from emstream.readers.natural_order import natural_key
@@ -76,7 +76,7 @@ def open_sections(
     """
     if not sections:
         found = f" {warnings[0]}" if warnings else ""
-        raise EmptyInput(f"{folder.name} holds no PNG, JPEG or TIFF sections.{found} Give {ALLOWED}.")
+        raise EmptyInput(f"{folder.name} holds no {IMAGE_KINDS} sections.{found} Give {ALLOWED}.")
     return SectionStack(
         sections, (*warnings, *numbering_warnings([names.get(path.name, path.name) for path in sections]))
     )
@@ -85,19 +85,21 @@ def open_sections(
 def _is_section(path: Path) -> bool:
     if path.name.startswith(".") or not path.is_file():
         return False
-    return path.suffix.lower() in suffixes.IMAGES or kind_of(path) in IMAGES
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return True
+    kind = kind_of(path)
+    return kind is not None and kind.is_image
 
 
 def _read_header(path: Path) -> ImageHeader:
-    match known_kind(path):
-        case Kind.PNG | Kind.JPEG:
-            return read_image_header(path)
-        case Kind.TIFF:
-            return _read_tiff_header(path)
-        case kind:
-            raise UnsupportedFormat(
-                f"{path.name} is {kind.value}, among section images; give such a file by itself, not in a folder."
-            )
+    kind = known_kind(path)
+    if kind is TIFF:
+        return _read_tiff_header(path)
+    if kind.is_image:
+        return read_image_header(path)
+    raise UnsupportedFormat(
+        f"{path.name} is {kind.kind}, among section images; give such a file by itself, not in a folder."
+    )
 
 
 def _read_tiff_header(path: Path) -> ImageHeader:
@@ -115,7 +117,7 @@ def _read_tiff_header(path: Path) -> ImageHeader:
 
 def _decode(path: Path, what: str) -> Grey:
     try:
-        if kind_of(path) is not Kind.TIFF:
+        if kind_of(path) is not TIFF:
             return decode_image(path, what)
         from emstream.readers.tiff.reader import TiffStack
 

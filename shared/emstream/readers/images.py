@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin
 
 from emstream.errors import ColourImage, UnsupportedFormat
+from emstream.readers.formats import PNG
 from emstream.readers.grey import grey_from_colour, grey_from_palette, without_transparent
 from emstream.readers.limits import DEFLATE_RATIO, check_claim, decoding
 from emstream.readers.stack import Grey
 
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-JPEG_MAGIC = b"\xff\xd8\xff"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _COLOUR_MODES = ("RGB", "RGBA")
 _WIDE_MODES = ("I;16", "I;16B", "I;16L", "I")
@@ -48,7 +47,7 @@ def read_image_header(path: Path) -> ImageHeader:
         start = file.read(26)
     stored = path.stat().st_size
     bits = 8
-    if start.startswith(PNG_MAGIC) and len(start) == 26:
+    if PNG.fits(start, "") and len(start) == 26:
         width, height, bits, colour_type = struct.unpack(">IIBB", start[16:26])
         row_bytes = -(-width * bits * _PNG_CHANNELS.get(colour_type, 1) // 8)
         check_claim(path.name, width, height, row_bytes * height, stored, DEFLATE_RATIO)
@@ -121,7 +120,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """Open by the file's content, never by its name; Pillow's warnings (odd but harmless chunks) are not shown."""
     with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        is_png = file.read(8) == PNG_MAGIC
+        is_png = PNG.fits(file.read(8), "")
         file.seek(0)
         with decoding(path.name):
             kind: type[ImageFile.ImageFile] = PngImagePlugin.PngImageFile if is_png else JpegImagePlugin.JpegImageFile

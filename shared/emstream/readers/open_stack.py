@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emstream.errors import DatasetNotFound, InputUnreadable, TooLarge, UnsupportedFormat, UsageError
-from emstream.readers.file_kind import ALLOWED, Kind, kind_of, known_kind
-from emstream.readers.image_folder import SectionStack, find_sections, open_sections
+from emstream.readers.file_kind import kind_of, known_kind
+from emstream.readers.formats import ALLOWED, TIFF
+from emstream.readers.image_folder import find_sections, open_sections
 from emstream.readers.region import RegionReader
 from emstream.readers.stack import StackReader
 
@@ -57,23 +58,9 @@ def _open_file(path: Path, dataset: str | None) -> StackReader:
     if not path.is_file():
         raise InputUnreadable(f"{path} is neither a file nor a folder; give {ALLOWED}.")
     kind = known_kind(path)
-    if dataset is not None and kind is not Kind.HDF5:
-        raise DatasetNotFound(f"{path.name} is {kind.value}, which has no datasets: leave out --dataset {dataset}.")
-    match kind:  # a format's library is loaded only when a file needs it
-        case Kind.TIFF:
-            from emstream.readers.tiff.reader import TiffStack
-
-            return TiffStack(path)
-        case Kind.HDF5:
-            from emstream.readers.hdf5.reader import Hdf5Stack
-
-            return Hdf5Stack(path, dataset)
-        case Kind.MRC:
-            from emstream.readers.mrc import MrcStack
-
-            return MrcStack(path)
-        case _:
-            return SectionStack([path])
+    if dataset is not None and not kind.has_datasets:
+        raise DatasetNotFound(f"{path.name} is {kind.kind}, which has no datasets: leave out --dataset {dataset}.")
+    return kind.open(path, dataset)
 
 
 def _open_folder(folder: Path, dataset: str | None, names: Mapping[str, str]) -> StackReader:
@@ -90,7 +77,7 @@ def _open_folder(folder: Path, dataset: str | None, names: Mapping[str, str]) ->
         return _open_file(stacks[0], dataset)
     if dataset is not None and sections:
         raise DatasetNotFound(f"{folder.name} is a folder of images, which have no datasets: leave out --dataset.")
-    if len(sections) == 1 and kind_of(sections[0]) is Kind.TIFF:  # it may hold all sections
+    if len(sections) == 1 and kind_of(sections[0]) is TIFF:  # it may hold all sections
         from emstream.readers.tiff.reader import TiffStack
 
         return TiffStack(sections[0], warnings)
@@ -99,4 +86,5 @@ def _open_folder(folder: Path, dataset: str | None, names: Mapping[str, str]) ->
 
 def _stack_files(folder: Path) -> list[Path]:
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    return [path for path in files if kind_of(path) in (Kind.HDF5, Kind.MRC)]
+    kinds = ((path, kind_of(path)) for path in files)
+    return [path for path, kind in kinds if kind is not None and kind.is_stack]

@@ -51,3 +51,13 @@ def test_nothing_to_send_is_said(tmp_path: Path) -> None:
         plan_samples([make(tmp_path / "empty", ".hidden")])
     with pytest.raises(EmptyInput, match="nothing to send"):
         plan_samples([])
+
+
+def test_big_tiffs_are_a_stack_each(tmp_path: Path) -> None:
+    folder = make(tmp_path / "big", "a.btf", "b.tf8")
+    assert planned(folder / "a.btf", folder / "b.tf8") == {"a": ["a.btf"], "b": ["b.tf8"]}
+
+
+def test_a_stack_among_sections_is_a_sample_by_itself(tmp_path: Path) -> None:
+    folder = make(tmp_path / "mixed", "s1.png", "s2.png", "whole.h5")
+    assert planned(folder) == {"mixed": ["s1.png", "s2.png"], "whole": ["whole.h5"]}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emstream.errors import UploadRefused
-from emstream_gateway.storage.file_names import check_name, check_one_folder, folded, is_clutter, sample_of, suffix_of
+from emstream_gateway.storage.file_names import check_name, check_one_folder, folded, suffix_of
 
 BAD = [
     "",
@@ -58,20 +58,9 @@ def test_names_that_some_disks_cannot_tell_apart_fold_to_one() -> None:
     assert folded("s1.png") != folded("s2.png")
 
 
-def test_each_folder_and_each_stack_is_a_sample_and_loose_images_are_one() -> None:
-    names = ["a/1.png", "a/2.png", "b/c/1.tif", "whole.TIF", "whole.h5", "1.png", "2.jpg"]
-    samples = [sample_of(name) for name in names]
-    assert samples == ["a", "a", "b/c", "whole.TIF", "whole.h5", "images", "images"]
-
-
 def test_stored_suffixes_are_plain() -> None:
     assert suffix_of("a/b.TIFF") == ".tiff"
     assert suffix_of("a.p$g") == suffix_of("none") == suffix_of("long.abcdefghi") == ""
-
-
-def test_what_desktops_strew_about_is_known() -> None:
-    assert all(map(is_clutter, ["a/.DS_Store", "Thumbs.db", "__MACOSX/a/1.png", "._1.png"]))
-    assert not is_clutter("a/1.png")
 
 
 def test_files_of_two_folders_are_not_one_stack() -> None:

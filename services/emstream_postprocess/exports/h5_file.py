@@ -13,26 +13,26 @@ import numpy as np
 from emstream.volume.files import created
 from emstream.volume.parallel import mapped
 from emstream.volume.planes import CHUNK
-from emstream_postprocess.exports.progress import Tick
-from emstream_postprocess.exports.provenance import Notes
-from emstream_postprocess.exports.volumes import Rows, Volume
+from emstream_postprocess.exports.progress import Advance
+from emstream_postprocess.exports.provenance import Provenance
+from emstream_postprocess.exports.volumes import ExportedVolume, Rows
 
 _Chunks = list[tuple[tuple[int, ...], bytes]]
 
 
-def write_hdf5(part: Path, volumes: Sequence[Volume], notes: Notes, tick: Tick) -> None:
+def write(part: Path, volumes: Sequence[ExportedVolume], provenance: Provenance, advance: Advance) -> None:
     """Write the file. Largest arrays held: a few strips."""
     with created(part) as file:
-        file.attrs["emstream"] = notes.text
+        file.attrs["emstream"] = provenance.text
         for volume in volumes:
             dataset = _create(file, volume)
-            _describe(dataset, volume, notes)
-            for chunks in mapped(partial(_encoded, dataset.chunks), _strips(volume, tick)):
+            _describe(dataset, volume, provenance)
+            for chunks in mapped(partial(_encoded, dataset.chunks), _strips(volume, advance)):
                 for corner, content in chunks:
                     dataset.id.write_direct_chunk(corner, content)
 
 
-def _create(file: h5py.File, volume: Volume) -> h5py.Dataset:
+def _create(file: h5py.File, volume: ExportedVolume) -> h5py.Dataset:
     _, height, width, *colours = volume.shape
     chunks = (1, min(CHUNK, height), min(CHUNK, width), *colours)
     return file.create_dataset(
@@ -46,20 +46,20 @@ def _create(file: h5py.File, volume: Volume) -> h5py.Dataset:
     )
 
 
-def _describe(dataset: h5py.Dataset, volume: Volume, notes: Notes) -> None:
+def _describe(dataset: h5py.Dataset, volume: ExportedVolume, provenance: Provenance) -> None:
     dataset.attrs["axes"] = "zyxc" if volume.is_colour else "zyx"
     dataset.attrs["meaning"] = volume.meaning
-    if notes.voxel_size_nm is not None:
-        dataset.attrs["element_size_um"] = np.array(notes.voxel_size_um)
-        dataset.attrs["resolution"] = np.array(notes.voxel_size_nm)
+    if provenance.voxel_size_nm is not None:
+        dataset.attrs["element_size_um"] = np.array(provenance.voxel_size_um)
+        dataset.attrs["resolution"] = np.array(provenance.voxel_size_nm)
         dataset.attrs["units"] = "nm"
-        dataset.attrs["offset"] = np.array(notes.offset_nm)
+        dataset.attrs["offset"] = np.array(provenance.offset_nm)
 
 
-def _strips(volume: Volume, tick: Tick) -> Iterator[tuple[int, int, Rows]]:
+def _strips(volume: ExportedVolume, advance: Advance) -> Iterator[tuple[int, int, Rows]]:
     for index, z in enumerate(volume.sections):
         for y, rows in volume.strips(z):
-            tick()
+            advance()
             yield index, y, rows
 
 

@@ -17,34 +17,38 @@ import numpy as np
 from emstream.volume.geometry import pyramid_levels
 from emstream.volume.parallel import mapped
 from emstream_postprocess.exports.archive import Archive, archive
-from emstream_postprocess.exports.progress import Tick
-from emstream_postprocess.exports.provenance import Notes
+from emstream_postprocess.exports.progress import Advance
+from emstream_postprocess.exports.provenance import Provenance
 from emstream_postprocess.exports.slab_reader import level_size
-from emstream_postprocess.exports.volumes import Rows, Volume
+from emstream_postprocess.exports.volumes import ExportedVolume, Rows
 
 CHUNK = 1024
 LEVEL = 3
 _COLOURS = 3
 
 
-def write_zarr(part: Path, volumes: Sequence[Volume], notes: Notes, tick: Tick) -> None:
+def write(part: Path, volumes: Sequence[ExportedVolume], provenance: Provenance, advance: Advance) -> None:
     """Write a ZIP that is the store. Largest arrays held: a few bands of 1024 rows."""
     with archive(part) as made:
         if len(volumes) > 1:
-            _add_json(made, "", {"attributes": {"emstream": notes.facts}, **_GROUP})
+            _add_json(made, "", {"attributes": {"emstream": provenance.facts}, **_GROUP})
         for volume in volumes:
-            _write_volume(made, f"{volume.name}/" if len(volumes) > 1 else "", volume, notes, tick)
+            _write_volume(made, f"{volume.name}/" if len(volumes) > 1 else "", volume, provenance, advance)
 
 
-def _write_volume(made: Archive, prefix: str, volume: Volume, notes: Notes, tick: Tick) -> None:
+def _write_volume(made: Archive, prefix: str, volume: ExportedVolume, provenance: Provenance, advance: Advance) -> None:
     for parent in itertools.accumulate(prefix.split("/")[:-2], lambda above, name: f"{above}/{name}"):
         _add_json(made, f"{parent}/", {"attributes": {}, **_GROUP})
     levels = range(pyramid_levels((volume.shape[1], volume.shape[2])))
-    attributes = {"ome": _multiscale(volume, notes, len(levels)), "emstream": notes.facts, "meaning": volume.meaning}
+    attributes = {
+        "ome": _multiscale(volume, provenance, len(levels)),
+        "emstream": provenance.facts,
+        "meaning": volume.meaning,
+    }
     _add_json(made, prefix, {"attributes": attributes, **_GROUP})
     for level in levels:
         _add_json(made, f"{prefix}{level}/", _array(volume, level))
-        bands = _bands(volume, level, tick if level == 0 else lambda: None)
+        bands = _bands(volume, level, advance if level == 0 else lambda: None)
         for chunks in mapped(_encoded, bands):
             for name, content in chunks:
                 made.add(f"{prefix}{level}/c/{name}", content)
@@ -57,29 +61,29 @@ def _add_json(made: Archive, folder: str, content: object) -> None:
     made.add(f"{folder}zarr.json", json.dumps(content, indent=1).encode())
 
 
-def _multiscale(volume: Volume, notes: Notes, levels: int) -> dict[str, object]:
-    unit = {} if notes.voxel_size_nm is None else {"unit": "nanometer"}
+def _multiscale(volume: ExportedVolume, provenance: Provenance, levels: int) -> dict[str, object]:
+    unit = {} if provenance.voxel_size_nm is None else {"unit": "nanometer"}
     space = [{"name": axis, "type": "space", **unit} for axis in "zyx"]
     axes = [*[{"name": "c", "type": "channel"}] * volume.is_colour, *space]
     datasets = [
-        {"path": str(level), "coordinateTransformations": _transformations(volume, notes, level)}
+        {"path": str(level), "coordinateTransformations": _transformations(volume, provenance, level)}
         for level in range(levels)
     ]
     return {"version": "0.5", "multiscales": [{"name": volume.name, "axes": axes, "datasets": datasets}]}
 
 
-def _transformations(volume: Volume, notes: Notes, level: int) -> list[dict[str, object]]:
+def _transformations(volume: ExportedVolume, provenance: Provenance, level: int) -> list[dict[str, object]]:
     """Return scale and translation: a pixel of a level stands for the middle of those that it is made of."""
-    z, y, x = notes.voxel_size_nm or (1.0, 1.0, 1.0)
+    z, y, x = provenance.voxel_size_nm or (1.0, 1.0, 1.0)
     factor = 1 << level
-    first = notes.offset_nm or (0.0, 0.0, 0.0)
+    first = provenance.offset_nm or (0.0, 0.0, 0.0)
     shift = (factor - 1) / 2
     scale = [*[1.0] * volume.is_colour, z, y * factor, x * factor]
     translation = [*[0.0] * volume.is_colour, first[0], first[1] + y * shift, first[2] + x * shift]
     return [{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}]
 
 
-def _array(volume: Volume, level: int) -> dict[str, object]:
+def _array(volume: ExportedVolume, level: int) -> dict[str, object]:
     shape = [*[_COLOURS] * volume.is_colour, len(volume.sections), *level_size(volume.plan, level)]
     chunks = [*[1] * volume.is_colour, 1, CHUNK, CHUNK]
     names = [*["c"] * volume.is_colour, "z", "y", "x"]
@@ -102,12 +106,12 @@ def _array(volume: Volume, level: int) -> dict[str, object]:
     }
 
 
-def _bands(volume: Volume, level: int, tick: Tick) -> Iterator[tuple[int, int, Rows]]:
+def _bands(volume: ExportedVolume, level: int, advance: Advance) -> Iterator[tuple[int, int, Rows]]:
     """Yield (section, row of chunks, rows), each band as high as a chunk or up to the lower edge."""
     for index, z in enumerate(volume.sections):
         gathered: list[Rows] = []
         for y, rows in volume.strips(z, level):
-            tick()
+            advance()
             gathered.append(rows)
             if (y + len(rows)) % CHUNK == 0:
                 yield index, y // CHUNK, np.concatenate(gathered)

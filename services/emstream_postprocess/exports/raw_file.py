@@ -8,26 +8,26 @@ from pathlib import Path
 
 from emstream_postprocess.exports.archive import archive
 from emstream_postprocess.exports.file_names import file_name
-from emstream_postprocess.exports.progress import Tick
-from emstream_postprocess.exports.provenance import Notes
-from emstream_postprocess.exports.volumes import Volume
+from emstream_postprocess.exports.progress import Advance
+from emstream_postprocess.exports.provenance import Provenance
+from emstream_postprocess.exports.volumes import ExportedVolume
 
 
-def write_raw(part: Path, volumes: Sequence[Volume], notes: Notes, tick: Tick) -> None:
+def write(part: Path, volumes: Sequence[ExportedVolume], provenance: Provenance, advance: Advance) -> None:
     """Write a ZIP of <volume>.raw, .json and .nhdr. Largest array held: a strip."""
-    with archive(part, notes) as made:
+    with archive(part, provenance) as made:
         for volume in volumes:
             name = file_name(volume)
             with made.entry(f"{name}.raw") as entry:
                 for z in volume.sections:
                     for _, rows in volume.strips(z):
-                        tick()
+                        advance()
                         entry.write(rows.astype(volume.dtype.newbyteorder("<"), copy=False).tobytes())
-            made.add(f"{name}.json", _sidecar(volume, notes).encode())
-            made.add(f"{name}.nhdr", nrrd_header(volume, notes, f"{name}.raw").encode())
+            made.add(f"{name}.json", _sidecar(volume, provenance).encode())
+            made.add(f"{name}.nhdr", nrrd_header(volume, provenance, f"{name}.raw").encode())
 
 
-def _sidecar(volume: Volume, notes: Notes) -> str:
+def _sidecar(volume: ExportedVolume, provenance: Provenance) -> str:
     facts = {
         "file": f"{file_name(volume)}.raw",
         "shape": list(volume.shape),
@@ -35,13 +35,13 @@ def _sidecar(volume: Volume, notes: Notes) -> str:
         "dtype": str(volume.dtype),
         "byte_order": "little",
         "meaning": volume.meaning,
-        "voxel_size_nm": notes.voxel_size_nm,
-        "emstream": notes.facts,
+        "voxel_size_nm": provenance.voxel_size_nm,
+        "emstream": provenance.facts,
     }
     return json.dumps(facts, indent=1)
 
 
-def nrrd_header(volume: Volume, notes: Notes, data_file: str) -> str:
+def nrrd_header(volume: ExportedVolume, provenance: Provenance, data_file: str) -> str:
     """Return a detached NRRD header; its axes run from the fastest to the slowest, so colour, x, y, z."""
     sizes = list(reversed(volume.shape))
     lines = [
@@ -52,10 +52,10 @@ def nrrd_header(volume: Volume, notes: Notes, data_file: str) -> str:
         f"sizes: {' '.join(map(str, sizes))}",
         f"kinds: {'RGB-color ' * volume.is_colour}domain domain domain",
     ]
-    if notes.voxel_size_nm is not None:
-        spacings = [*["nan"] * volume.is_colour, *(f"{edge:g}" for edge in reversed(notes.voxel_size_nm))]
+    if provenance.voxel_size_nm is not None:
+        spacings = [*["nan"] * volume.is_colour, *(f"{edge:g}" for edge in reversed(provenance.voxel_size_nm))]
         units = [*['""'] * volume.is_colour, *['"nm"'] * 3]
         lines += [f"spacings: {' '.join(spacings)}", f"units: {' '.join(units)}"]
     lines += ["encoding: raw", "endian: little", f"data file: {data_file}"]
-    lines += [f"meaning:={volume.meaning}", f"emstream:={json.dumps(notes.facts)}", ""]
+    lines += [f"meaning:={volume.meaning}", f"emstream:={json.dumps(provenance.facts)}", ""]
     return "\n".join(lines)

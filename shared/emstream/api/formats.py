@@ -1,0 +1,50 @@
+"""The formats that are read and written, as the API lists them, so that page and clients need no lists of their own."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from emstream.jobs.export_formats import EXPORT_FORMATS, Content, Form
+from emstream.readers.formats import CLUTTER, FORMATS
+
+
+class StackFormatState(BaseModel):
+    """A format that is read."""
+
+    kind: str
+    suffixes: list[str] = Field(description="In lower case, with the dot.")
+    is_image: bool = Field(description="A file may be one section of a folder of sections.")
+    is_stack: bool = Field(description="A file may hold a stack. One that is no image is a sample in a folder, too.")
+
+
+class ExportFormatState(BaseModel):
+    """A format of exports. hint: programs that read it, or its structure."""
+
+    name: Form
+    title: str
+    hint: str
+    contents: list[Content] = Field(description="What it can hold.")
+    exact: list[Content] = Field(description="The contents whose values it keeps.")
+
+
+class Formats(BaseModel):
+    """The formats. clutter: names of files that are in no stack, in lower case; so are hidden files."""
+
+    stacks: list[StackFormatState]
+    exports: list[ExportFormatState]
+    clutter: list[str]
+
+
+def all_formats() -> Formats:
+    """Return the formats that this version of emstream reads and writes."""
+    stacks = [
+        StackFormatState(kind=row.kind, suffixes=list(row.suffixes), is_image=row.is_image, is_stack=row.is_stack)
+        for row in FORMATS
+    ]
+    exports = [
+        ExportFormatState(
+            name=row.name, title=row.title, hint=row.hint, contents=list(row.contents), exact=list(row.exact)
+        )
+        for row in EXPORT_FORMATS.values()
+    ]
+    return Formats(stacks=stacks, exports=exports, clutter=sorted(CLUTTER))

@@ -1,0 +1,160 @@
+"""Formats of stacks: how each is recognised, named and opened; and clutter, which is in no stack.
+
+A format is one row of `FORMATS`, which names the module of its reader. A file's content decides on its format; its
+suffix decides what belongs together and is a hint where the content has no mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from emstream.readers.stack import StackReader
+
+CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+"""Names of what file managers leave in folders; so is every name that begins with a dot."""
+MARK_BYTES = 4096
+"""Bytes at a file's start that decide on its format."""
+
+
+class Open(Protocol):
+    """Opens a file of one format, whose library is loaded only then. dataset: of formats that have several."""
+
+    def __call__(self, path: Path, dataset: str | None) -> StackReader: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StackFormat:
+    """One format that is read.
+
+    kind: its name in sentences. suffixes: in lower case, with the dot. said_as: as a sentence offers a file of it.
+    marks: (offset, bytes); a file that has one of them is of this format. bytes_without_mark: a file of this length or
+    longer needs no mark if its suffix fits; 0 = the mark is needed. is_image: a file may be one section of a folder of
+    sections. is_stack: a file may hold a stack. has_datasets: a file may hold several stacks, by name.
+    """
+
+    kind: str
+    suffixes: tuple[str, ...]
+    said_as: str
+    marks: tuple[tuple[int, bytes], ...]
+    open: Open
+    bytes_without_mark: int = 0
+    is_image: bool = False
+    is_stack: bool = True
+    has_datasets: bool = False
+
+    def fits(self, start: bytes, suffix: str) -> bool:
+        """Whether a file is of this format. start: its first bytes; suffix: of its name, in lower case.
+
+        >>> TIFF.fits(b"II*\\0 and more", ".dat"), TIFF.fits(b"no TIFF", ".tif")
+        (True, False)
+        """
+        if any(start.startswith(mark, at) for at, mark in self.marks):
+            return True
+        return 0 < self.bytes_without_mark <= len(start) and suffix in self.suffixes
+
+
+def _open_image(path: Path, dataset: str | None) -> StackReader:
+    from emstream.readers.image_folder import SectionStack
+
+    return SectionStack([path])
+
+
+def _open_tiff(path: Path, dataset: str | None) -> StackReader:
+    from emstream.readers.tiff.reader import TiffStack
+
+    return TiffStack(path)
+
+
+def _open_hdf5(path: Path, dataset: str | None) -> StackReader:
+    from emstream.readers.hdf5.reader import Hdf5Stack
+
+    return Hdf5Stack(path, dataset)
+
+
+def _open_mrc(path: Path, dataset: str | None) -> StackReader:
+    from emstream.readers.mrc import MrcStack
+
+    return MrcStack(path)
+
+
+PNG = StackFormat(
+    "PNG",
+    (".png",),
+    "a single PNG",
+    ((0, b"\x89PNG\r\n\x1a\n"),),
+    _open_image,
+    is_image=True,
+    is_stack=False,
+)
+JPEG = StackFormat(
+    "JPEG",
+    (".jpg", ".jpeg"),
+    "a single JPEG",
+    ((0, b"\xff\xd8\xff"),),
+    _open_image,
+    is_image=True,
+    is_stack=False,
+)
+TIFF = StackFormat(
+    "TIFF",
+    (".tif", ".tiff", ".btf", ".tf8"),
+    "a TIFF stack",
+    tuple((0, mark) for mark in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    _open_tiff,
+    is_image=True,
+)
+HDF5 = StackFormat(
+    "HDF5",
+    (".h5", ".hdf5", ".hdf", ".he5", ".ims"),
+    "HDF5",
+    tuple((at, b"\x89HDF\r\n\x1a\n") for at in (0, 512, 1024, 2048)),  # behind a user block of these sizes
+    _open_hdf5,
+    has_datasets=True,
+)
+MRC = StackFormat(
+    "MRC",
+    (".mrc", ".mrcs", ".rec", ".st", ".ali", ".preali", ".map"),
+    "MRC (.mrc, .rec, .st)",
+    ((208, b"MAP"),),
+    _open_mrc,
+    bytes_without_mark=1024,  # old files have no mark
+)
+FORMATS = (PNG, JPEG, TIFF, HDF5, MRC)
+"""Formats in the order in which they are tried and named."""
+
+
+def format_of(start: bytes, suffix: str) -> StackFormat | None:
+    """Return the format of a file with these first bytes (MARK_BYTES of them) and this suffix, or None."""
+    return next((row for row in FORMATS if row.fits(start, suffix)), None)
+
+
+def suffixes_of(formats: Iterable[StackFormat]) -> frozenset[str]:
+    """Return the suffixes of some formats."""
+    return frozenset(suffix for row in formats for suffix in row.suffixes)
+
+
+def enumerated(names: Iterable[str], last: str = "or") -> str:
+    """Return names as a list in a sentence.
+
+    >>> enumerated(["PNG", "JPEG", "TIFF"])
+    'PNG, JPEG or TIFF'
+    """
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
+IMAGE_SUFFIXES = suffixes_of(row for row in FORMATS if row.is_image)
+STACK_SUFFIXES = suffixes_of(row for row in FORMATS if row.is_stack)
+"""Suffixes of files that, given by themselves, are a stack each."""
+LONE_SUFFIXES = STACK_SUFFIXES - IMAGE_SUFFIXES
+"""Suffixes of files that are a stack each also in a folder."""
+IMAGE_KINDS = enumerated(row.kind for row in FORMATS if row.is_image)
+STACK_KINDS = enumerated(row.kind for row in FORMATS if row.is_stack)
+ALL_KINDS = enumerated(row.kind for row in FORMATS)
+_ONE_FILE = enumerated(row.said_as for row in sorted(FORMATS, key=lambda row: not row.is_stack))
+ALLOWED = f"a folder of {IMAGE_KINDS} sections, or one file: {_ONE_FILE}"
+"""What can be given, for a sentence that begins with "give"."""

@@ -1,0 +1,22 @@
+"""The formats as the API lists them."""
+
+from __future__ import annotations
+
+from emstream.api.formats import all_formats
+from emstream.readers.samples import is_clutter, sample_of
+
+
+def test_the_list_says_all_that_the_rule_of_samples_needs() -> None:
+    formats = all_formats()
+    stacks = {suffix for row in formats.stacks if row.is_stack for suffix in row.suffixes}
+    images = {suffix for row in formats.stacks if row.is_image for suffix in row.suffixes}
+    for suffix in stacks | images:
+        assert (sample_of(f"x{suffix}") == f"x{suffix}") == (suffix in stacks)
+        assert (sample_of(f"a/x{suffix}") == f"a/x{suffix}") == (suffix in stacks - images)
+    assert all(map(is_clutter, formats.clutter))
+
+
+def test_exports_come_in_the_order_to_offer_them() -> None:
+    rows = all_formats().exports
+    assert [row.name for row in rows] == ["tiff", "h5", "png", "jpeg", "raw", "pdf", "zarr"]
+    assert [row.name for row in rows if "labels" in row.exact] == ["tiff", "h5", "png", "raw", "zarr"]
