@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 
 import typer
 
 from emstream.errors import UsageError
 from emstream.jobs.record import Region, Voxel
+
+SMALLEST_SIDE, LARGEST_SIDE = 64, 32768
+"""Smallest and largest side, in pixels, of the sections that can be timed."""
 
 
 class QualityName(StrEnum):
@@ -76,3 +81,33 @@ def parse_region(text: str | None) -> Region | None:
             f"--region must be three ranges of voxels Z:Z,Y:Y,X:X such as 0:5,1000:2024,0:1024, got {text!r}"
         ) from None
     return (z0, y0, x0), (z1, y1, x1)
+
+
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """Return sides in pixels, in order. Raises UsageError saying how to write them.
+
+    >>> parse_sizes("1024,2048")
+    (1024, 2048)
+    """
+    try:
+        sides = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        raise UsageError(f"--sizes must be whole numbers such as 1024,2048,4096, got {text!r}") from None
+    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in sides):
+        raise UsageError(f"--sizes must be from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels, got {text!r}")
+    return sides
+
+
+def parse_compared(texts: Sequence[str]) -> dict[str, list[Path]]:
+    """Return files by name. Raises UsageError saying how to write it.
+
+    >>> parse_compared(["DeepEM3D=a.onnx", "DeepEM3D=b.onnx"])
+    {'DeepEM3D': [PosixPath('a.onnx'), PosixPath('b.onnx')]}
+    """
+    compared: dict[str, list[Path]] = {}
+    for text in texts:
+        name, sign, file = text.partition("=")
+        if not (name and sign and file):
+            raise UsageError(f"--compare must be NAME=FILE such as DeepEM3D=deepem3d.onnx, got {text!r}")
+        compared.setdefault(name, []).append(Path(file))
+    return compared

@@ -1,16 +1,16 @@
-"""A report's way through the stages: input checked and opened, each checkpoint run, everything written."""
+"""A report's way through the stages: the input is checked and opened, each checkpoint runs, the files are written."""
 
 from __future__ import annotations
 
 import platform
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 
@@ -18,22 +18,27 @@ from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.record import Plan, Request
 from emstream.models.checkpoint import Checkpoint
 from emstream.models.recipes import Choice
+from emstream.readers.open_stack import open_request, open_stack
 from emstream.settings import Settings
 from emstream.version import __version__
 from emstream.volume.intensity import IntensityRange, check_finite, to_uint8
 from emstream.volume.parallel import cores
-from emstream_cli.app import warn
-from emstream_cli.commands.predict import run
+from emstream_inference.engines import make_engine
+from emstream_postprocess.report import Wanted, drop_job
+from emstream_preprocess.plan import make_plan
+from emstream_standalone.predict import PredictOptions, run
+from emstream_training.metrics.evaluate import check_labels, check_shapes, read_section
+from emstream_training.report.learning import Curve
+from emstream_training.report.measure import Order, Predict, Ran, Sections, measure
+from emstream_training.report.write import Making, write_report
 
-if TYPE_CHECKING:
-    from emstream_training.report.learning import Curve
-    from emstream_training.report.measure import Order, Predict, Ran, Sections
-    from emstream_training.report.write import Making
+Tell = Callable[[str], None]
+"""Takes a line for the user, who waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the command was given. compared: files by name."""
+    """What the command was given. compared: files by name; curves: files, and training: what they hold."""
 
     request: Request
     choice: Choice
@@ -41,35 +46,28 @@ class Given:
     output: Path
     compared: dict[str, list[Path]]
     curves: tuple[Path, ...]
+    training: tuple[Curve, ...]
 
 
-def make_report(given: Given, order: Order, training: Sequence[Curve], settings: Settings) -> None:
-    """Check the input, measure, write. Maps lie in the output folder while the report is made.
+def make_report(given: Given, order: Order, settings: Settings, tell: Tell) -> None:
+    """Check the input, measure, write. Probability maps are in the output folder while the report is made.
 
-    Raises what reading, predicting and writing raise; wrong labels are told before any network runs.
+    Raises what reading, predicting and writing raise; wrong labels are reported before any network runs.
     """
-    from emstream_training.report.measure import measure
-    from emstream_training.report.write import write_report
-
     with ExitStack() as files:
         sections, plan = _open(given, settings, files)
         for warning in plan.warnings:
-            warn(f"note: {warning}")
+            tell(f"note: {warning}")
         making = _making(given, order, plan, settings)
         given.output.mkdir(parents=True, exist_ok=True)
         scratch = files.enter_context(tempfile.TemporaryDirectory(prefix=".emstream-", dir=given.output))
-        predict = _predictor(given, plan, settings)
+        predict = _predictor(given, plan, settings, tell)
         measured = measure(sections, order, predict, Path(scratch))
-    write_report(measured, training, making, given.output)
+    write_report(measured, given.training, making, given.output)
 
 
 def _open(given: Given, settings: Settings, files: ExitStack) -> tuple[Sections, Plan]:
     """Return the sections as the networks get them, (y, x) uint8, with their truth, and the plan of the run."""
-    from emstream.readers.open_stack import open_request, open_stack
-    from emstream_preprocess.plan import make_plan
-    from emstream_training.metrics.evaluate import check_labels, check_shapes, read_section
-    from emstream_training.report.measure import Sections
-
     request = given.request
     reader = files.enter_context(open_request(Path(request.input), request, settings.max_voxels))
     truth = files.enter_context(open_stack(given.labels))
@@ -87,11 +85,8 @@ def _open(given: Given, settings: Settings, files: ExitStack) -> tuple[Sections,
     return Sections(given.choice.object, shape, grey, lambda z: read_section(truth, z) != 0), plan
 
 
-def _predictor(given: Given, plan: Plan, settings: Settings) -> Predict:
+def _predictor(given: Given, plan: Plan, settings: Settings, tell: Tell) -> Predict:
     """Return the function that runs checkpoints on a stack as `emstream predict` would, by the recipe's settings."""
-    from emstream_postprocess.report import Wanted, drop_job
-    from emstream_training.report.measure import Ran
-
     recipe = given.choice.recipe
     common = given.request.model_copy(
         update={
@@ -103,11 +98,11 @@ def _predictor(given: Given, plan: Plan, settings: Settings) -> Predict:
     )
 
     def predict(what: str, stack: Path | None, checkpoints: Sequence[Checkpoint], folder: Path) -> Ran:
-        warn(f"predicting {what}")
+        tell(f"predicting {what}")
         own = {"checkpoints": tuple(str(checkpoint.path.resolve()) for checkpoint in checkpoints)}
         other = {} if stack is None else {"input": str(stack), "dataset": None}
         request = common.model_copy(update=own | other)
-        report = run(request, Wanted((), False), folder, settings, is_quiet=True, restart=False, keep=True)
+        report = run(PredictOptions(request, folder, Wanted((), has_overlay=False), keep=True), settings)
         job = JobFolder(folder / WORK)
         record = job.read()
         assert record is not None
@@ -120,9 +115,6 @@ def _predictor(given: Given, plan: Plan, settings: Settings) -> Predict:
 
 
 def _making(given: Given, order: Order, plan: Plan, settings: Settings) -> Making:
-    from emstream_inference.engines import make_engine
-    from emstream_training.report.write import Making
-
     recipe, fingerprint = given.choice.recipe, make_engine(settings).fingerprint()
     size = [f"{v:g}" for v in plan.voxel_size_nm or ()]
     machine = f"{platform.system()} {platform.machine()}, {fingerprint['device']}, {cores()} cores"

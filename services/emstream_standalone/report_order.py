@@ -1,52 +1,33 @@
-"""What a report scores: the recipe's checkpoints, their ensembles, and what they are set against."""
+"""A report's candidates: the recipe's checkpoints, their ensembles, and the checkpoints they are compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from emstream.errors import UsageError
+from emstream.jobs.record import Request
 from emstream.models.checkpoint import Checkpoint
 from emstream.models.recipes import Choice, Quality, choose
+from emstream.readers.open_stack import open_request
+from emstream.settings import Settings
+from emstream_inference.variants import variants
+from emstream_preprocess.plan import voxel_size_of
+from emstream_standalone.request import chosen
+from emstream_training.report.candidates import Candidate, Member, candidates_of, check_names, mean_threshold
+from emstream_training.report.measure import Order
 
-if TYPE_CHECKING:
-    from emstream_training.report.candidates import Candidate, Member
-    from emstream_training.report.measure import Order
 
-DEFAULT_SIZES = "1024,2048,4096"
-SMALLEST, LARGEST = 64, 32768
-"""Sides in pixels that can be timed."""
+def report_choice(request: Request, settings: Settings) -> Choice:
+    """Return the checkpoints that are reported on, for sections as thick as the images'.
 
-
-def parse_sizes(text: str) -> tuple[int, ...]:
-    """Return sides in pixels, in order. Raises UsageError saying how to write them.
-
-    >>> parse_sizes("1024,2048")
-    (1024, 2048)
+    Raises UsageError unless exactly one structure is found, and what reading the headers raises.
     """
-    try:
-        sides = tuple(sorted({int(part) for part in text.split(",")}))
-    except ValueError:
-        raise UsageError(f"--sizes must be whole numbers such as {DEFAULT_SIZES}, got {text!r}") from None
-    if not all(SMALLEST <= side <= LARGEST for side in sides):
-        raise UsageError(f"--sizes must be from {SMALLEST} to {LARGEST} pixels, got {text!r}")
-    return sides
-
-
-def parse_compared(texts: Sequence[str]) -> dict[str, list[Path]]:
-    """Return files by name. Raises UsageError saying how to write it.
-
-    >>> parse_compared(["DeepEM3D=a.onnx", "DeepEM3D=b.onnx"])
-    {'DeepEM3D': [PosixPath('a.onnx'), PosixPath('b.onnx')]}
-    """
-    compared: dict[str, list[Path]] = {}
-    for text in texts:
-        name, sign, file = text.partition("=")
-        if not (name and sign and file):
-            raise UsageError(f"--compare must be NAME=FILE such as DeepEM3D=deepem3d.onnx, got {text!r}")
-        compared.setdefault(name, []).append(Path(file))
-    return compared
+    choices = chosen(request, settings)
+    if len(choices) > 1:
+        names = ", ".join(choice.object for choice in choices)
+        raise UsageError(f"a report is about one structure, and this would be {names}: name one with --object")
+    with open_request(Path(request.input), request, settings.max_voxels) as reader:
+        return choices[0].for_sections(voxel_size_of(request, reader.facts)[0])
 
 
 def make_order(
@@ -58,12 +39,9 @@ def make_order(
 ) -> Order:
     """Return the order. Raises UsageError for names that do not tell checkpoints apart, and what choosing raises.
 
-    A checkpoint alone has the recipe's threshold if it is all of the recipe, else its own; an ensemble the recipe's,
-    one that is only compared the mean of its checkpoints' own.
+    Thresholds: a checkpoint alone gets the recipe's if it is all of the recipe, else its own. The recipe's ensemble
+    gets the recipe's; an ensemble that is only compared gets the mean of its checkpoints' own.
     """
-    from emstream_training.report.candidates import candidates_of, check_names, mean_threshold
-    from emstream_training.report.measure import Order
-
     alone = len(choice.checkpoints) == 1
     members = [
         _member(c, c.header.network, choice, choice.recipe.threshold if alone else c.header.threshold)
@@ -83,8 +61,5 @@ def make_order(
 
 
 def _member(checkpoint: Checkpoint, family: str, choice: Choice, threshold: float) -> Member:
-    from emstream_inference.variants import variants
-    from emstream_training.report.candidates import Member
-
     weight = len(variants(choice.recipe.variants, checkpoint.header.sections))
     return Member(checkpoint, family, weight, threshold)

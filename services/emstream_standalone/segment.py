@@ -27,9 +27,14 @@ from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.mask_files import labels_dataset
 from emstream.jobs.record import Plan, Voxel
 from emstream.models.recipes import Quality
+from emstream.settings import read_settings
 from emstream.volume.files import opened
 from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes
+from emstream_postprocess.report import Wanted
+from emstream_standalone.predict import PredictOptions, run
+from emstream_standalone.request import make_request
+from emstream_standalone.stage_progress import shown
 
 ALLOWED = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _NAME = "the array"
@@ -78,10 +83,6 @@ def segment(
     The array is copied to a temporary file; results are held in memory, 2 bytes per voxel and object.
     Raises UsageError for what is not allowed, InputUnreadable for values that cannot be segmented, JobFailed.
     """
-    from emstream.settings import read_settings
-    from emstream_cli.commands.predict import make_request, run_kept
-    from emstream_cli.options import QualityName
-
     stack = checked_array(array)
     if quality not in get_args(Quality):
         raise UsageError(f"quality must be one of {', '.join(get_args(Quality))}, got {quality!r}")
@@ -92,20 +93,19 @@ def segment(
         with h5py.File(source, "w") as file:
             file["raw"] = stack
         request = make_request(
+            source,
             settings,
-            source=source,
-            objects=[objects] if isinstance(objects, str) else list(objects),
-            quality=QualityName(quality),
-            checkpoints=[Path(path) for path in checkpoints],
-            voxel_size=None,
-            dataset=None,
+            objects=(objects,) if isinstance(objects, str) else tuple(objects),
+            quality=quality,
+            checkpoints=tuple(str(Path(path).absolute()) for path in checkpoints),
+            voxel_size_nm=size,
             threshold=threshold,
             measure=True,
-        ).model_copy(update={"voxel_size_nm": size})
+        )
         with _array_named(source):
-            report = run_kept(request, output, settings, is_quiet=not progress)
-        told = json.loads(json.dumps(report).replace(str(source), _NAME))
-        return _read(output, JobFolder(output / WORK), told)
+            report = run(PredictOptions(request, output, Wanted(), keep=True), settings, shown(is_quiet=not progress))
+        named = json.loads(json.dumps(report).replace(str(source), _NAME))
+        return _read(output, JobFolder(output / WORK), named)
 
 
 def checked_array(array: object) -> NDArray[np.generic]:

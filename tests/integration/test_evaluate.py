@@ -145,7 +145,7 @@ def test_masks_are_scored_without_torch_or_scikit_image(tmp_path: Path, probabil
     source = write_mask_file(tmp_path / "mask.h5", probability, ("membranes",))
     arguments = ["evaluate", "--masks", str(source), "--labels", str(labels)]
     blocked = "sys.modules.update(dict.fromkeys(('torch', 'skimage', 'scipy', 'openvino')))"
-    program = f"import sys; {blocked}; sys.argv[1:] = {arguments!r}; from emstream_cli.app import main; main()"
+    program = f"import sys; {blocked}; sys.argv[1:] = {arguments!r}; from emstream_cli.main import main; main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "average precision" in done.stdout
     assert "pip install" in done.stderr

@@ -75,7 +75,7 @@ def test_submit_with_fetch_brings_what_predict_makes(
     sent = emstream("submit", sections, *options, "--format", "h5", "--format", "tiff", "--fetch", fetched, **here)
     assert sent.returncode == 0, sent.stderr + service.log()
     assert f"masks: {fetched}" in sent.stdout
-    assert "stitch 2/2" in sent.stderr
+    assert "postprocess 2/2" in sent.stderr
     for layer in ("spots/probability", "spots/mask"):
         assert np.array_equal(read_layer(fetched, layer), read_layer(tmp_path / "predicted", layer))
     assert {"spots.tif", "report.json", "overlay.png"} <= {path.name for path in fetched.iterdir()}

@@ -61,10 +61,6 @@ def imported(path: Path) -> Iterator[str]:
 
 IMPORTS = {name: set(imported(path)) - {name} for name, path in PATHS.items()}
 NOT_YET = {
-    ("emstream_standalone.report", "emstream_cli.app"),
-    ("emstream_standalone.report", "emstream_cli.commands.predict"),
-    ("emstream_standalone.segment", "emstream_cli.commands.predict"),
-    ("emstream_standalone.segment", "emstream_cli.options"),
     ("emstream.settings", "emstream.volume.geometry"),
 }
 """Imports that break a rule and are to be cut."""

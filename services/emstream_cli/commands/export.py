@@ -9,13 +9,13 @@ from pathlib import Path
 import typer
 
 from emstream.client.client import Client
-from emstream.errors import Interrupted, UsageError
-from emstream.jobs.export_order import Wish, make_order
-from emstream.jobs.folder import WORK, JobFolder
+from emstream.errors import UsageError
+from emstream.jobs.export_order import Wish
 from emstream_cli.app import app, say, start
 from emstream_cli.options import VERBOSE
 from emstream_cli.progress.transfer import TransferProgress
 from emstream_cli.service_options import AS_JSON, KEY, URL, whole_id
+from emstream_standalone.export_kept import export_kept, is_kept_job
 
 
 @app.command()
@@ -37,30 +37,12 @@ def export(
     """Save mask, labels, probability, overlay or original, in a format that other programs read."""
     start(verbose)
     wish = Wish(content, form, objects or None, combined, parse_sections(sections))
-    if (Path(job) / WORK / "job.json").exists():
+    if is_kept_job(Path(job)):
         path = export_kept(Path(job), output, wish)
     else:
         with Client(url, key) as client, TransferProgress("fetch", as_json) as progress:
             path = client.export(whole_id(client, job), output, **asdict(wish), on_progress=progress)
     say(json.dumps({"file": str(path)}) if as_json else str(path))
-
-
-def export_kept(kept: Path, output: Path, wish: Wish) -> Path:
-    """Build the file here, from what `emstream predict --keep` left; an older one of the name is replaced."""
-    from emstream_postprocess.exports.build import build_export
-
-    folder = JobFolder(kept / WORK)
-    record = folder.read()
-    if record is None or record.plan is None or not (kept / "report.json").exists():
-        raise UsageError(f"{kept} holds no job that is done: run `emstream predict ... --keep` to its end first")
-    order = make_order(folder, record.plan, wish)
-    final = output / f"{order.title}.{order.suffix}" if output.is_dir() else output
-    final.unlink(missing_ok=True)
-    try:
-        build_export(folder, record, order, final, str(kept), lambda share: None)
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted; nothing is left of the export") from None
-    return final
 
 
 def parse_sections(text: str | None) -> tuple[int, int] | None:

@@ -7,16 +7,24 @@ from pathlib import Path
 
 import typer
 
-from emstream.errors import EngineUnavailable, Interrupted, UsageError
-from emstream.jobs.record import Request, Voxel
-from emstream.models.recipes import Choice
-from emstream_cli.app import app, say, start
-from emstream_cli.commands.predict import chosen, make_request
-from emstream_cli.options import CHECKPOINT, DATASET, OBJECT, QUALITY, VERBOSE, VOXEL_SIZE, QualityName
-from emstream_standalone.report import Given, make_report
-from emstream_standalone.report_order import DEFAULT_SIZES, make_order, parse_compared, parse_sizes
+from emstream.errors import EngineUnavailable, Interrupted
+from emstream_cli.app import app, say, start, warn
+from emstream_cli.options import (
+    CHECKPOINT,
+    DATASET,
+    OBJECT,
+    QUALITY,
+    VERBOSE,
+    VOXEL_SIZE,
+    QualityName,
+    parse_compared,
+    parse_sizes,
+    parse_voxel_size,
+)
+from emstream_standalone.request import make_request
 
 HOW_TO_INSTALL = "the report needs matplotlib, which is not installed: pip install 'emstream[train]'"
+DEFAULT_SIZES = "1024,2048,4096"
 
 
 @app.command()
@@ -42,40 +50,27 @@ def report(
     settings = start(verbose)
     if find_spec("matplotlib") is None:
         raise EngineUnavailable(HOW_TO_INSTALL)
+    from emstream_standalone.report import Given, make_report
+    from emstream_standalone.report_order import make_order, report_choice
     from emstream_training.report.learning import read_curves
 
-    training = read_curves(curves or [])
+    training = tuple(read_curves(curves or []))
     sides = parse_sizes(sizes) if run_time else ()
     compared = parse_compared(compare or [])
     request = make_request(
+        images,
         settings,
-        source=images,
-        objects=objects,
-        quality=quality,
-        checkpoints=checkpoints,
-        voxel_size=voxel_size,
+        objects=tuple(objects or ()),
+        quality=quality.value,
+        checkpoints=tuple(str(path.absolute()) for path in checkpoints or ()),
+        voxel_size_nm=parse_voxel_size(voxel_size),
         dataset=dataset,
     )
-    choice = _one_object(chosen(request, settings)).for_sections(_voxel_size(request, settings.max_voxels))
+    choice = report_choice(request, settings)
     order = make_order(choice, quality.value, compared, robustness, sides)
-    given = Given(request, choice, labels, output, compared, tuple(curves or ()))
+    given = Given(request, choice, labels, output, compared, tuple(curves or ()), training)
     try:
-        make_report(given, order, training, settings)
+        make_report(given, order, settings, warn)
     except Interrupted:
         raise Interrupted("interrupted; no report was written: run the same command again") from None
     say(f"report: {output / 'report.html'}, {output / 'report.pdf'}")
-
-
-def _voxel_size(request: Request, max_voxels: int) -> Voxel | None:
-    from emstream.readers.open_stack import open_request
-    from emstream_preprocess.plan import voxel_size_of
-
-    with open_request(Path(request.input), request, max_voxels) as reader:
-        return voxel_size_of(request, reader.facts)[0]
-
-
-def _one_object(choices: list[Choice]) -> Choice:
-    if len(choices) > 1:
-        names = ", ".join(choice.object for choice in choices)
-        raise UsageError(f"a report is about one object, and this would be {names}: name one with --object")
-    return choices[0]

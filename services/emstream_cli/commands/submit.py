@@ -30,9 +30,9 @@ from emstream_cli.options import (
     parse_region,
     parse_voxel_size,
 )
-from emstream_cli.progress.stages import StageProgress
 from emstream_cli.progress.transfer import TransferProgress
 from emstream_cli.service_options import AS_JSON, KEY, SHORT_ID, URL, in_a_line, whole_id
+from emstream_standalone.stage_progress import StageProgress
 
 POLL_S = 1.0
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from emstream_cli.progress.bars import Bars
+from emstream_standalone.bars import Bars
 
 if TYPE_CHECKING:
     from emstream_training.fit.train import Progress

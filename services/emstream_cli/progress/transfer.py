@@ -7,7 +7,7 @@ import time
 
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from emstream_cli.progress.bars import PLAIN_EVERY_S, Bars
+from emstream_standalone.bars import PLAIN_EVERY_S, Bars
 
 MEGABYTE = 1e6
 

@@ -1,4 +1,4 @@
-"""Bars on a terminal's standard error; elsewhere, and where nothing is to be said, none."""
+"""Progress bars on a terminal's standard error; none elsewhere, nor for a quiet command."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Self
 from rich.progress import Progress, ProgressColumn
 
 PLAIN_EVERY_S = 5.0
-"""Between two plain lines, where there is no terminal."""
+"""Seconds between two plain lines, where standard error is no terminal."""
 
 
 class Bars:
-    """A context manager that shows its bars while it lasts. has_bars: whether there is a terminal to show them on."""
+    """A context manager that shows its bars while it lasts. has_bars: standard error is a terminal to show them on."""
 
     def __init__(self, is_quiet: bool, *columns: ProgressColumn) -> None:
         self.is_quiet = is_quiet
