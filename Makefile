@@ -37,9 +37,13 @@ check: $(VENV)/dev-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The manual, in site/; strict: a warning is an error. `python -m docs.generate` writes its generated pages again.
+docs: $(VENV)/dev-ready
+	$(BIN)/python -m mkdocs build --strict
+
 bench: $(VENV)/dev-ready
 	$(BIN)/emstream bench
 	$(BIN)/python -m tests.benchmarks.scaling
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo build dist site

@@ -13,7 +13,7 @@ from emstream.volume.geometry import CORE_SIDE, SLAB_SECTIONS
 
 
 class Settings(BaseSettings):
-    """All settings of emstream; each is in the README's table."""
+    """All settings of emstream; their descriptions make docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix="EMSTREAM_", frozen=True)
 

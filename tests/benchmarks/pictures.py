@@ -1,4 +1,4 @@
-"""Takes the README's pictures of the page anew: `python -m tests.benchmarks.pictures docs/pictures`.
+"""Takes the manual's pictures of the page again: `python -m tests.benchmarks.pictures docs/pictures`.
 
 A phantom goes through the real service; its viewer is taken in dark, its table of objects in light colours.
 """

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from emstream.settings import Settings
 from tests.places import ROOT
 
 LIBRARY = ROOT / "shared" / "emstream"
@@ -157,12 +156,6 @@ CPU_MODULES = [
 def test_predicting_on_a_cpu_loads_neither_torch_nor_matplotlib(module: str) -> None:
     program = f"import sys, {module}; sys.exit(bool({{'torch', 'matplotlib'}} & sys.modules.keys()))"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
-
-
-def test_every_setting_is_in_the_readme() -> None:
-    table = (ROOT / "README.md").read_text()
-    missing = [name for name in Settings.model_fields if f"`EMSTREAM_{name.upper()}`" not in table]
-    assert not missing
 
 
 def test_files_stay_readable() -> None:

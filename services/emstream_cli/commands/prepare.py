@@ -12,7 +12,7 @@ from emstream_cli.options import VERBOSE
 
 @app.command()
 def prepare(
-    data: Path = typer.Argument(..., help="JSON file that lists the labelled stacks (see README)."),
+    data: Path = typer.Argument(..., help="JSON file that lists the labelled stacks (see docs/how-to/train.md)."),
     output: Path = typer.Option(..., "--output", "-o", help="HDF5 file to write, with a training file beside it."),
     verbose: bool = VERBOSE,
 ) -> None:

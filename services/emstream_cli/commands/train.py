@@ -32,7 +32,7 @@ class DeviceName(StrEnum):
 
 @app.command()
 def train(
-    data: Path = typer.Argument(..., help="JSON file that lists the labelled stacks (see README)."),
+    data: Path = typer.Argument(..., help="JSON file that lists the labelled stacks (see docs/how-to/train.md)."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for the curve, the state and the checkpoint."),
     object_name: str = typer.Option(None, "--object", help=f"Name of what is labelled. Default: mitochondria{THEIRS}."),
     name: str = typer.Option(None, help="Name of the checkpoint. Default: made of object, network and sections."),

@@ -1,4 +1,4 @@
-"""Compose, Kubernetes, AWS, settings and README say the same, and the tools that read these files accept them."""
+"""Compose, Kubernetes, AWS, settings and manual say the same, and the tools that read these files accept them."""
 
 from __future__ import annotations
 
@@ -287,14 +287,14 @@ def test_cloudformation_takes_the_template() -> None:
 
 
 def cost_table() -> list[list[str]]:
-    """Return the rows of the README's table of instances."""
-    lines = (ROOT / "README.md").read_text().splitlines()
+    """Return the rows of the manual's table of instances."""
+    lines = [*(ROOT / "docs" / "deploy" / "aws.md").read_text().splitlines(), ""]
     first = next(number for number, line in enumerate(lines) if line.startswith("| instance |"))
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[first + 2 :]]
     return rows[: rows.index([""])]
 
 
-def test_the_costs_in_the_readme_follow_from_its_prices_and_rates() -> None:
+def test_the_costs_in_the_manual_follow_from_its_prices_and_rates() -> None:
     window_pixels_per_voxel = (1152 / 1024) ** 2
     rates = {name: float(rate.split(",")[0]) for name, _, _, _, rate, *_ in cost_table() if rate[0].isdigit()}
     costs = {}
@@ -308,7 +308,7 @@ def test_the_costs_in_the_readme_follow_from_its_prices_and_rates() -> None:
     assert costs
 
 
-def test_the_template_takes_the_instances_of_the_readme() -> None:
+def test_the_template_takes_the_instances_of_the_manual() -> None:
     (allowed,) = re.findall(
         r"AllowedValues:\n((?:      - .*\n)+)", (ROOT / "services" / "deploy" / "aws.yml").read_text()
     )
