@@ -10,11 +10,12 @@ import sys
 from emstream.api_keys import KeyFile
 from emstream.errors import EmstreamError, SettingsError
 from emstream.ledger.in_redis import open_ledger
+from emstream.ledger.lead import Lead
 from emstream.ledger.redis_client import make_client
 from emstream.logs import configure
 from emstream.settings import Settings, read_settings
 from emstream.work.heartbeat import beating
-from emstream.work.queues import Sender
+from emstream.work.queues import CelerySender
 from emstream_gateway.app import make_app
 from emstream_gateway.jobs.dispatcher import Dispatcher
 from emstream_gateway.server import keep_freed_memory, make_server
@@ -57,8 +58,9 @@ def serve(settings: Settings) -> None:
         raise SettingsError("EMSTREAM_REDIS_URL is empty: name the broker, or use `emstream serve`, which starts one")
     client = make_client(settings.redis_url, is_patient=False)  # it may come later: /readyz says so
     ledger = open_ledger(settings, client)
-    sender = Sender(settings)
-    app = make_app(settings, ledger, sender, keys, token, Dispatcher(ledger, sender, settings, client))
+    sender = CelerySender(settings)
+    dispatcher = Dispatcher(ledger, sender, settings, Lead(client, settings.redis_prefix))
+    app = make_app(settings, ledger, sender, keys, token, dispatcher)
     with beating(settings, "gateway"):
         make_server(app, settings.host, settings.port).run()
 

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 import anyio.to_thread
 from fastapi import FastAPI
 
+from emstream.ledger.hints import Sender
 from emstream.ledger.terms import Ledger
 from emstream.settings import Settings
 from emstream.version import __version__
-from emstream_gateway.context import AppContext, Dispatcher, Keys, Sender
+from emstream_gateway.context import AppContext, Dispatcher, Keys
 from emstream_gateway.http.error_handlers import add_problem_handlers
 from emstream_gateway.http.middleware import Guard
 from emstream_gateway.http.openapi import describe_api

@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
-import redis
 from fastapi import Depends, Request
 
 from emstream.api.schemas import JobSettings
 from emstream.errors import BrokerUnavailable
-from emstream.ledger.hints import Hint
+from emstream.ledger.hints import Sender
 from emstream.ledger.terms import Ledger
 from emstream.models.recipes import MODELS, RecipeBook, asked_for, shipped_books
 from emstream.settings import Settings
@@ -25,8 +24,6 @@ from emstream_gateway.storage.quotas import Quotas
 from emstream_gateway.storage.uploads import Uploads
 
 logger = logging.getLogger(__name__)
-BROKER_AWAY = (BrokerUnavailable, redis.RedisError)
-"""What a ledger or sender raises while the broker does not answer."""
 
 
 class Key(Protocol):
@@ -46,13 +43,6 @@ class Keys(Protocol):
 
     def check(self, secret: str) -> Key | None:
         """Return the key with this secret."""
-
-
-class Sender(Protocol):
-    """The queues."""
-
-    def send(self, hints: Iterable[Hint]) -> None:
-        """Put hints onto their queues."""
 
 
 class Dispatcher(Protocol):
@@ -104,7 +94,7 @@ class AppContext:
         """Make a call that the dispatcher makes up for; False if the broker does not answer."""
         try:
             call()
-        except BROKER_AWAY as error:
+        except BrokerUnavailable as error:
             logger.warning("broker does not answer", extra={"reason": str(error)})
             return False
         return True

@@ -16,6 +16,7 @@ import numpy as np
 from emstream.errors import UsageError
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, Plan, Region, Request
+from emstream.settings import CORE_SIDE, SLAB_SECTIONS
 from emstream.version import __version__
 from emstream.volume.files import Check, write_bytes
 from emstream.volume.planes import Voxels
@@ -152,7 +153,7 @@ def command_line(request: Request, wanted: Wanted, output: Path) -> str:
     parts += ["--contrast-stretch"] * request.contrast_stretch + ["--spread"] * request.spread
     parts += ["--no-overlay"] * (not wanted.has_overlay)
     environment = f"EMSTREAM_SLAB_SECTIONS={request.slab_sections} EMSTREAM_CORE_SIDE={request.core_side} "
-    is_default = (request.slab_sections, request.core_side) == (32, 1024)
+    is_default = (request.slab_sections, request.core_side) == (SLAB_SECTIONS, CORE_SIDE)
     return ("" if is_default else environment) + shlex.join(parts)
 
 

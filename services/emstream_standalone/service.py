@@ -26,11 +26,10 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
-import redis
 
 from emstream.api_keys import KeyFile
 from emstream.client.address import LOOPBACK, SERVER_FILE, Address
-from emstream.errors import OutputInUse, ServiceUnavailable, SettingsError
+from emstream.errors import BrokerUnavailable, OutputInUse, ServiceUnavailable, SettingsError
 from emstream.host.private_file import write_private
 from emstream.ledger.in_redis import open_ledger
 from emstream.ledger.redis_client import connect, make_client
@@ -140,7 +139,7 @@ def end_leases(name: str, redis_url: str, settings: Settings) -> bool:
     client = make_client(redis_url)
     try:
         hints = open_ledger(settings, client).expire(name)
-    except redis.RedisError as error:
+    except BrokerUnavailable as error:
         logger.info("leases not ended yet", extra={"worker": name, "reason": str(error)})
         return False
     finally:

@@ -9,7 +9,11 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from emstream.errors import SettingsError
-from emstream.volume.geometry import CORE_SIDE, SLAB_SECTIONS
+
+CORE_SIDE = 1024
+"""Side of a package's core in pixels, by default: a package of the paper and of CDeep3M."""
+SLAB_SECTIONS = 32
+"""Sections of a slab, by default."""
 
 
 class Settings(BaseSettings):

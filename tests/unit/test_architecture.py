@@ -59,18 +59,8 @@ def imported(path: Path) -> Iterator[str]:
 
 
 IMPORTS = {name: set(imported(path)) - {name} for name, path in PATHS.items()}
-NOT_YET = {
-    ("emstream.settings", "emstream.volume.geometry"),
-}
+NOT_YET = {}
 """Imports that break a rule and are to be cut."""
-REDIS_NOT_YET = {
-    "emstream.work.loop",
-    "emstream.work.queues",
-    "emstream_gateway.context",
-    "emstream_gateway.http.error_handlers",
-    "emstream_gateway.jobs.dispatcher",
-    "emstream_standalone.service",
-}
 EDGES = [
     (one, other)
     for one, others in IMPORTS.items()
@@ -130,7 +120,7 @@ def test_celery_redis_and_fastapi_stay_where_they_belong() -> None:
         if roots & {"celery", "kombu"}:
             assert one == CELERY_FILE
         if "redis" in roots:
-            assert one.startswith("emstream.ledger.") or one in {"emstream_standalone.broker", *REDIS_NOT_YET}, one
+            assert one.startswith("emstream.ledger.") or one == "emstream_standalone.broker", one
         if roots & {"fastapi", "starlette", "uvicorn"}:
             assert one.startswith("emstream_gateway"), one
 

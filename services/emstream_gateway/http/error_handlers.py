@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-import redis
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -100,7 +99,7 @@ def add_problem_handlers(app: FastAPI) -> None:
         return problem_response(request, 500, "mistake", sentence)
 
     app.add_exception_handler(EmstreamError, ours)
-    app.add_exception_handler(redis.RedisError, away)
+    app.add_exception_handler(BrokerUnavailable, away)
     app.add_exception_handler(Exception, mistake)
     app.add_exception_handler(RequestValidationError, fields)
     app.add_exception_handler(HTTPException, frameworks)

@@ -8,40 +8,34 @@ disk shows as started and not over and that the ledger does not know. Once an ho
 from __future__ import annotations
 
 import logging
-import secrets
 import shutil
 import threading
 import time
-from typing import Any
 
-import redis
-
-from emstream.errors import EmstreamError
+from emstream.errors import BrokerUnavailable, EmstreamError
 from emstream.host.disk_space import has_room
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.retention import Retention, Step, drop, ended_at, set_aside
 from emstream.ledger.hints import Hint
 from emstream.ledger.in_redis import RedisLedger
+from emstream.ledger.lead import Lead
 from emstream.settings import Settings
 from emstream.stages import QUEUES, Stage
-from emstream.work.queues import Sender
+from emstream.work.queues import CelerySender
 
 logger = logging.getLogger(__name__)
 
 EVERY_S = 0.5
 COMPARE_EVERY_S = 10.0
 RETAIN_EVERY_S = 3600.0
-LEADS_FOR_S = 5
 
 
 class Dispatcher:
     """Call `start` once and `stop` at the end; `wake` after entering a job."""
 
-    def __init__(self, ledger: RedisLedger, sender: Sender, settings: Settings, client: redis.Redis) -> None:
+    def __init__(self, ledger: RedisLedger, sender: CelerySender, settings: Settings, lead: Lead) -> None:
         self._ledger, self._sender, self._settings = ledger, sender, settings
-        self._redis: Any = client
-        self._lock_key = f"{settings.redis_prefix}janitor"  # a gateway of an older version must see it
-        self._name = secrets.token_hex(8)
+        self._lead = lead
         self._is_stopping = False
         self._compare_at = self._retain_at = 0.0
         self._retention = Retention.of(settings)
@@ -63,7 +57,7 @@ class Dispatcher:
         self._wake.set()
 
     def round(self) -> None:
-        """Compare with the disk if it is time, sweep, dispatch. Raises redis.RedisError."""
+        """Compare with the disk if it is time, sweep, dispatch. Raises BrokerUnavailable."""
         if self._ledger.is_empty() or time.monotonic() > self._compare_at:
             self._compare()
         now = time.time()
@@ -97,26 +91,17 @@ class Dispatcher:
     def _run(self) -> None:
         while not self._is_stopping:
             try:
-                if self._leads():
+                if self._lead.is_ours():
                     self.round()
                     if time.monotonic() > self._retain_at:
                         self._retain_at = time.monotonic() + RETAIN_EVERY_S
                         self.retain(time.time())
-            except (redis.RedisError, OSError) as error:
+            except (BrokerUnavailable, OSError) as error:
                 logger.warning("round missed", extra={"reason": str(error)})
             except Exception:
                 logger.exception("round failed")
             self._wake.wait(EVERY_S)
             self._wake.clear()
-
-    def _leads(self) -> bool:
-        if self._redis.set(self._lock_key, self._name, nx=True, ex=LEADS_FOR_S):
-            return True
-        leader = self._redis.get(self._lock_key)
-        if leader is None or leader.decode() != self._name:
-            return False
-        self._redis.expire(self._lock_key, LEADS_FOR_S)
-        return True
 
     def _compare(self) -> None:
         """Enter what the disk shows and the ledger does not know; mark Redis as holding the ledger."""

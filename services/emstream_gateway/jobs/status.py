@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 
 from emstream.api.schemas import FileState, FileTotals, Job, ListedJob, StageCount, State, UnitError, settings_of
-from emstream.errors import JobNotFound
+from emstream.errors import BrokerUnavailable, JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, Plan
 from emstream.ledger.terms import JobStatus, totals
 from emstream.models.recipes import asked_for
 from emstream.stages import Stage
-from emstream_gateway.context import BROKER_AWAY, AppContext
+from emstream_gateway.context import AppContext
 from emstream_gateway.jobs.estimates import seconds_left
 from emstream_gateway.storage.job_store import UploadHeader
 
@@ -55,7 +55,7 @@ def state_of(context: AppContext, folder: JobFolder) -> State:
         return "uploading"
     try:
         return _state_in_ledger(context.ledger.status(folder.path.name))
-    except BROKER_AWAY:
+    except BrokerUnavailable:
         return "queued"
 
 
@@ -95,7 +95,7 @@ def _started(context: AppContext, folder: JobFolder, record: JobRecord, files: l
     if not over:
         try:
             status = context.ledger.status(record.id) or _enter(context, folder, record)
-        except BROKER_AWAY:
+        except BrokerUnavailable:
             warnings.append(AWAY)
     state = over or _state_in_ledger(status)
     counts = status.counts if status else _counts_on_disk(folder, plan)

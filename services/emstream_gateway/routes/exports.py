@@ -20,7 +20,7 @@ from emstream.jobs.record import JobRecord
 from emstream.ledger.terms import JobStatus
 from emstream.stages import Stage
 from emstream_gateway.auth import ReadKey, WriteKey
-from emstream_gateway.context import BROKER_AWAY, AppContext, Context
+from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.bodies import json_body
 from emstream_gateway.http.file_responses import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
@@ -74,7 +74,7 @@ def list_exports(caller: ReadKey, context: Context, job: str) -> Response:
     folder, record = _finished(context, job, caller.owner)
     try:
         status = context.ledger.status(job)
-    except BROKER_AWAY:
+    except BrokerUnavailable:
         status = None
     found = orders(folder).items()
     return as_json(Exports(exports=[_state(folder, record, number, order, status) for number, order in found]))

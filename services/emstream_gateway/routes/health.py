@@ -12,10 +12,11 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from emstream.api.schemas import Health
+from emstream.errors import BrokerUnavailable
 from emstream.host.disk_space import GIGABYTE
 from emstream.work.heartbeat import SUFFIX, beat_folder
 from emstream_gateway.auth import ReadKey
-from emstream_gateway.context import BROKER_AWAY, AppContext, Context
+from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.openapi import as_json, open_refusals, refusals, returns
 from emstream_gateway.jobs.status import state_of
 
@@ -53,8 +54,8 @@ def failing_parts(context: AppContext) -> dict[str, str]:
     failing = {}
     try:
         context.ledger.status("readyz")
-    except BROKER_AWAY as error:
-        failing["broker"] = f"it does not answer ({type(error).__name__})"
+    except BrokerUnavailable as error:
+        failing["broker"] = f"it does not answer ({type(error.__cause__ or error).__name__})"
     free, least = context.quotas.free_bytes() / GIGABYTE, context.settings.min_free_gb
     if free < least:
         failing["disk"] = f"{free:.1f} GB are free, {least:.1f} GB are kept: no upload and no new slab is taken"
@@ -101,7 +102,7 @@ class Counts(Collector):
         up = GaugeMetricFamily("emstream_broker_up", "1 while the broker answers.", 1)
         try:
             yield from self._backlog()
-        except BROKER_AWAY:
+        except BrokerUnavailable:
             up = GaugeMetricFamily("emstream_broker_up", "1 while the broker answers.", 0)
         yield up
         free = context.quotas.free_bytes()

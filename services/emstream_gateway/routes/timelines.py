@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from emstream.api.schemas import Begun, Span, Timeline
+from emstream.errors import BrokerUnavailable
 from emstream.jobs.folder import JobFolder
 from emstream.stages import QUEUES, Stage
 from emstream_gateway.auth import ReadKey
-from emstream_gateway.context import BROKER_AWAY, AppContext, Context
+from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.openapi import as_json, refusals, returns
 from emstream_gateway.jobs.estimates import units
 
@@ -59,7 +60,7 @@ def _timeline(context: AppContext, folders: list[JobFolder], since: float) -> Ti
 
 def _at_work(context: AppContext, jobs: set[str]) -> dict[str, list[Begun]]:
     found: dict[str, list[Begun]] = {lane: [] for lane in LANES}
-    with suppress(*BROKER_AWAY):
+    with suppress(BrokerUnavailable):
         for unit in context.ledger.at_work():
             if unit.job in jobs:
                 found[QUEUES[unit.stage]].append(Begun(job=unit.job, unit=unit.unit, start=unit.began))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from emstream.ledger.terms import JobShape
 from emstream.models.recipes import HaloMode, Quality
+from emstream.settings import CORE_SIDE, SLAB_SECTIONS
 from emstream.volume.geometry import Package, Slab, Tiling, plan_packages, plan_slabs
 
 Voxel = tuple[float, float, float]
@@ -48,8 +49,8 @@ class Request(Record):
     measure: bool = True
     min_voxels: int = 64
     split_touching: bool = False
-    slab_sections: int = 32
-    core_side: int = 1024
+    slab_sections: int = SLAB_SECTIONS
+    core_side: int = CORE_SIDE
 
 
 class Member(Record):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from emstream.errors import MessageUnreadable
 from emstream.stages import Stage
@@ -22,6 +24,13 @@ class Hint:
     def encode(self) -> bytes:
         """Return the hint as JSON with its version."""
         return json.dumps({"version": VERSION, **asdict(self)}).encode()
+
+
+class Sender(Protocol):
+    """The queues, as their senders see them."""
+
+    def send(self, hints: Iterable[Hint]) -> None:
+        """Put hints onto the queues of their stages; one that cannot be sent is lost, and sent again by a sweep."""
 
 
 def decode(message: bytes) -> Hint:

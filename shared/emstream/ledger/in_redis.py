@@ -15,6 +15,7 @@ from typing import Any
 import redis
 
 from emstream.ledger.hints import Hint
+from emstream.ledger.redis_client import all_named
 from emstream.ledger.terms import (
     GIVEN_UP,
     MAX_ATTEMPTS,
@@ -39,8 +40,9 @@ def open_ledger(settings: Settings, client: redis.Redis) -> RedisLedger:
     return RedisLedger(client, settings.redis_prefix, Limits(settings.window, settings.run_ahead, settings.lease_s))
 
 
+@all_named
 class RedisLedger:
-    """See the module's text. Raises redis.RedisError where Redis does not answer; nothing is then half done."""
+    """See the module's text. Raises BrokerUnavailable where Redis does not answer; nothing is then half done."""
 
     def __init__(self, client: redis.Redis, prefix: str, limits: Limits | None = None) -> None:
         self._redis: Any = client  # the stubs give each answer as "awaitable or value"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from inspect import isfunction
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
 import redis
@@ -13,11 +15,36 @@ from redis.retry import Retry
 
 from emstream.errors import BrokerUnavailable
 
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+Kind = TypeVar("Kind", bound=type)
+
 TIMEOUT_S = 5
 BRIEF_TIMEOUT_S, RESPITE_S = 3, 2.0
 HEALTH_CHECK_S = 10
 TRIES = 3
 SCHEMES = ("redis", "rediss", "unix")
+
+
+def named(call: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Return a function that raises BrokerUnavailable instead of redis.RedisError: nobody above handles Redis."""
+
+    @wraps(call)
+    def with_name(*arguments: Given.args, **options: Given.kwargs) -> Result:
+        try:
+            return call(*arguments, **options)
+        except redis.RedisError as error:
+            raise BrokerUnavailable(f"the broker does not answer ({type(error).__name__}: {error})") from error
+
+    return with_name
+
+
+def all_named(kind: Kind) -> Kind:
+    """Return the class with each public method `named`."""
+    for name, method in list(vars(kind).items()):
+        if isfunction(method) and not name.startswith("_"):
+            setattr(kind, name, named(method))
+    return kind
 
 
 class Impatience(Retry):

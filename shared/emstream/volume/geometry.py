@@ -22,11 +22,8 @@ from emstream.errors import ShapeError
 Shape3 = tuple[int, int, int]
 Shape2 = tuple[int, int]
 
-CORE_SIDE = 1024
-"""Side of a package's core in pixels: what the paper and CDeep3M call a package."""
 MINIMUM_SIDE = 1024
 """Sections below this side are padded with zeros to it (the paper's rule)."""
-SLAB_SECTIONS = 32
 HALO_SECTIONS = 2
 """Sections kept beyond a slab's ends: networks over five sections look two up and two down."""
 
@@ -81,10 +78,10 @@ class Slab:
         return [min(z, self.depth - 1) for z in range(self.z_stop, self.z_stop + HALO_SECTIONS)]
 
 
-def plan_slabs(depth: int, sections: int = SLAB_SECTIONS) -> list[Slab]:
+def plan_slabs(depth: int, sections: int) -> list[Slab]:
     """Cut `depth` sections into slabs; only the last one may be shorter.
 
-    >>> [(s.z_start, s.z_stop) for s in plan_slabs(65)]
+    >>> [(s.z_start, s.z_stop) for s in plan_slabs(65, 32)]
     [(0, 32), (32, 64), (64, 65)]
     """
     starts = range(0, depth, sections)
@@ -101,7 +98,7 @@ class Tiling:
     size_yx: Shape2
     halo: int
     alignment: int
-    core: int = CORE_SIDE
+    core: int
 
     def __post_init__(self) -> None:
         if min(self.size_yx) < 1:

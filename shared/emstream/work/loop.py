@@ -21,15 +21,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import redis
-
-from emstream.errors import DiskFull, EmstreamError, MessageUnreadable
+from emstream.errors import BrokerUnavailable, DiskFull, EmstreamError, MessageUnreadable
 from emstream.host.allocator import return_freed_memory
 from emstream.host.disk_space import has_room
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord
 from emstream.jobs.timeline import Timeline
-from emstream.ledger.hints import Hint, decode
+from emstream.ledger.hints import Hint, Sender, decode
 from emstream.ledger.in_redis import RedisLedger, open_ledger
 from emstream.ledger.redis_client import make_client
 from emstream.ledger.terms import Answer, JobShape, Ledger
@@ -39,7 +37,7 @@ from emstream.stages import Stage
 from emstream.volume.files import write_bytes
 from emstream.work.drain import Drain
 from emstream.work.heartbeat import worker_name
-from emstream.work.queues import Sender
+from emstream.work.queues import CelerySender
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +105,7 @@ class Work:
                     with self._leases.kept(hint, lease.token):
                         self._attempt(hint, lease.token, make)
                     self.dispatch(hint.stage)
-            except (redis.RedisError, OSError) as error:
+            except (BrokerUnavailable, OSError) as error:
                 logger.warning("unit left to its lease", extra={"reason": str(error)})
 
     def dispatch(self, ended: Stage) -> None:
@@ -137,11 +135,17 @@ class Work:
             time.sleep(FULL_DISK_PAUSE_S)
             self._answer(lambda: self._ledger.release(hint, token))
         except EmstreamError as error:
-            self._give_up(folder, record, hint, token, error)
+            if isinstance(error, BrokerUnavailable):
+                self._try_again(folder, record, hint, token, error)
+            else:
+                self._give_up(folder, record, hint, token, error)
         except Exception as error:
-            logger.exception("unit failed")
-            reason = f"{type(error).__name__}: {error}"
-            self._answer(lambda: self._ledger.release(hint, token, told(reason, folder, record)))
+            self._try_again(folder, record, hint, token, error)
+
+    def _try_again(self, folder: JobFolder, record: JobRecord, hint: Hint, token: str, error: Exception) -> None:
+        logger.error("unit failed", exc_info=error)
+        reason = told(f"{type(error).__name__}: {error}", folder, record)
+        self._answer(lambda: self._ledger.release(hint, token, reason))
 
     def _give_up(self, folder: JobFolder, record: JobRecord, hint: Hint, token: str, error: EmstreamError) -> None:
         sentence = told(str(error), folder, record)
@@ -156,12 +160,12 @@ class Work:
             raise Abandoned
 
     def _answer(self, call: Callable[[], Answer]) -> Answer:
-        """Tell the ledger, waiting for a broker that restarts. Raises redis.RedisError if it stays away."""
+        """Tell the ledger, waiting for a broker that restarts. Raises BrokerUnavailable if it stays away."""
         deadline = time.monotonic() + ANSWER_WITHIN_S
         while True:
             try:
                 return call()
-            except redis.RedisError:
+            except BrokerUnavailable:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
@@ -176,7 +180,7 @@ def begin_work() -> tuple[Settings, RedisLedger, Work]:
     configure(settings.log_level, settings.log_format)
     return_freed_memory()
     ledger = open_ledger(settings, make_client(settings.redis_url))
-    return settings, ledger, Work(ledger, Sender(settings), settings, worker_name(settings))
+    return settings, ledger, Work(ledger, CelerySender(settings), settings, worker_name(settings))
 
 
 class Leases:
@@ -238,7 +242,7 @@ class Leases:
         for hint, token in held:
             try:
                 still_ours = is_kept(hint, token)
-            except redis.RedisError as error:
+            except BrokerUnavailable as error:
                 logger.warning("lease not renewed", extra={"reason": str(error)})
                 return
             if not still_ours:

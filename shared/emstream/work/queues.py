@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import redis
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
+from emstream.errors import BrokerUnavailable
 from emstream.ledger.hints import Hint
-from emstream.ledger.redis_client import make_client, url_for_celery
+from emstream.ledger.redis_client import all_named, make_client, named, url_for_celery
 from emstream.settings import Settings
 from emstream.stages import QUEUES
 from emstream.work.heartbeat import beating, worker_name
@@ -100,8 +100,9 @@ def run_worker(queue: str, pool: Pool, settings: Settings, do: Do, drain: Callab
         app.worker_main(["--quiet", "worker", *(part for pair in options.items() for part in pair), *flags])
 
 
-class Sender:
-    """Puts hints into the queues."""
+@all_named
+class CelerySender:
+    """Puts hints into the queues, and counts the messages that wait there."""
 
     def __init__(self, settings: Settings) -> None:
         self._app = make_app(settings)
@@ -112,11 +113,15 @@ class Sender:
         """Send hints. One that cannot be sent is lost, and found missing by the janitor."""
         for hint in hints:
             try:
-                self._app.send_task(TASK, args=[hint.encode().decode()], queue=QUEUES[hint.stage])
-            except (OperationalError, redis.RedisError, OSError) as error:
+                self._send(hint)
+            except (OperationalError, BrokerUnavailable, OSError) as error:
                 logger.warning("hint not sent", extra={"stage": str(hint.stage), "reason": str(error)})
                 return
 
     def waiting(self, queue: str) -> int:
-        """Return how many messages wait in a queue. Raises redis.RedisError."""
+        """Return the number of messages that wait in a queue. Raises BrokerUnavailable."""
         return int(self._redis.llen(self._prefix + queue))
+
+    @named
+    def _send(self, hint: Hint) -> None:
+        self._app.send_task(TASK, args=[hint.encode().decode()], queue=QUEUES[hint.stage])

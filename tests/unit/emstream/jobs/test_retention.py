@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-import redis
 
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.retention import DAY_S, has_sections
 from emstream.ledger.in_memory import MemoryLedger
 from emstream.ledger.in_redis import RedisLedger
+from emstream.ledger.lead import Lead
 from emstream.ledger.terms import Found, JobShape, Limits
 from emstream.settings import Settings
-from emstream.work.queues import Sender
+from emstream.work.queues import CelerySender
 from emstream_gateway.jobs.dispatcher import Dispatcher
 
 ENDED = 1_000_000.0
@@ -28,8 +28,8 @@ class House:
     def __init__(self, data: Path, **days: float) -> None:
         self.data, self.ledger = data, MemoryLedger(Limits())
         settings = Settings.model_validate({"data": data, **days})
-        nobody = cast("redis.Redis", None)  # deleting files asks the ledger only
-        self.dispatcher = Dispatcher(cast("RedisLedger", self.ledger), cast("Sender", None), settings, nobody)
+        nobody = cast("Lead", None)  # deleting files asks the ledger only
+        self.dispatcher = Dispatcher(cast("RedisLedger", self.ledger), cast("CelerySender", None), settings, nobody)
 
     def job(self, name: str, mark: str | None) -> JobFolder:
         folder = JobFolder(self.data / "jobs" / name)

@@ -64,14 +64,14 @@ def test_halo_sections_repeat_the_end_section_beyond_the_stack() -> None:
 
 
 def test_small_sections_are_padded_to_one_window() -> None:
-    tiling = Tiling((1, 1), 64, 32)
+    tiling = Tiling((1, 1), 64, 32, 1024)
     assert tiling.padded_yx == (1024, 1024)
     assert tiling.read_yx == (1024, 1024)
     assert tiling.blocks_yx == (1, 1)
 
 
 def test_a_paper_sized_section_has_160_packages() -> None:
-    assert Tiling((10000, 16000), 64, 32).blocks_yx == (10, 16)
+    assert Tiling((10000, 16000), 64, 32, 1024).blocks_yx == (10, 16)
 
 
 @given(size=st.tuples(sides, sides))
@@ -87,6 +87,6 @@ def test_boxes_and_tilings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ShapeError, match="must not stop before it starts"):
         Box((0, 0, 5), (1, 1, 4))
     with pytest.raises(ShapeError, match="multiples of 32"):
-        Tiling((100, 100), 33, 32)
+        Tiling((100, 100), 33, 32, 1024)
     with pytest.raises(ShapeError, match="at least one pixel"):
-        Tiling((0, 100), 32, 32)
+        Tiling((0, 100), 32, 32, 1024)

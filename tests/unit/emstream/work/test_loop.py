@@ -6,11 +6,10 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from emstream.errors import DiskFull, EmptyInput
+from emstream.errors import BrokerUnavailable, DiskFull, EmptyInput
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile, JobRecord, Request
 from emstream.ledger.hints import Hint
@@ -19,7 +18,6 @@ from emstream.ledger.terms import JobShape, Limits
 from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream.work.loop import Made, Unit, Work
-from emstream.work.queues import Sender
 
 
 class Post:
@@ -42,7 +40,7 @@ class House:
         file = InputFile(name="s007.png", stored="input/00000.png", size=1, sha256="")
         self.folder.write(JobRecord(id="j", owner="o", request=Request(input="input"), files=(file,)))
         settings = Settings(data=data, min_free_gb=0)
-        self.work = Work(self.ledger, cast(Sender, self.post), settings, "w1")
+        self.work = Work(self.ledger, self.post, settings, "w1")
         self.ledger.enter("j", "o")
         (self.hint,) = self.ledger.dispatch(Stage.PLAN, time.time())
 
@@ -154,3 +152,12 @@ def test_what_nobody_foresaw_is_tried_four_times(house: House) -> None:
 def test_a_message_that_is_none_of_ours_is_dropped(house: House) -> None:
     house.work.do("{}", lambda unit: Made())
     assert house.post.sent == []
+
+
+def test_a_broker_that_goes_away_while_a_unit_is_made_costs_an_attempt_only(house: House) -> None:
+    def make(unit: Unit) -> Made:
+        raise BrokerUnavailable("the broker does not answer")
+
+    house.work.do(message(house), make)
+    assert not house.failed()
+    assert house.post.sent == [house.hint]
