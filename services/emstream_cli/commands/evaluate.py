@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from emstream.errors import UsageError
+from emstream.models.recipes import outlines
+from emstream.readers.formats import STACK_KINDS
 from emstream_cli.app import app, say, start, warn
 from emstream_cli.options import (
     CHECKPOINT,
@@ -29,13 +31,11 @@ from emstream_training.metrics.regions import HOW_TO_INSTALL, can_measure_region
 if TYPE_CHECKING:
     from emstream_training.metrics.evaluate import Evaluation
 
-MEMBRANES = "membranes"
-
 
 @app.command()
 def evaluate(
     labels: Path = typer.Option(..., help="Labels of the same sections: 0, and one other value for structure."),
-    images: Path = typer.Option(None, help="Raw sections to segment and score: folder, TIFF, HDF5 or MRC."),
+    images: Path = typer.Option(None, help=f"Raw sections to segment and score: folder, {STACK_KINDS}."),
     masks: Path = typer.Option(
         None, help="Score these instead, without a network: mask.h5, or a stack of masks or of probabilities."
     ),
@@ -99,7 +99,7 @@ def _check_wanted(
 
 
 def _has_regions(wanted: bool | None, name: str) -> bool:
-    has_regions = name == MEMBRANES if wanted is None else wanted
+    has_regions = name in outlines() if wanted is None else wanted
     if has_regions and not can_measure_regions():
         if wanted:
             raise UsageError(HOW_TO_INSTALL)

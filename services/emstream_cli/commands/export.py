@@ -10,7 +10,9 @@ import typer
 
 from emstream.client.client import Client
 from emstream.errors import UsageError
+from emstream.jobs.export_formats import CONTENTS, EXPORT_FORMATS
 from emstream.jobs.export_order import Wish
+from emstream.readers.formats import enumerated
 from emstream_cli.app import app, say, start
 from emstream_cli.options import VERBOSE
 from emstream_cli.progress.transfer import TransferProgress
@@ -24,8 +26,8 @@ def export(
         ..., metavar="ID|OUT", help="The job, by the first characters of its id, or the folder of `predict --keep`."
     ),
     output: Path = typer.Option(Path(), "--output", "-o", help="File, or folder to write it into. Default: here."),
-    content: str = typer.Option("mask", help="mask, labels, probability, overlay, or original."),
-    form: str = typer.Option("h5", "--format", help="h5, tiff, png, jpeg, raw, pdf, or zarr (OME-Zarr)."),
+    content: str = typer.Option("mask", help=f"{enumerated(CONTENTS)}."),
+    form: str = typer.Option("h5", "--format", help=f"{enumerated(EXPORT_FORMATS)}."),
     objects: list[str] = typer.Option(None, "--object", help="May be repeated. Default: all."),
     combined: bool = typer.Option(False, "--combined", help="All objects in one volume."),
     sections: str = typer.Option(None, "--z", metavar="Z:Z", help="Only some sections, such as 0:10 (10 excluded)."),

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import typer
 
+from emstream.readers.formats import ALL_KINDS
 from emstream_cli.app import app, say, start
 from emstream_cli.options import DATASET, VERBOSE
 
 
 @app.command()
 def info(
-    source: Path = typer.Argument(..., metavar="INPUT", help="Folder of sections, or a TIFF, HDF5, MRC, PNG file."),
+    source: Path = typer.Argument(..., metavar="INPUT", help=f"Folder of sections, or a {ALL_KINDS} file."),
     dataset: str = DATASET,
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     verbose: bool = VERBOSE,

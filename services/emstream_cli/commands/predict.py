@@ -11,6 +11,7 @@ import typer
 
 from emstream.errors import UsageError
 from emstream.jobs.shards import Shard, parse_shard
+from emstream.readers.formats import ALL_KINDS
 from emstream.settings import Settings
 from emstream_cli.app import app, say, start
 from emstream_cli.options import (
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def predict(
-    source: Path = typer.Argument(..., metavar="INPUT", help="Folder of sections, or a TIFF, HDF5, MRC, PNG file."),
+    source: Path = typer.Argument(..., metavar="INPUT", help=f"Folder of sections, or a {ALL_KINDS} file."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for mask.h5, overlay.png, report.json."),
     objects: list[str] = OBJECT,
     quality: QualityName = QUALITY,

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from emstream.errors import EngineUnavailable, Interrupted
+from emstream.readers.formats import STACK_KINDS
 from emstream_cli.app import app, say, start, warn
 from emstream_cli.options import (
     CHECKPOINT,
@@ -29,7 +30,7 @@ DEFAULT_SIZES = "1024,2048,4096"
 
 @app.command()
 def report(
-    images: Path = typer.Option(..., help="Raw labelled sections: folder, TIFF, HDF5 or MRC."),
+    images: Path = typer.Option(..., help=f"Raw labelled sections: folder, {STACK_KINDS}."),
     labels: Path = typer.Option(..., help="Labels of the same sections: 0, and one other value for structure."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for report.html, .pdf, .json and figures/."),
     objects: list[str] = OBJECT,

@@ -12,6 +12,7 @@ import typer
 from emstream.client.client import Client
 from emstream.client.replies import Job
 from emstream.errors import Interrupted, JobFailed, UsageError
+from emstream.readers.formats import STACK_KINDS
 from emstream.stages import Stage
 from emstream_cli.app import app, say, start, warn
 from emstream_cli.options import (
@@ -40,7 +41,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 @app.command()
 def submit(
-    sources: list[Path] = typer.Argument(..., metavar="INPUT...", help="Folders of sections, TIFF, HDF5, MRC files."),
+    sources: list[Path] = typer.Argument(..., metavar="INPUT...", help=f"Folders of sections; {STACK_KINDS} files."),
     objects: list[str] = OBJECT,
     quality: QualityName = QUALITY,
     voxel_size: str = VOXEL_SIZE,

@@ -21,8 +21,6 @@ Quality = Literal["fast", "balanced", "accurate"]
 HaloMode = Literal["fast", "exact"]
 ALL = "all"
 """Asked for as an object: every one there is."""
-OUTLINES = ("membranes",)
-"""Objects that are outlines whatever their recipe says; a user's own checkpoint has no recipe."""
 VARIANTS: dict[Quality, Literal[1, 4, 16]] = {"fast": 1, "balanced": 4, "accurate": 16}
 
 
@@ -107,6 +105,15 @@ def shipped_books(folder: Path = MODELS) -> dict[str, RecipeBook]:
     return books
 
 
+def outlines(folder: Path = MODELS) -> frozenset[str]:
+    """Return the structures that their shipped recipes call outlines; a user's own checkpoint has no recipe to say so.
+
+    >>> sorted(outlines())
+    ['membranes']
+    """
+    return frozenset(name for name, book in shipped_books(folder).items() if book.is_outline)
+
+
 def asked_for(objects: Sequence[str], books: Mapping[str, RecipeBook]) -> list[str]:
     """Return the names of the objects to find: the default if none is named, every one for `all`.
 
@@ -131,19 +138,20 @@ def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), f
     Raises UnknownObject naming those that exist.
     """
     if own:
-        return _from_own(objects, quality, [read_checkpoint(path) for path in own])
+        return _from_own(objects, quality, [read_checkpoint(path) for path in own], outlines(folder))
     books = shipped_books(folder)
     choices = []
     for name in asked_for(objects, books):
         recipe: Recipe = getattr(books[name], quality)
         own_and_thin = (recipe.checkpoints, recipe.thin.checkpoints if recipe.thin else ())
         checkpoints, thin = (tuple(read_checkpoint(folder / f"{c}.onnx") for c in names) for names in own_and_thin)
-        is_outline = books[name].is_outline or name in OUTLINES
-        choices.append(Choice(name, recipe, checkpoints, is_outline, thin, books[name].grey_levels))
+        choices.append(Choice(name, recipe, checkpoints, books[name].is_outline, thin, books[name].grey_levels))
     return choices
 
 
-def _from_own(objects: Sequence[str], quality: Quality, checkpoints: list[Checkpoint]) -> list[Choice]:
+def _from_own(
+    objects: Sequence[str], quality: Quality, checkpoints: list[Checkpoint], outlined: frozenset[str]
+) -> list[Choice]:
     known = list(dict.fromkeys(name for c in checkpoints for name in c.header.objects))
     choices = []
     for name in known if ALL in objects else objects or known:
@@ -153,5 +161,5 @@ def _from_own(objects: Sequence[str], quality: Quality, checkpoints: list[Checkp
         threshold = sum(c.header.threshold for c in members) / len(members)
         names = tuple(c.header.name for c in members)
         recipe = Recipe(checkpoints=names, variants=VARIANTS[quality], halo="fast", threshold=threshold)
-        choices.append(Choice(name, recipe, members, name in OUTLINES))
+        choices.append(Choice(name, recipe, members, name in outlined))
     return choices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emstream.errors import UnknownObject
-from emstream.models.recipes import Choice, Recipe, RecipeBook, ThinSections, asked_for, choose, shipped_books
+from emstream.models.recipes import MODELS, Choice, Recipe, RecipeBook, ThinSections, asked_for, choose, shipped_books
 
 
 def book(name: str, is_default: bool = False) -> RecipeBook:
@@ -52,3 +52,13 @@ def test_every_shipped_recipe_can_be_read() -> None:
             assert [c.header.name for c in choice.checkpoints] == list(choice.recipe.checkpoints)
             assert [c.header.name for c in choice.thin_checkpoints] == list(thin.checkpoints if thin else ())
             assert all(choice.object in c.header.objects for c in (*choice.checkpoints, *choice.thin_checkpoints))
+
+
+def test_a_users_own_checkpoint_finds_outlines_where_the_shipped_recipe_does() -> None:
+    own = {name: MODELS / f"{shipped_books()[name].fast.checkpoints[0]}.onnx" for name in ("membranes", "mitochondria")}
+    for name, path in own.items():
+        [choice] = choose([name], "fast", [path])
+        assert choice.is_outline == (name == "membranes")
+        assert choice.recipe.threshold == choice.checkpoints[0].header.threshold
+    with pytest.raises(UnknownObject, match="none of the checkpoints given finds 'nuclei'; they find: membranes"):
+        choose(["nuclei"], "fast", [own["membranes"]])
