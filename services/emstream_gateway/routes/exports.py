@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from emstream.api.problems import NotReady
 from emstream.api.schemas import Exports, ExportState, ExportWish
-from emstream.errors import JobNotFound
+from emstream.errors import BrokerUnavailable, JobNotFound
 from emstream.jobs.export_formats import MEDIA_TYPES
 from emstream.jobs.export_order import ExportOrder, Wish, make_order
 from emstream.jobs.export_orders import export_file, orders, place_order, read_order, read_progress, withdraw
