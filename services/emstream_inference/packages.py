@@ -21,7 +21,7 @@ from emstream.volume.impulse_noise import without_impulses
 from emstream.volume.planes import Planes
 from emstream_inference.batcher import Batcher, Prediction
 from emstream_inference.neighbours import is_blank, seen_from
-from emstream_inference.predictor import Predictor
+from emstream_inference.predictor import Predictor, grid_objects
 
 UINT8 = NDArray[np.uint8]
 Orders = list[tuple[Future[Prediction] | None, NDArray[np.bool_] | None]]
@@ -131,11 +131,6 @@ def _dropped_if_unfinished(orders: Orders) -> Iterator[None]:
         for future, _ in orders:
             if future is not None:
                 future.cancel()
-
-
-def grid_objects(grid: Grid) -> list[str]:
-    """Return the objects that a grid's checkpoints find, in a fixed order."""
-    return list(dict.fromkeys(name for member in grid.members for name in member.objects))
 
 
 def _submit_windows(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.errors import ShapeError
+from emstream.errors import CheckpointDamaged, ShapeError
+from emstream.jobs.record import Grid
+from emstream.models.checkpoint import read_checkpoint
+from emstream.models.recipes import MODELS
 from emstream_inference.engines import Engine
-from emstream_inference.variants import Variant
+from emstream_inference.variants import Variant, variants
 
 UINT8 = NDArray[np.uint8]
 
@@ -79,3 +83,34 @@ class Predictor:
             return None
         variances = [(q / n - m * m).clip(0, 1) for m, q, n in zip(means, squares, counts, strict=True)]
         return np.concatenate([self._engine.to_host((4 * v) ** 0.5) for v in variances], axis=1)
+
+
+def grid_objects(grid: Grid) -> list[str]:
+    """Return the objects that a grid's checkpoints find, in a fixed order."""
+    return list(dict.fromkeys(name for member in grid.members for name in member.objects))
+
+
+def load_predictor(
+    engine: Engine, grid: Grid, variant_count: int, with_spread: bool, models: Path | None = None
+) -> Predictor:
+    """Return the predictor of a grid. Raises CheckpointDamaged if a file is no longer the one that was planned with.
+
+    models: where to look for checkpoints that are not where the plan found them; None = the shipped ones.
+    """
+    objects = grid_objects(grid)
+    members = []
+    for member in grid.members:
+        there = Path(member.path)
+        checkpoint = read_checkpoint(there if there.exists() else (models or MODELS) / there.name)
+        if checkpoint.sha256 != member.sha256:
+            raise CheckpointDamaged(
+                f"{member.path} has changed since the job was planned: put the file back, or start the job again"
+            )
+        outputs = tuple(
+            (channel, objects.index(name))
+            for channel, name in enumerate(checkpoint.header.objects)
+            if name in member.objects
+        )
+        chosen = variants(variant_count, checkpoint.header.sections)
+        members.append(LoadedMember(engine.load(checkpoint), checkpoint.header.sections, outputs, chosen))
+    return Predictor(engine, members, len(objects), with_spread)

@@ -22,9 +22,8 @@ from emstream.work.loop import Abandoned, Made, Unit, begin_work
 from emstream.work.queues import Pool, run_worker
 from emstream_inference.batcher import Batcher
 from emstream_inference.engines import Engine, make_engine
-from emstream_inference.loading import load_predictor
 from emstream_inference.packages import predict_package
-from emstream_inference.predictor import Predictor
+from emstream_inference.predictor import Predictor, load_predictor
 
 logger = logging.getLogger(__name__)
 

@@ -34,9 +34,8 @@ from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream_inference.batcher import Batcher
 from emstream_inference.engines import Engine
-from emstream_inference.loading import load_predictor
 from emstream_inference.packages import predict_package
-from emstream_inference.predictor import Predictor
+from emstream_inference.predictor import Predictor, load_predictor
 from emstream_postprocess.objects.steps import find_in_slab
 from emstream_postprocess.stitch import drop_packages, write_result
 from emstream_preprocess.plan import make_plan

@@ -34,7 +34,7 @@ from emstream.host.private_file import write_private
 from emstream.ledger.in_redis import open_ledger
 from emstream.ledger.redis_client import connect, make_client
 from emstream.settings import Settings
-from emstream.stages import QUEUES
+from emstream.stages import KINDS
 from emstream.work.heartbeat import SUFFIX, beat_folder
 from emstream_standalone.broker import Broker
 from emstream_standalone.supervisor import ChildSpec, Supervisor
@@ -42,7 +42,6 @@ from emstream_standalone.supervisor import ChildSpec, Supervisor
 logger = logging.getLogger(__name__)
 
 BROKER, GATEWAY = "broker", "gateway"
-KINDS = tuple(dict.fromkeys(QUEUES.values()))
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 READY_TIMEOUT_S = 180.0
 ASK_TIMEOUT_S = 3.0

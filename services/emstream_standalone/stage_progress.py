@@ -8,11 +8,11 @@ import time
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from emstream.jobs.record import Plan
-from emstream.stages import Stage
+from emstream.stages import SHOWN, Stage
 from emstream_standalone.bars import PLAIN_EVERY_S, Bars
 from emstream_standalone.listener import SILENT, Listener
 
-LONGEST_NAME = max(map(len, Stage))
+LONGEST_NAME = max(map(len, SHOWN))
 
 
 class StageProgress(Bars):
@@ -21,7 +21,7 @@ class StageProgress(Bars):
     def __init__(self, is_quiet: bool = False) -> None:
         name = TextColumn(f"{{task.description:{LONGEST_NAME}}}")
         super().__init__(is_quiet, name, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._tasks = {stage: self.progress.add_task(stage, total=None) for stage in Stage}
+        self._tasks = {stage: self.progress.add_task(stage, total=None) for stage in SHOWN}
         self._last_line = ""
         self._next_line_at = 0.0
 
@@ -34,7 +34,7 @@ class StageProgress(Bars):
                 done, total = counts[stage]
                 self.progress.update(task, completed=done, total=total)
             return
-        is_over = all(counts[stage][0] == counts[stage][1] for stage in Stage)
+        is_over = all(counts[stage][0] == counts[stage][1] for stage in SHOWN)
         if time.monotonic() < self._next_line_at and not is_over:
             return
         line = counts_line(counts)
@@ -49,7 +49,7 @@ def counts_line(counts: dict[Stage, tuple[int, int]]) -> str:
     >>> counts_line({Stage.PREPROCESS: (2, 2), Stage.INFERENCE: (3, 8), Stage.POSTPROCESS: (0, 2)})
     'preprocess 2/2  inference 3/8  postprocess 0/2'
     """
-    return "  ".join(f"{stage} {counts[stage][0]}/{counts[stage][1]}" for stage in Stage)
+    return "  ".join(f"{stage} {counts[stage][0]}/{counts[stage][1]}" for stage in SHOWN)
 
 
 def shown(is_quiet: bool = False) -> Listener:

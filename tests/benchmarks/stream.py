@@ -23,7 +23,7 @@ from emstream.jobs.timeline import Timeline
 from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream_inference.engines import make_engine
-from emstream_inference.loading import load_predictor
+from emstream_inference.predictor import load_predictor
 from tests.benchmarks.scaling import write_noise
 from tests.integration.service import Service, running
 

@@ -20,7 +20,7 @@ from emstream.ledger.hints import Hint
 from emstream.ledger.in_redis import RedisLedger
 from emstream.ledger.lead import Lead
 from emstream.settings import Settings
-from emstream.stages import QUEUES, Stage
+from emstream.stages import KINDS, Stage
 from emstream.work.queues import CelerySender
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,8 @@ class Dispatcher:
         if self._ledger.is_empty() or time.monotonic() > self._compare_at:
             self._compare()
         now = time.time()
-        waiting = {queue: self._sender.waiting(queue) for queue in set(QUEUES.values())}
-        taken = self._ledger.sweep(now, [stage for stage in Stage if not waiting[QUEUES[stage]]])
+        waiting = {queue: self._sender.waiting(queue) for queue in KINDS}
+        taken = self._ledger.sweep(now, [stage for stage in Stage if not waiting[stage.queue]])
         if taken:
             logger.warning("units taken back", extra={"units": [f"{h.stage} {h.unit}" for h in taken]})
         room = has_room(self._settings)

@@ -20,7 +20,7 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, Plan
 from emstream.models.checkpoint import RESCALE_TOLERANCE
 from emstream.models.recipes import Recipe
-from emstream.stages import Stage
+from emstream.stages import SHOWN, Stage
 
 LATEST = 20
 """Jobs looked at."""
@@ -113,7 +113,7 @@ def seconds_left(timeline: Path, counts: Mapping[Stage, tuple[int, int]]) -> flo
     for line in tail(timeline):
         times.setdefault(str(line["stage"]), []).append((float(str(line["start"])), float(str(line["stop"]))))
     needs = []
-    for stage in (Stage.PREPROCESS, Stage.INFERENCE, Stage.POSTPROCESS):
+    for stage in SHOWN:
         done, total = counts[stage]
         spans = times.get(stage, [])
         if spans and done < total:

@@ -16,7 +16,6 @@ from emstream_gateway.context import AppContext
 from emstream_gateway.jobs.estimates import seconds_left
 from emstream_gateway.storage.job_store import UploadHeader
 
-WEIGHTS = {Stage.PREPROCESS: 0.1, Stage.INFERENCE: 0.8, Stage.POSTPROCESS: 0.09, Stage.FINISH: 0.01}
 """Each stage's share of a job's progress: the network takes most of the time."""
 AWAY = "The broker does not answer for the moment: counts are those on disk, and the work goes on once it is back."
 Counts = Mapping[Stage, tuple[int, int]]
@@ -165,7 +164,7 @@ def progress(counts: Counts) -> float:
     >>> progress({Stage.PREPROCESS: (2, 2), Stage.INFERENCE: (1, 2), Stage.POSTPROCESS: (0, 2), Stage.FINISH: (0, 1)})
     0.5
     """
-    shares = ((WEIGHTS[stage], *counts[stage]) for stage in WEIGHTS)
+    shares = ((stage.row.weight, *count) for stage, count in counts.items())
     return round(sum(weight * done / total for weight, done, total in shares if total), 4)
 
 

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from emstream.api.schemas import Health
 from emstream.errors import BrokerUnavailable
 from emstream.host.disk_space import GIGABYTE
+from emstream.stages import KINDS
 from emstream.work.heartbeat import SUFFIX, beat_folder
 from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
@@ -22,7 +23,6 @@ from emstream_gateway.jobs.status import state_of
 
 router = APIRouter(tags=["health"])
 HEARTBEAT_S = 10.0
-WORKERS = ("preprocess", "inference", "postprocess")
 
 
 @router.get(
@@ -59,7 +59,7 @@ def failing_parts(context: AppContext) -> dict[str, str]:
     free, least = context.quotas.free_bytes() / GIGABYTE, context.settings.min_free_gb
     if free < least:
         failing["disk"] = f"{free:.1f} GB are free, {least:.1f} GB are kept: no upload and no new slab is taken"
-    failing |= {f"{kind} workers": "no sign of life for 10 s" for kind in WORKERS if not has_worker(context, kind)}
+    failing |= {f"{kind} workers": "no sign of life for 10 s" for kind in KINDS if not has_worker(context, kind)}
     return failing
 
 

@@ -10,14 +10,13 @@ from fastapi.responses import Response
 from emstream.api.schemas import Begun, Span, Timeline
 from emstream.errors import BrokerUnavailable
 from emstream.jobs.folder import JobFolder
-from emstream.stages import QUEUES, Stage
+from emstream.stages import KINDS, Stage
 from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.openapi import as_json, refusals, returns
 from emstream_gateway.jobs.estimates import units
 
 router = APIRouter(prefix="/v1", tags=["timeline"])
-LANES = ("preprocess", "inference", "postprocess")
 JOBS_AT_MOST = 100
 
 
@@ -59,21 +58,21 @@ def _timeline(context: AppContext, folders: list[JobFolder], since: float) -> Ti
 
 
 def _at_work(context: AppContext, jobs: set[str]) -> dict[str, list[Begun]]:
-    found: dict[str, list[Begun]] = {lane: [] for lane in LANES}
+    found: dict[str, list[Begun]] = {lane: [] for lane in KINDS}
     with suppress(BrokerUnavailable):
         for unit in context.ledger.at_work():
             if unit.job in jobs:
-                found[QUEUES[unit.stage]].append(Begun(job=unit.job, unit=unit.unit, start=unit.began))
+                found[unit.stage.queue].append(Begun(job=unit.job, unit=unit.unit, start=unit.began))
     return {lane: sorted(begun, key=lambda one: one.start) for lane, begun in found.items()}
 
 
 def lanes(folders: list[JobFolder], since: float) -> dict[str, list[Span]]:
     """Return the units that ended after `since`, by kind of worker, each lane in order of its starts."""
-    found: dict[str, list[Span]] = {lane: [] for lane in LANES}
+    found: dict[str, list[Span]] = {lane: [] for lane in KINDS}
     for folder in folders:
         lines = folder.timeline_path.read_bytes().splitlines() if folder.timeline_path.exists() else []
         for line in units(lines):
             span = Span.model_validate({"job": folder.path.name, **line})
             if span.stop >= since:
-                found[QUEUES[Stage(str(line["stage"]))]].append(span)
+                found[Stage(str(line["stage"])).queue].append(span)
     return {lane: sorted(spans, key=lambda span: span.start) for lane, spans in found.items()}

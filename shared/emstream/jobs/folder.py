@@ -25,13 +25,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
 from emstream.errors import VolumeDamaged
 from emstream.jobs.record import JobRecord, PlannedJob
 from emstream.ledger.terms import Found
+from emstream.stages import SHOWN
 from emstream.volume.files import write_bytes
 
 WORK = ".emstream"
@@ -84,7 +84,7 @@ class JobFolder:
         record = self.read_planned()
         if record is None:
             return Found()
-        slabs, packages, results = (frozenset(self.done_units(k)) for k in ("stack", "probability", "result"))
+        slabs, packages, results = (frozenset(self.done_units(stage.row.folder)) for stage in SHOWN)
         return Found(record.plan.job_shape, slabs, packages, results, self.report_path.exists())
 
     def stack(self, slab: int) -> Path:
@@ -131,9 +131,9 @@ class JobFolder:
         """Folder of the surfaces that were asked for."""
         return self.path / "meshes"
 
-    def done_units(self, kind: Literal["stack", "probability", "result", "labels"]) -> set[int]:
-        """Return the numbers of the published files of one kind: their final names mean done."""
-        return {int(path.stem) for path in (self.path / kind).glob("[0-9]*.h5")}
+    def done_units(self, folder: str) -> set[int]:
+        """Return the numbers of the published files in a folder (stack, labels, ...): their final names mean done."""
+        return {int(path.stem) for path in (self.path / folder).glob("[0-9]*.h5")}
 
     def leftovers(self) -> Iterator[Path]:
         """Yield temporary files that a killed writer left."""

@@ -33,7 +33,7 @@ from emstream.ledger.redis_client import make_client
 from emstream.ledger.terms import Answer, JobShape, Ledger
 from emstream.logs import bound, configure
 from emstream.settings import Settings, read_settings
-from emstream.stages import Stage
+from emstream.stages import Stage, ready_after
 from emstream.volume.files import write_bytes
 from emstream.work.drain import Drain
 from emstream.work.heartbeat import worker_name
@@ -45,14 +45,6 @@ FULL_DISK_PAUSE_S = 1.0
 ANSWER_WITHIN_S = 60.0
 DRAIN_PATIENCE_S = 2.0
 LOOK_EVERY_S = 0.5
-FOLLOWING = {
-    Stage.PLAN: (Stage.PLAN, Stage.PREPROCESS),
-    Stage.PREPROCESS: (Stage.PREPROCESS, Stage.INFERENCE),
-    Stage.INFERENCE: (Stage.INFERENCE, Stage.POSTPROCESS, Stage.PREPROCESS),
-    Stage.POSTPROCESS: (Stage.POSTPROCESS, Stage.PREPROCESS, Stage.FINISH),
-    Stage.FINISH: (Stage.FINISH,),
-}
-"""What may have become ready when a unit of a stage ends."""
 
 
 class Abandoned(Exception):
@@ -110,7 +102,7 @@ class Work:
 
     def dispatch(self, ended: Stage) -> None:
         """Hand out what may run now that a unit of a stage has ended."""
-        for stage in FOLLOWING[ended]:
+        for stage in ready_after(ended):
             room = has_room(self._settings)
             self._sender.send(self._ledger.dispatch(stage, time.time(), room))
 

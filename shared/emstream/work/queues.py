@@ -21,7 +21,7 @@ from emstream.errors import BrokerUnavailable
 from emstream.ledger.hints import Hint
 from emstream.ledger.redis_client import all_named, make_client, named, url_for_celery
 from emstream.settings import Settings
-from emstream.stages import QUEUES
+from emstream.stages import KINDS
 from emstream.work.heartbeat import beating, worker_name
 
 logger = logging.getLogger(__name__)
@@ -60,9 +60,9 @@ def make_app(settings: Settings) -> Celery:
         worker_max_tasks_per_child=200,
         task_serializer="json",
         accept_content=["json"],
-        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in sorted(set(QUEUES.values()))],
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in KINDS],
         task_create_missing_queues=False,
-        task_default_queue="preprocess",
+        task_default_queue=KINDS[0],
     )
     return app
 
@@ -124,4 +124,4 @@ class CelerySender:
 
     @named
     def _send(self, hint: Hint) -> None:
-        self._app.send_task(TASK, args=[hint.encode().decode()], queue=QUEUES[hint.stage])
+        self._app.send_task(TASK, args=[hint.encode().decode()], queue=hint.stage.queue)
