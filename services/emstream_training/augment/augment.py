@@ -1,19 +1,33 @@
 """Random changes of grey values, as microscopes and microscopists make them; on torch batches, reproducible by seed.
 
-Contrast, brightness, gamma, blur, Gaussian noise and salt-and-pepper noise change; shapes change earlier (`patches`).
+Contrast, brightness, gamma, sharpness, Gaussian noise and salt-and-pepper noise change; shapes change earlier
+(`patches`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 SALT_PEPPER_SHARE = 0.25
 """Share of the patches with salt-and-pepper noise in up to 12 % of their pixels, a little more than the paper tests."""
 NOISE_SHARE = 0.5
 """Share of the patches with Gaussian noise: fast scans are noisy, slow ones hardly."""
-BLUR_SHARE = 0.2
-"""Share of the patches that are blurred: few sections are out of focus."""
+BLUR_SHARE = 0.35
+"""Share of the patches that are blurred: sections out of focus, or filtered."""
+LARGEST_BLUR = 2.2
+"""Largest standard deviation of the blur, in pixels; stacks that were filtered against noise have 1."""
+SHARPEN_SHARE = 0.25
+"""Share of the patches that are sharpened: raw scans have five times the fine detail of filtered ones."""
+LARGEST_SHARPENING = 1.5
+"""Largest gain on the difference to a blur of one pixel."""
+BLUR_REACH = 6
+"""Half-width of the blur's kernel in pixels."""
+
+Uniform = Callable[[float, float], Tensor]
+"""Draws one number per patch, (n, 1, 1, 1), between two limits."""
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -25,10 +39,9 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 
     images = images / 255
     images = images.clamp(0, 1) ** torch.exp(uniform(-0.4, 0.4))
-    images = (images - 0.5) * torch.exp(uniform(-0.45, 0.35)) + 0.5 + uniform(-0.15, 0.15)
+    images = (images - 0.5) * torch.exp(uniform(-0.6, 0.45)) + 0.5 + uniform(-0.15, 0.15)
     images = images + uniform(-0.03, 0.03, (n, images.shape[1], 1, 1))  # sections differ a little in brightness
-    blurred = _blur(images)
-    images = torch.where(uniform(0, 1) < BLUR_SHARE, blurred, images)
+    images = _focus(images, uniform)
     sigma = uniform(0, 0.14) * (uniform(0, 1) < NOISE_SHARE)
     images = images + torch.randn(images.shape, generator=generator) * sigma
     rate = uniform(0, 0.12) * (uniform(0, 1) < SALT_PEPPER_SHARE)
@@ -37,12 +50,23 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     return images.clamp(0, 1) * 255
 
 
-def _blur(images: Tensor) -> Tensor:
-    kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
-    channels = images.shape[1]
-    rows = torch.nn.functional.conv2d(
-        images, kernel.view(1, 1, 5, 1).repeat(channels, 1, 1, 1), padding=(2, 0), groups=channels
-    )
-    return torch.nn.functional.conv2d(
-        rows, kernel.view(1, 1, 1, 5).repeat(channels, 1, 1, 1), padding=(0, 2), groups=channels
-    )
+def _focus(images: Tensor, uniform: Uniform) -> Tensor:
+    """Blur some patches and sharpen others."""
+    draw = uniform(0, 1)
+    is_sharpened = draw > 1 - SHARPEN_SHARE
+    sigma, gain = uniform(0.3, LARGEST_BLUR), uniform(0, LARGEST_SHARPENING)
+    blurred = _blur(images, torch.where(is_sharpened, 1.0, sigma))
+    changed = torch.where(is_sharpened, images + gain * (images - blurred), blurred)
+    return torch.where((draw < BLUR_SHARE) | is_sharpened, changed, images)
+
+
+def _blur(images: Tensor, sigma: Tensor) -> Tensor:
+    """Return images (n, sections, h, w), each blurred by its own standard deviation in pixels (n, 1, 1, 1)."""
+    n, sections, height, width = images.shape
+    kernels = torch.exp(-(torch.arange(-BLUR_REACH, BLUR_REACH + 1.0) ** 2) / (2 * sigma.view(n, 1) ** 2))
+    kernels = (kernels / kernels.sum(1, keepdim=True)).repeat_interleave(sections, 0)
+    planes = images.reshape(1, n * sections, height, width)
+    convolve, side = nn.functional.conv2d, 2 * BLUR_REACH + 1
+    rows = convolve(planes, kernels.view(-1, 1, side, 1), padding=(BLUR_REACH, 0), groups=n * sections)
+    both = convolve(rows, kernels.view(-1, 1, 1, side), padding=(0, BLUR_REACH), groups=n * sections)
+    return both.view(images.shape)

@@ -39,6 +39,7 @@ class PatchSampler:
         self.seed = settings.seed
         weights = np.array([s.source.weight for s in stacks], float)
         self.weights = weights / weights.sum()
+        self._labelled = [[z for z, label in enumerate(s.labels) if (label != IGNORE).any()] for s in stacks]
 
     def batch(self, step: int, size: int) -> tuple[UINT8, UINT8]:
         """Return images (size, sections, patch, patch) uint8 and labels (size, patch, patch) uint8 0, 1 or IGNORE."""
@@ -47,8 +48,8 @@ class PatchSampler:
         return np.stack([image for image, _ in pairs]), np.stack([label for _, label in pairs])
 
     def _patch(self, random: np.random.Generator) -> tuple[UINT8, UINT8]:
-        stack = self.stacks[random.choice(len(self.stacks), p=self.weights)]
-        z = int(random.integers(len(stack.images)))
+        number = int(random.choice(len(self.stacks), p=self.weights))
+        stack, z = self.stacks[number], int(random.choice(self._labelled[number]))
         side = round(self.patch * float(np.exp(random.uniform(-1, 1) * np.log(self.scale))))
         crop = _Crop(*self._corner(stack, z, side, random), side, self.patch)
         image = np.stack([crop.grey(stack.images[index]) for index in self._planes(stack, z, random)])

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.errors import OutputInUse, TrainingDataUnusable, UsageError
+from emstream.errors import OutputInUse, UsageError
 from emstream.readers.formats import HDF5
 from emstream.volume.files import created, publishing, write_bytes
 from emstream_training.data.label_values import IGNORE
@@ -52,21 +52,11 @@ def prepare(data: Path, output: Path, show: Show = lambda done, total: None) -> 
         for name, sources in lists.items():
             for number, source in enumerate(sources, 1):
                 stack = load_stack(source, described.pixel_size_nm)
-                if name == "validation":
-                    _check_one_size(stack)
                 _write_variants(file, f"{name}/{number}", stack)
                 done += 1
                 show(done, total)
     write_bytes(description, json.dumps(_description(described, lists, output.name), indent=1).encode())
     return description
-
-
-def _check_one_size(stack: LabelledStack) -> None:
-    if len({image.shape for image in stack.images}) > 1:
-        raise TrainingDataUnusable(
-            f"{stack.source.images} has sections of several sizes, which can be padded for training, but not for "
-            "validation, where every pixel counts: list sections of one size under 'validation'"
-        )
 
 
 def _write_variants(file: h5py.File, group: str, stack: LabelledStack) -> None:
@@ -112,7 +102,7 @@ def _entry(source: Source, group: str, name: str, described: TrainingFile) -> di
         "images_dataset": f"{group}/data",
         "labels": name,
         "labels_dataset": f"{group}/label",
-        **({"ignore_value": IGNORE} if group.startswith("sources") else {}),
+        "ignore_value": IGNORE,
         **kept,
         "pixel_size_nm": size,
     }

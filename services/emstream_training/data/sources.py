@@ -91,23 +91,17 @@ def read_training_file(path: Path) -> TrainingFile:
     except ValidationError as error:
         raise TrainingDataUnusable(f"{path}: {_sentence(error)}") from error
     for index, source in enumerate(found.validation):
-        _check_fully_labelled(path, f"validation[{index}]", source)
+        _check_marks_object(path, f"validation[{index}]", source)
     base = path.parent
     sources, validation = ([s.under(base) for s in listed] for listed in (found.sources, found.validation))
     return found.model_copy(update={"sources": tuple(sources), "validation": tuple(validation)})
 
 
-def _check_fully_labelled(path: Path, place: str, source: Source) -> None:
-    is_partial = {
-        "ignore": source.ignore is not None,
-        "ignore_value": source.ignore_value is not None,
-        "kind": source.kind != "full",
-    }
-    partial = [name for name, is_set in is_partial.items() if is_set]
-    if partial:
+def _check_marks_object(path: Path, place: str, source: Source) -> None:
+    if source.kind != "full":
         raise TrainingDataUnusable(
-            f"{path}: {place} has '{partial[0]}', but validation needs sections with every pixel labelled: "
-            "give fully labelled ones, or move this entry to 'sources'"
+            f"{path}: {place} has 'kind', but validation needs sections whose labels mark the object: "
+            "give such sections, or move this entry to 'sources'"
         )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from emstream.models.networks.architectures import architecture
+from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack, neighbours
 from emstream_training.fit.device import autocast
 from emstream_training.metrics.confusion import Confusion
@@ -29,10 +30,15 @@ def validate(
 
 
 def best_level(pairs: Iterable[tuple[UINT8, UINT8]]) -> tuple[Confusion, float]:
-    """Return counts and threshold of the best F1. pairs: probability (p = v / 255) and label, (y, x) uint8 each."""
+    """Return counts and threshold of the best F1; what is IGNORE does not count.
+
+    pairs: probability (p = v / 255) and label (0, 1 or IGNORE), (y, x) uint8 each.
+    """
     totals = [Confusion() for _ in LEVELS]
     for probability, label in pairs:
-        totals = [t + Confusion.of(probability >= level, label == 1) for t, level in zip(totals, LEVELS, strict=True)]
+        truth, counted = label == 1, label != IGNORE
+        found = [Confusion.of(probability >= level, truth, counted) for level in LEVELS]
+        totals = [total + own for total, own in zip(totals, found, strict=True)]
     best = int(np.argmax([total.f1 for total in totals]))
     return totals[best], LEVELS[best] / 255
 

@@ -55,6 +55,15 @@ def test_what_is_drawn_into_a_patch_ends_at_the_section_s_edge(monkeypatch: pyte
     assert not images[:, 1][outside].any()
 
 
+def test_sections_without_any_label_are_only_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emstream_training.data.patches.ELASTIC_SHARE", 0)
+    stack = labelled((3, 90, 90))
+    for z in (0, 2):
+        stack.labels[z][:] = IGNORE
+    _, labels = sampler(stack, scale=1.0).batch(0, 8)
+    assert all((label != IGNORE).any() for label in labels)
+
+
 def test_weights_decide_how_often_a_stack_is_drawn() -> None:
     dark, bright = labelled((1, 90, 90), weight=1), labelled((1, 90, 90), weight=9)
     for image in dark.images:

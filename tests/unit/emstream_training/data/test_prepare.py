@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emstream.errors import OutputInUse, TrainingDataUnusable, UsageError
+from emstream.errors import OutputInUse, UsageError
 from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack, load_stack
 from emstream_training.data.prepare import prepare
@@ -99,10 +99,10 @@ def test_nothing_is_written_over(tmp_path: Path, training_file: Path) -> None:
         prepare(training_file, tmp_path / "all.zip")
 
 
-def test_validation_of_several_sizes_is_refused_and_leaves_nothing(tmp_path: Path, training_file: Path) -> None:
+def test_padding_of_validation_sections_of_several_sizes_is_unknown(tmp_path: Path, training_file: Path) -> None:
     content = json.loads(training_file.read_text())
     content["validation"] = content["sources"][2:3]
     training_file.write_text(json.dumps(content))
-    with pytest.raises(TrainingDataUnusable, match="sections of several sizes"):
-        prepare(training_file, tmp_path / "all.h5")
-    assert not list(tmp_path.glob("*all*"))
+    (stack,) = loaded(prepare(training_file, tmp_path / "all.h5"), "validation")
+    assert (stack.labels[1][40:] == IGNORE).all()
+    assert not (stack.labels[1][:40] == IGNORE).any()
