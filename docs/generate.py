@@ -4,6 +4,7 @@
     docs/reference/rest.md       from the gateway's OpenAPI document
     docs/reference/settings.md   from the descriptions of Settings
     docs/reference/errors.md     from the classes in emstream.errors
+    docs/reference/formats.md    from the tables of stack formats and export formats
 
 The pages are checked in, so that they can be read without building anything; a test compares them with the code.
 """
@@ -22,8 +23,10 @@ import typer.main
 from typer.cli import get_docs_for_click
 
 from emstream import errors
+from emstream.jobs.export_formats import EXPORT_FORMATS
 from emstream.ledger.hints import Hint
 from emstream.ledger.in_memory import MemoryLedger
+from emstream.readers.formats import FORMATS, StackFormat
 from emstream.settings import Settings
 from emstream_cli.main import app
 from emstream_gateway.app import make_app
@@ -50,6 +53,7 @@ def pages() -> dict[str, str]:
         "rest.md": NOTE + rest(openapi_document()),
         "settings.md": NOTE + settings_table(),
         "errors.md": NOTE + error_table(),
+        "formats.md": NOTE + format_tables(),
     }
 
 
@@ -106,6 +110,29 @@ EXIT_CODES = """Every failure ends as a sentence that says what was given, what 
 command line it comes with an exit code: 0 done, 2 wrong usage, 3 unreadable input, 4 failed (for example a full disk),
 130 interrupted. Over REST it is a problem (RFC 9457) with the same sentence, a status and a code: see
 [REST](rest.md#refusals). In Python each error is a class of `emstream.errors`, and `EmstreamError` catches all."""
+
+
+def format_tables() -> str:
+    """Return the page of the formats that are read and written."""
+    lines = ["# Formats", "", "## Stacks that are read", "", *table("format", "names", "may hold")]
+    lines += [
+        row(each.kind, ", ".join(f"`*{end}`" for end in each.suffixes), "; ".join(held_by(each))) for each in FORMATS
+    ]
+    lines += ["", "A file's content decides on its format; the name is a hint where the content has no mark."]
+    lines += ["", "## Exports that are written", "", *table("format", "name", "file", "note", "contents")]
+    for name, form in EXPORT_FORMATS.items():
+        lines.append(row(f"`{name}`", form.title, f"`.{form.suffix}`", form.hint, ", ".join(form.contents)))
+    return "\n".join(lines) + "\n"
+
+
+def held_by(form: StackFormat) -> Iterator[str]:
+    """Yield what a file of a format may hold."""
+    if form.is_image:
+        yield "one section of a folder"
+    if form.is_stack:
+        yield "a stack"
+    if form.has_datasets:
+        yield "several stacks, by name"
 
 
 def openapi_document() -> Schema:
