@@ -10,7 +10,7 @@ import itertools
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from emstream.volume.files import Check, created, disk_full_named, opened
 from emstream.volume.parallel import mapped
 from emstream.volume.planes import Planes, Voxels
 from emstream.volume.pyramid import resample
+from emstream_postprocess.exports.tiff_stack import TILE, TiffStack, write_tiff_stack
 from emstream_postprocess.stitch import mask_of
 
 Made = TypeVar("Made")
@@ -37,7 +38,6 @@ UINT8 = NDArray[np.uint8]
 OVERLAY_OPACITY = 0.45
 OVERLAY_PANEL = 1600
 """Longest side of a panel of the overlay picture in pixels."""
-CLASSIC_TIFF_LIMIT = 2**32 - 2**25
 MEANINGS = {
     "mask": "255 = structure",
     "probability": "p = v / 255",
@@ -175,31 +175,19 @@ def _png(mask: UINT8) -> bytes:
 
 def write_tiff_masks(folder: JobFolder, plan: Plan, name: str, final: Path, check: Check = lambda: None) -> None:
     """Write a TIFF stack (0, 255): ImageJ with voxel size up to 4 GB, OME BigTIFF above."""
-    import tifffile
+    voxel_size_um = None
+    if plan.voxel_size_nm is not None:
+        z, y, x = (edge / 1000 for edge in plan.voxel_size_nm)
+        voxel_size_um = z, y, x
+    stack = TiffStack(plan.shape_zyx, np.dtype(np.uint8), voxel_size_um)
+    with _whole(final, check) as part:
+        write_tiff_stack(part, stack, _strips(sections_of(folder, plan, f"{name}/mask")))
 
-    is_big = int(np.prod(plan.shape_zyx)) > CLASSIC_TIFF_LIMIT
-    options: dict[str, object] = {"photometric": "minisblack"}
-    micrometres = [v / 1000 for v in plan.voxel_size_nm] if plan.voxel_size_nm else None
-    metadata: dict[str, object] = {"axes": "ZYX"}
-    if is_big:
-        options |= {"tile": (512, 512), "compression": "deflate"}
-        if micrometres:
-            metadata |= {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", micrometres, strict=True)}
-            metadata |= {f"PhysicalSize{axis}Unit": "µm" for axis in "ZYX"}
-    elif micrometres:
-        metadata |= {"spacing": micrometres[0], "unit": "um"}
-        options["resolution"] = (1 / micrometres[2], 1 / micrometres[1])
-    with (
-        _whole(final, check) as part,
-        tifffile.TiffWriter(part, bigtiff=is_big, ome=is_big, imagej=not is_big) as writer,
-    ):
-        writer.write(
-            sections_of(folder, plan, f"{name}/mask"),
-            shape=plan.shape_zyx,
-            dtype=np.uint8,
-            metadata=metadata,
-            **options,
-        )
+
+def _strips(sections: Iterable[Voxels]) -> Iterator[Voxels]:
+    for section in sections:
+        for top in range(0, len(section), TILE):
+            yield section[top : top + TILE]
 
 
 def write_overlay(folder: JobFolder, plan: Plan, final: Path, check: Check = lambda: None) -> None:

@@ -170,7 +170,7 @@ def test_tiff_holds_what_is_stored(job: JobFolder, truth: dict[str, Array], tmp_
 def test_tiff_beyond_the_classic_limit_is_a_tiled_ome_bigtiff(
     job: JobFolder, truth: dict[str, Array], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emstream_postprocess.exports.tiff_file.CLASSIC_TIFF_LIMIT", 1000)
+    monkeypatch.setattr("emstream_postprocess.exports.tiff_stack.CLASSIC_TIFF_LIMIT", 1000)
     for content in ("mask", "overlay"):
         with tifffile.TiffFile(export(job, tmp_path / f"{content}.tif", content, "tiff")) as file:
             assert (file.is_bigtiff, file.is_ome, file.pages[0].is_tiled) == (True, True, True)

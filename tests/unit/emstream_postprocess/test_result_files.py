@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from emstream.phantom.finished_job import OBJECT, write_result
 from emstream.phantom.sections import Phantom
+from emstream.volume.colours import COLOURS
 from emstream.volume.files import created, opened
 from emstream.volume.planes import Planes
 from emstream.volume.pyramid import halve
-from emstream_postprocess.result_files import _whole, write_mask_file
+from emstream_postprocess.result_files import (
+    OVERLAY_OPACITY,
+    _whole,
+    side_by_side,
+    write_mask_file,
+    write_png_masks,
+    write_tiff_masks,
+    write_zipped_masks,
+)
 from emstream_postprocess.stitch import write_result as stitch
 
 
@@ -49,3 +60,44 @@ def test_the_spread_is_stitched_with_its_pyramid_and_comes_into_the_users_file(t
         assert (Planes.open(file, f"{OBJECT}/probability").read(1) == layers["p"][1]).all()
     with opened(folder.result(0)) as file:
         assert (Planes.open(file, f"{OBJECT}/spread/s1").read(1) == halve(layers["s"][1])).all()
+
+
+@pytest.mark.parametrize("limit", [2**32, 1000])
+def test_masks_are_a_tiff_stack_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    monkeypatch.setattr("emstream_postprocess.exports.tiff_stack.CLASSIC_TIFF_LIMIT", limit)
+    folder = write_result(Phantom((2, 600, 700)), tmp_path / "jobs", slab_sections=2)
+    record = folder.read()
+    assert record is not None
+    plan = record.plan
+    assert plan is not None
+    write_tiff_masks(folder, plan, OBJECT, tmp_path / "mask.tif")
+    with opened(folder.result(0)) as file:
+        masks = Planes.open(file, f"{OBJECT}/mask")
+        assert (tifffile.imread(tmp_path / "mask.tif") == np.stack([masks.read(z) for z in range(2)])).all()
+
+
+def test_masks_are_a_png_per_section_named_by_its_number(tmp_path: Path) -> None:
+    folder = write_result(Phantom((3, 64, 96)), tmp_path / "jobs", slab_sections=2)
+    record = folder.read()
+    assert record is not None
+    plan = record.plan
+    assert plan is not None
+    write_png_masks(folder, plan, OBJECT, tmp_path / "png")
+    write_zipped_masks(folder, plan, OBJECT, tmp_path / "png.zip")
+    names = [f"{OBJECT}_{z:04d}.png" for z in range(3)]
+    assert sorted(path.name for path in (tmp_path / "png").iterdir()) == names
+    with zipfile.ZipFile(tmp_path / "png.zip") as archive:
+        assert archive.namelist() == names
+        assert archive.read(names[1]) == (tmp_path / "png" / names[1]).read_bytes()
+
+
+def test_the_overlay_shows_the_section_left_and_the_structure_in_colour_right() -> None:
+    raw = np.full((40, 50), 100, np.uint8)
+    mask = np.zeros((40, 50), np.uint8)
+    mask[:20] = 255
+    picture = np.asarray(side_by_side(raw, [mask]))
+    assert picture.shape == (40, 50 + 8 + 50, 3)
+    assert (picture[:, :50] == 100).all()
+    assert (picture[:, 50:58] == 255).all()
+    assert picture[0, 60].tolist() == [round(100 + OVERLAY_OPACITY * (paint - 100)) for paint in COLOURS[0]]
+    assert (picture[30, 60:] == 100).all()
