@@ -113,7 +113,7 @@ def test_networks_are_set_against_each_other_and_timed(
     assert [score["family"] for score in numbers["scores"].values()] == ["MultiResUNet", "other"]
     assert [timing["side"] for timing in numbers["run_time"]] == [64, 96]
     assert numbers["run_time_line"]["r_squared"] == pytest.approx(1)
-    assert "Two points always lie on a line" in (tmp_path / "out" / "report.html").read_text()
+    assert "Two points always make a line" in (tmp_path / "out" / "report.html").read_text()
     for name in ("families", "run_time"):
         assert (tmp_path / "out" / "figures" / f"{name}.png").exists()
     assert f"--compare other={checkpoint_3fm}" in numbers["command"]

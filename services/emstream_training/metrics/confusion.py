@@ -1,4 +1,4 @@
-"""How well a mask agrees with a truth, voxel by voxel."""
+"""Agreement of a mask with a truth, voxel by voxel."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Confusion:
         Raises ShapeError if their shapes differ.
         """
         if mask.shape != truth.shape or (counted is not None and counted.shape != truth.shape):
-            raise ShapeError(f"mask {mask.shape} and truth {truth.shape} (and what counts) must have one shape")
+            raise ShapeError(f"mask {mask.shape} and truth {truth.shape} (and counted voxels) must have one shape")
         voxels = mask.size
         if counted is not None:
             mask, truth, voxels = mask & counted, truth & counted, int(np.count_nonzero(counted))
@@ -62,7 +62,7 @@ class Confusion:
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall (= Dice); 1 if nothing is there and nothing is marked."""
+        """Harmonic mean of precision and recall (= Dice); 1 if both mask and truth are empty."""
         denominator = 2 * self.hits + self.false_alarms + self.misses
         return 2 * self.hits / denominator if denominator else 1.0
 

@@ -1,7 +1,7 @@
-"""How well probabilities agree with a truth at every threshold, from two histograms of 256 levels.
+"""Agreement of probabilities with a truth at every threshold, from two histograms of 256 levels.
 
-Probabilities are uint8, so 256 thresholds are all there are: counting the levels of positive and of negative voxels
-keeps everything that precision, recall and average precision need. Exact, of constant size, summed over sections.
+Probabilities are uint8, so there are 256 thresholds: the counts of each level among positive and among negative voxels
+are sufficient for precision, recall and average precision. Exact, of constant size, summed over sections.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from emstream.errors import ShapeError
 from emstream_training.metrics.confusion import Confusion
 
 LEVELS = 256
+"""Number of levels of a uint8 probability."""
 
 
 def level_of(threshold: float) -> int:
@@ -29,7 +30,7 @@ def level_of(threshold: float) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histograms:
-    """How many voxels of structure and of background have each level. positives, negatives: (256,) int64."""
+    """Voxels of structure and of background with each level. positives, negatives: (256,) int64."""
 
     positives: NDArray[np.int64]
     negatives: NDArray[np.int64]
@@ -48,7 +49,7 @@ class Histograms:
         Raises ShapeError if their shapes differ.
         """
         if probability.shape != truth.shape or (counted is not None and counted.shape != truth.shape):
-            raise ShapeError(f"probability {probability.shape} and truth {truth.shape} (and what counts) must agree")
+            raise ShapeError(f"probability {probability.shape} and truth {truth.shape} (and counted voxels) must agree")
         background = ~truth if counted is None else counted & ~truth
         structure = truth if counted is None else counted & truth
         return cls(
@@ -67,7 +68,7 @@ class Histograms:
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return precision and recall, (256,) float64 each, of the masks `probability >= level`, level = 0..255.
 
-        Precision is 1 where nothing is marked. Needs some structure.
+        Precision is 1 where nothing is marked. Requires some structure.
         """
         hits, marked = self._marked()
         precision = np.divide(hits, marked, out=np.ones(LEVELS), where=marked > 0)

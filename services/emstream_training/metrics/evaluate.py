@@ -1,7 +1,7 @@
-"""Masks and probabilities against labels, one section at a time: the largest arrays are those of one section.
+"""Scores of masks and probabilities against labels, one section at a time: the largest arrays are those of one section.
 
-What is scored comes as `Section`s, from a mask.h5 of emstream or from any stack of masks or of probabilities; the
-truth, and what does not count, as bool sections. Readers of stacks are handed in by the caller.
+Masks and probabilities come as `Section`s, from a mask.h5 of emstream or from any stack; the truth, and the pixels that
+do not count, come as bool sections.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ BOOL = NDArray[np.bool_]
 UINT8 = NDArray[np.uint8]
 Shape = tuple[int, int, int]
 WANTED_PRECISION, WANTED_RECALL = 0.80, 0.95
-"""The paper's hope for mitochondria: precision 0.80 and recall 0.95."""
+"""The paper's goals for mitochondria: precision 0.80 and recall 0.95."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of what is scored. mask: (y, x) bool; probability: (y, x) uint8, p = v / 255, if there is one."""
+    """One section to score. mask: (y, x) bool; probability: (y, x) uint8, p = v / 255, or None."""
 
     mask: BOOL
     probability: UINT8 | None = None
@@ -56,7 +56,7 @@ _Measured = TypedDict(  # keys with a dot cannot be written as a class
 
 
 class Score(_Measured):
-    """Voxel counts and what follows from them; curves where there are probabilities, regions for membranes."""
+    """Voxel counts and scores; curves if there are probabilities, regions for membranes."""
 
     f1: float
     precision: float
@@ -69,14 +69,14 @@ class Score(_Measured):
 
 
 class Evaluation(TypedDict):
-    """In total and per section, in order. Region measures in total are the mean over the sections."""
+    """Scores in total and of each section, in order. Region measures in total are the mean over the sections."""
 
     total: Score
     sections: list[Score]
 
 
 def score(mask_file: Path, name: str, truth: Iterable[BOOL], shape_zyx: Shape) -> Evaluation:
-    """Compare `/<name>/mask`, and its probability, with the truth's sections (y, x) bool.
+    """Compare `/<name>/mask` of a mask.h5, and its probability, with the truth's sections (y, x) bool.
 
     Raises TrainingDataUnusable if they differ in shape.
     """
@@ -97,9 +97,9 @@ def check_shapes(what: str, shape_zyx: Shape, other: str, other_zyx: Shape) -> N
 def score_sections(
     found: Iterable[Section], truth: Iterable[BOOL], ignored: Iterable[BOOL] | None = None, has_regions: bool = False
 ) -> Evaluation:
-    """Compare sections with the truth's, (y, x) bool each; where `ignored` is True nothing counts.
+    """Compare sections with the truth's, (y, x) bool each; pixels where `ignored` is True do not count.
 
-    has_regions: measure what the masks, being membranes, enclose, too (needs scikit-image).
+    has_regions: masks are membranes, and the regions that they enclose are measured, too (needs scikit-image).
     """
     counts: list[Confusion] = []
     curves: list[Histograms | None] = []
@@ -121,7 +121,7 @@ def score_sections(
 
 
 def score_of(confusion: Confusion, curve: Histograms | None, regions: RegionErrors | None = None) -> Score:
-    """Return counts and what follows from them, rounded to six digits; `curve` is of the same voxels."""
+    """Return counts and scores, rounded to six digits. curve, regions: of the same voxels, or None."""
     score: Score = {
         "f1": round(confusion.f1, 6),
         "precision": round(confusion.precision, 6),
@@ -157,7 +157,7 @@ def file_sections(mask_file: Path, name: str) -> Iterator[Section]:
 def layer_sections(
     masks: StackReader, probabilities: StackReader | None, depth: int, threshold: float | None
 ) -> Iterator[Section]:
-    """Yield sections of masks and, if given, their probabilities; `threshold` on these replaces the masks."""
+    """Yield sections of masks and, if given, their probabilities; with a threshold, probabilities make the masks."""
     for z in range(depth):
         probability = None if probabilities is None else _as_probability(read_section(probabilities, z), z)
         if probability is not None and threshold is not None:
@@ -167,14 +167,14 @@ def layer_sections(
 
 
 def probability_sections(reader: StackReader, depth: int, threshold: float) -> Iterator[Section]:
-    """Yield sections of probabilities and their masks. Raises TrainingDataUnusable for values that are none."""
+    """Yield sections of probabilities and their masks. Raises TrainingDataUnusable for other values."""
     for z in range(depth):
         probability = _as_probability(read_section(reader, z), z)
         yield Section(probability >= level_of(threshold), probability)
 
 
 def holds_probabilities(reader: StackReader, depth: int) -> bool:
-    """Return whether a stack has more values than 0 and one other, which is what makes a mask."""
+    """Return whether a stack has more values than a mask, whose values are 0 and one other."""
     second: float | None = None
     for z in range(depth):
         second, third = _values(read_section(reader, z), second)
@@ -194,8 +194,9 @@ def truth_sections(reader: StackReader, shape_zyx: Shape) -> Iterator[BOOL]:
         second, third = _values(values, second)
         if third is not None:
             raise TrainingDataUnusable(
-                f"the labels have the values {second:g} and {third:g} beside 0 (section {z}): they must be 0 and one "
-                "other value. Save numbered objects as `labels > 0`, and give raw sections or probabilities elsewhere"
+                f"the labels have the values {second:g} and {third:g} in addition to 0 (section {z}): they must be 0 "
+                "and one other value. Save numbered objects as `labels > 0`, and give raw sections or probabilities by "
+                "their own options"
             )
         yield values != 0
 
@@ -219,7 +220,7 @@ def read_section(reader: StackReader, z: int) -> NDArray[np.generic]:
 
 
 def _values(values: NDArray[np.generic], second: float | None) -> tuple[float | None, float | None]:
-    """Return the value beside 0 (`second` if one is known already) and any further one."""
+    """Return the value other than 0 (`second` if it is known already) and, if there is one, a third value."""
     marked = values != 0
     if second is None and marked.any():
         second = float(values.flat[int(np.argmax(marked))])

@@ -1,7 +1,7 @@
-"""How well membranes separate what they enclose: adapted Rand error and variation of information, section by section.
+"""Separation of regions by membranes: adapted Rand error and variation of information, section by section.
 
-A region is a connected component of what is not membrane; neighbours share an edge, so that a membrane whose pixels
-touch by their corners only still separates. Pixels that the truth calls membrane do not count. Needs scikit-image.
+A region is a connected component of pixels that are not membrane; neighbours share an edge, so that a membrane whose
+pixels touch by their corners only still separates. Membrane pixels of the truth do not count. Needs scikit-image.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ HOW_TO_INSTALL = 'adapted Rand error and variation of information need scikit-im
 
 @dataclass(frozen=True, slots=True)
 class RegionErrors:
-    """How the regions of a mask differ from those of the truth; 0 = they agree.
+    """Difference between the regions of a mask and those of the truth; 0 = they agree.
 
     adapted_rand: 1 - F of the precision and recall of pairs of pixels in one region; all membrane pixels of the mask
         are one more region, as in scikit-image's adapted_rand_error of such labels. Grows fast with the width at which
         membranes are drawn. I. Arganda-Carreras et al., "Crowdsourcing the creation of image segmentation algorithms
         for connectomics", Front. Neuroanat. 9:142 (2015).
-    adapted_rand_thinned: the same with the mask's regions grown until they meet: what its membranes separate counts,
-        not their width.
+    adapted_rand_thinned: the same with the mask's regions grown until they meet, so that the width of membranes does
+        not count.
     split, merge: the two parts of the variation of information, H(mask | truth) and H(truth | mask) in bits, after
         thinning. M. Meila, "Comparing clusterings", J. Multivariate Analysis 98 (2007).
     """
@@ -44,7 +44,7 @@ class RegionErrors:
 
     @property
     def variation_of_information(self) -> float:
-        """Splits and merges together, in bits."""
+        """Sum of splits and merges, in bits."""
         return self.split + self.merge
 
 
@@ -63,7 +63,9 @@ def region_errors(membranes: BOOL, truth: BOOL, counted: BOOL | None = None) -> 
     if not can_measure_regions():
         raise UsageError(HOW_TO_INSTALL)
     if membranes.shape != truth.shape or (counted is not None and counted.shape != truth.shape):
-        raise ShapeError(f"membranes {membranes.shape} and truth {truth.shape} (and what counts) must have one shape")
+        raise ShapeError(
+            f"membranes {membranes.shape} and truth {truth.shape} (and counted pixels) must have one shape"
+        )
     from skimage.measure import label
     from skimage.metrics import variation_of_information
     from skimage.segmentation import expand_labels
@@ -74,14 +76,14 @@ def region_errors(membranes: BOOL, truth: BOOL, counted: BOOL | None = None) -> 
     if np.bincount(true.ravel())[1:].max(initial=0) < 2:
         return None
     found = label(~membranes, connectivity=1)
-    grown = expand_labels(found, sum(found.shape)) if found.any() else found  # nothing but membrane: one region
+    grown = expand_labels(found, sum(found.shape)) if found.any() else found  # membrane only: one region
     split, merge = variation_of_information(true, grown, ignore_labels=(0,))
     rands = _adapted_rand(true, found), _adapted_rand(true, grown)
     return RegionErrors(*rands, max(float(split), 0.0), max(float(merge), 0.0))
 
 
 def mean_errors(errors: Iterable[RegionErrors | None]) -> RegionErrors | None:
-    """Return the mean over the sections that have regions, each counting the same; None if none has."""
+    """Return the mean over the sections that have regions, with equal weights; None if no section has any."""
     rows = [astuple(e) for e in errors if e is not None]
     return RegionErrors(*map(float, np.mean(rows, axis=0))) if rows else None
 
@@ -89,6 +91,6 @@ def mean_errors(errors: Iterable[RegionErrors | None]) -> RegionErrors | None:
 def _adapted_rand(true: LABELS, found: LABELS) -> float:
     from skimage.metrics import adapted_rand_error
 
-    with np.errstate(invalid="ignore", divide="ignore"):  # its precision, unused here, if no two pixels are together
+    with np.errstate(invalid="ignore", divide="ignore"):  # its precision, unused here, can be 0 / 0
         error, _, _ = adapted_rand_error(true, found, ignore_labels=(0,))
     return max(float(error), 0.0)

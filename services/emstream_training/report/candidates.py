@@ -1,4 +1,4 @@
-"""What is scored: checkpoints alone, and ensembles of them, each with its own threshold."""
+"""Candidates of a report: single checkpoints and ensembles of them, each with its own threshold."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from emstream.errors import UsageError
 from emstream.models.checkpoint import Checkpoint
 
 ENSEMBLE = "ensemble"
+"""Kind of a candidate that is the mean of several checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A checkpoint as part of a report. family: its network's name, or what --compare calls it.
+    """A checkpoint in a report. family: name of its network, or its name after --compare.
 
-    weight: its share in a mean, the number of its variants. threshold: where it marks when it is alone.
+    weight: its share in a mean, which is its number of variants. threshold: its own, on the probability.
     """
 
     checkpoint: Checkpoint
@@ -25,13 +26,13 @@ class Member:
 
     @property
     def name(self) -> str:
-        """The checkpoint's own name."""
+        """Name of the checkpoint."""
         return self.checkpoint.header.name
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A checkpoint alone, or the mean of several. kind: 1fm, 3fm, 5fm, or ensemble; unique within its family."""
+    """A single checkpoint, or the mean of several. kind: 1fm, 3fm, 5fm or ensemble; unique within its family."""
 
     name: str
     family: str
@@ -41,9 +42,9 @@ class Candidate:
 
 
 def candidates_of(members: Sequence[Member], threshold: float) -> list[Candidate]:
-    """Return the candidates that a recipe makes: each member, each family's ensemble, and last the whole.
+    """Return the candidates of a recipe: each member, the ensemble of each family, and last of all members.
 
-    threshold: the recipe's own, for all members together.
+    threshold: of the recipe, for all members together.
     """
     alone = [_alone(member, _kind(member, members)) for member in members]
     families = {member.family: [m for m in members if m.family == member.family] for member in members}
@@ -55,19 +56,19 @@ def candidates_of(members: Sequence[Member], threshold: float) -> list[Candidate
 
 
 def check_names(members: Sequence[Member]) -> None:
-    """Raise UsageError if two checkpoints have one name, or one is there twice: figures tell them by name."""
+    """Raise UsageError if two checkpoints have one name, or one is given twice: figures distinguish them by name."""
     seen: dict[str, Member] = {}
     for member in members:
         other = seen.setdefault(member.name, member)
         if other is not member:
             raise UsageError(
                 f"{other.checkpoint.path} and {member.checkpoint.path} are both called {member.name}: "
-                "give each checkpoint once, and train with a --name of its own"
+                "give each checkpoint once, and train each with its own --name"
             )
 
 
 def mean_threshold(members: Sequence[Member]) -> float:
-    """Return the members' mean threshold: what an ensemble without a recipe of its own takes."""
+    """Return the members' mean threshold, which an ensemble without a recipe of its own uses."""
     return sum(member.threshold for member in members) / len(members)
 
 

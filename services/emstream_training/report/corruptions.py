@@ -1,4 +1,4 @@
-"""What can be wrong with sections: noise, blur, contrast, a missing section. Pure, seeded, on 8-bit sections."""
+"""Corruptions of 8-bit sections: noise, blur, contrast, a missing section. Pure functions, reproducible by seed."""
 
 from __future__ import annotations
 
@@ -9,25 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 UINT8 = NDArray[np.uint8]
-"""(y, x), 0..255."""
+"""A section (y, x), 0..255."""
 STRIP_VOXELS = 2**22
+"""Number of voxels that are computed at a time."""
 MID_GREY = 128
-"""What contrast turns around: the networks' own zero."""
+"""Grey value that contrast leaves as it is: the networks' own zero."""
 BLUR_REACH = 4
-"""A Gaussian is cut off at this many standard deviations."""
+"""Distance, in standard deviations, at which a Gaussian is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """One thing done to a stack. apply(section, z, depth) returns what becomes of section z of `depth`."""
+    """One change of a stack. apply(section, z, depth): returns the changed section z of `depth` sections."""
 
     key: str
     label: str
     apply: Callable[[UINT8, int, int], UINT8]
 
+    @property
+    def name(self) -> str:
+        """Label on one line."""
+        return self.label.replace("\n", " ")
+
 
 def missing_z(depth: int) -> int:
-    """Return the section that is missing in a stack of `depth`: the middle one."""
+    """Return the index of the section that is missing in a stack of `depth` sections: the middle one."""
     return depth // 2
 
 
@@ -46,7 +52,7 @@ def salt_and_pepper(section: UINT8, share: float, seed: tuple[int, ...]) -> UINT
 
 
 def blur(section: UINT8, sigma: float) -> UINT8:
-    """Return the section under a Gaussian of `sigma` pixels; borders are repeated.
+    """Return the section blurred by a Gaussian of `sigma` pixels; borders are repeated.
 
     Largest arrays: the section as float32, three times.
     """
@@ -86,7 +92,7 @@ CORRUPTIONS = (
 
 
 def _blurred_rows(image: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the image convolved along its rows' direction (axis 0)."""
+    """Return the image convolved along axis 0."""
     reach, height = len(weights) // 2, len(image)
     padded = np.pad(image, [(reach, reach), (0, 0)], mode="edge")
     blurred = np.zeros_like(image)

@@ -1,4 +1,4 @@
-"""What all figures share: size, style, colours, and the way from a drawing into a PNG.
+"""Common parts of all figures: size, style, colours, and painting a drawing as a PNG.
 
 Figures are drawn through matplotlib's objects on Agg or PDF, never through pyplot; the style is the library's own
 defaults and STYLE, whatever matplotlibrc the user has, so that the same numbers give the same bytes.
@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
 SIZE_IN = (10.7, 6.1)
-"""Width and height of a figure in inches: of its PNG, and on a page of the PDF."""
+"""Width and height of a figure in inches, as a PNG and on a page of the PDF."""
 DPI = 150
+"""Pixels per inch of a PNG."""
 PLACES = 4
-"""Decimals of the places of axes, as shares of a figure."""
+"""Decimals of an axes' position, which is a share of the figure."""
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#000000", "#999999")
-"""Told apart by the colour-blind, too (Okabe and Ito, grey for their yellow), enough for two networks over 1, 3 and 5
-sections and their ensembles; the shape of the markers tells them apart without colour."""
+"""Colours of candidates, distinct for the colour-blind, too (Okabe and Ito, with grey for their yellow); enough for two
+networks over 1, 3 and 5 sections and their ensembles."""
 MARKERS = "os^Dv<>P"
+"""Markers of candidates, which distinguish them without colour."""
 GREY = "#6b6b6b"
+"""Colour of secondary lines and text."""
 STYLE: dict[RcKeyType, object] = {
     "font.size": 10,
     "axes.titlesize": 11,
@@ -49,10 +52,10 @@ STYLE: dict[RcKeyType, object] = {
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A figure, its title and what it says.
+    """A figure with its title and caption.
 
-    key: names its file. caption: what is seen, in sentences. alt: the same in one sentence, for those who cannot see
-    it. draw: paints into an empty figure, whose layout leaves it SIZE_IN.
+    key: name of its file. caption: description in sentences. alt: the same in short, for readers who cannot see it.
+    draw: paints into an empty figure, in which it gets SIZE_IN.
     """
 
     key: str
@@ -64,7 +67,7 @@ class Drawing:
 
 @contextmanager
 def own_style() -> Iterator[None]:
-    """Draw in the report's style; what matplotlib was set to comes back afterwards."""
+    """Draw in the report's style; matplotlib's former settings are restored afterwards."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -72,9 +75,9 @@ def own_style() -> Iterator[None]:
 
 
 def paint(drawing: Drawing, figure: Figure, rect: tuple[float, float, float, float] = (0, 0, 1, 1)) -> None:
-    """Draw into a part of an empty figure; rect: left, bottom, width, height as shares of it.
+    """Draw into a part of an empty figure. rect: left, bottom, width and height, as shares of the figure.
 
-    The layout's solver gives other last digits each time: it runs once, and places are rounded, for equal bytes.
+    The layout's solver differs in the last digits each time: it runs once, and positions are rounded, for equal bytes.
     """
     figure.set_layout_engine(ConstrainedLayoutEngine(rect=rect))
     drawing.draw(figure)
@@ -86,7 +89,7 @@ def paint(drawing: Drawing, figure: Figure, rect: tuple[float, float, float, flo
 
 
 def legend_only(axes: Axes, handles: Sequence[Artist], columns: int) -> None:
-    """Make axes a place for a legend."""
+    """Use axes for a legend only."""
     axes.axis("off")
     axes.legend(handles=handles, loc="center", ncols=columns, borderaxespad=0)
 

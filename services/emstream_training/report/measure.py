@@ -1,11 +1,11 @@
-"""From stacks and checkpoints to numbers: predict, score, corrupt and score again, time. No drawing here.
+"""Measurements of a report, from stacks and checkpoints to numbers: predict, score, corrupt, time.
 
     the stack ──► predict (each checkpoint once) ──► tallies of checkpoints and ensembles ──► three example sections
     corrupted ──► predict (each checkpoint once) ──► tallies, with the same thresholds
     one section, mirrored to any size ──► predict (all checkpoints at once) ──► seconds
 
-Largest arrays: one section, its float32 under a blur, one section of each checkpoint's map. Maps lie in a scratch
-folder, those of one input at a time.
+Largest arrays: one section, its float32 copy during a blur, one section of each checkpoint's map. The maps of one input
+at a time are kept in a scratch folder.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ from numpy.typing import NDArray
 from emstream.models.checkpoint import Checkpoint
 from emstream_training.report.candidates import Candidate
 from emstream_training.report.corruptions import CORRUPTIONS, MISSING, Corruption, missing_z
-from emstream_training.report.examples import Example, make_example, telling_sections
+from emstream_training.report.examples import Example, SectionPlanes, make_example, telling_sections
 from emstream_training.report.run_time import Timing, mirrored
 from emstream_training.report.scores import Maps, Tally, Truth, tally
 
 UINT8 = NDArray[np.uint8]
 CROP = 192
-"""Side in pixels of the piece of a corrupted section that the report shows."""
+"""Side in pixels of the part of a corrupted section that the report shows."""
 TIMED_RUNS = 2
-"""The first one of a size compiles the network, so the fastest counts."""
+"""Number of runs of a size. The first one compiles the network, so the fastest counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A run of the network. packages: blocks that the stack was cut into."""
+    """A finished prediction. packages: number of packages that the stack was cut into."""
 
     seconds: float
     packages: int
 
 
 class Predict(Protocol):
-    """Lent by the caller, who may see the other stages."""
+    """Prediction as the caller offers it: this room does not import the stages."""
 
     def __call__(self, what: str, stack: Path | None, checkpoints: Sequence[Checkpoint], folder: Path) -> Ran:
-        """Predict a stack (None = the one reported on) into `folder/mask.h5`. what: for the user, who waits."""
+        """Predict a stack (None = the report's own) into `folder/mask.h5`. what: description for the waiting user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """The stack reported on. grey(z): (y, x) uint8 as the networks get it; truth(z): (y, x) bool."""
+    """The stack of a report. grey(z): (y, x) uint8 as the networks get it; truth(z): (y, x) bool."""
 
     object: str
     shape_zyx: tuple[int, int, int]
@@ -62,7 +62,7 @@ class Sections:
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """One corruption. crop: (y, x) uint8, a piece of the middle section; others: without a section that is missing."""
+    """Scores under one corruption. crop: (y, x) uint8, part of the middle section; others: of the other sections."""
 
     corruption: Corruption
     tallies: dict[str, Tally]
@@ -72,7 +72,7 @@ class Robustness:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All that was measured. main: what predict would use; clean_crop: see Robustness."""
+    """All measurements. main: the candidate that predict would use; clean_crop: `crop` without corruption."""
 
     sections: Sections
     candidates: tuple[Candidate, ...]
@@ -90,7 +90,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is wanted. main: one of the candidates. sides: sizes to time, none = no timing."""
+    """Measurements to make. main: one of the candidates. sides: sizes to time; empty = no timing."""
 
     candidates: tuple[Candidate, ...]
     main: Candidate
@@ -98,16 +98,26 @@ class Order:
     sides: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """Everything that each measurement needs."""
+
+    sections: Sections
+    order: Order
+    predict: Predict
+    scratch: Path
+
+    @property
+    def depth(self) -> int:
+        return self.sections.shape_zyx[0]
+
+
 def measure(sections: Sections, order: Order, predict: Predict, scratch: Path) -> Measured:
-    """Do all the work. Raises what predicting raises, and VolumeDamaged."""
-    depth = sections.shape_zyx[0]
-    with _predicted("the sections", None, sections.object, order.candidates, predict, scratch) as maps:
-        tallies = tally(order.candidates, maps, sections.truth, depth)
-        main = tallies[order.main.name]
-        examples = tuple(
-            make_example(rank, z, main, sections.grey(z), maps.read(order.main, z), sections.truth(z))
-            for rank, z in telling_sections(main)
-        )
+    """Make all measurements. scratch: folder for maps. Raises the errors of predicting, and VolumeDamaged."""
+    bench = _Bench(sections, order, predict, scratch)
+    with _predicted("the sections", None, bench) as maps:
+        tallies = tally(order.candidates, maps, sections.truth, bench.depth)
+        examples = tuple(_examples(tallies[order.main.name], maps, bench))
     corruptions = CORRUPTIONS if order.with_robustness else ()
     return Measured(
         sections=sections,
@@ -115,42 +125,44 @@ def measure(sections: Sections, order: Order, predict: Predict, scratch: Path) -
         main=order.main,
         tallies=tallies,
         examples=examples,
-        clean_crop=_crop(sections.grey(missing_z(depth))),
-        robustness=tuple(_corrupt(c, sections, order.candidates, predict, scratch) for c in corruptions),
-        timings=tuple(_time(side, sections, order.main, predict, scratch) for side in order.sides),
+        clean_crop=_crop(sections.grey(missing_z(bench.depth))),
+        robustness=tuple(_corrupt(corruption, bench) for corruption in corruptions),
+        timings=tuple(_time(side, bench) for side in order.sides),
     )
 
 
+def _examples(main: Tally, maps: Maps, bench: _Bench) -> Iterator[Example]:
+    sections = bench.sections
+    for rank, z in telling_sections(main):
+        planes = SectionPlanes(sections.grey(z), maps.read(bench.order.main, z), sections.truth(z))
+        yield make_example(rank, z, main, planes)
+
+
 @contextmanager
-def _predicted(
-    what: str, stack: Path | None, name: str, candidates: Sequence[Candidate], predict: Predict, scratch: Path
-) -> Iterator[Maps]:
-    """Predict a stack with each checkpoint of the candidates once; the maps go at the end."""
-    members = {m.name: m.checkpoint for candidate in candidates for m in candidate.members}
+def _predicted(what: str, stack: Path | None, bench: _Bench) -> Iterator[Maps]:
+    """Predict a stack with each checkpoint of the candidates once; the maps are deleted at the end."""
+    members = {m.name: m.checkpoint for candidate in bench.order.candidates for m in candidate.members}
     files = {}
     try:
         for number, checkpoint in enumerate(members.values()):
-            folder = scratch / f"maps-{number}"
-            predict(f"{what}, {checkpoint.header.name}", stack, [checkpoint], folder)
+            folder = bench.scratch / f"maps-{number}"
+            bench.predict(f"{what}, {checkpoint.header.name}", stack, [checkpoint], folder)
             files[checkpoint.header.name] = folder / "mask.h5"
-        yield Maps(name, files)
+        yield Maps(bench.sections.object, files)
     finally:
         for file in files.values():
             shutil.rmtree(file.parent)
 
 
-def _corrupt(
-    corruption: Corruption, sections: Sections, candidates: Sequence[Candidate], predict: Predict, scratch: Path
-) -> Robustness:
-    depth = sections.shape_zyx[0]
-    lost = missing_z(depth)
-    stack = scratch / "corrupted"
+def _corrupt(corruption: Corruption, bench: _Bench) -> Robustness:
+    """Predict and score the corrupted stack, with the thresholds of the candidates."""
+    sections, depth, lost = bench.sections, bench.depth, missing_z(bench.depth)
+    stack = bench.scratch / "corrupted"
     stack.mkdir()
     for z in range(depth):
         _write_png(stack / f"{z:06d}.png", corruption.apply(sections.grey(z), z, depth))
-    what = corruption.label.replace("\n", " ")
-    with _predicted(what, stack, sections.object, candidates, predict, scratch) as maps:
-        tallies = tally(candidates, maps, sections.truth, depth)
+    with _predicted(corruption.name, stack, bench) as maps:
+        tallies = tally(bench.order.candidates, maps, sections.truth, depth)
     shutil.rmtree(stack)
     crop = _crop(corruption.apply(sections.grey(lost), lost, depth))
     has_others = corruption is MISSING and depth > 1
@@ -158,14 +170,16 @@ def _corrupt(
     return Robustness(corruption, tallies, crop, others)
 
 
-def _time(side: int, sections: Sections, main: Candidate, predict: Predict, scratch: Path) -> Timing:
-    stack = scratch / "timed"
+def _time(side: int, bench: _Bench) -> Timing:
+    """Predict one square section with all checkpoints of the main candidate, and keep the shortest time."""
+    stack = bench.scratch / "timed"
     stack.mkdir()
-    _write_png(stack / "0.png", mirrored(sections.grey(0), side))
+    _write_png(stack / "0.png", mirrored(bench.sections.grey(0), side))
+    checkpoints = [member.checkpoint for member in bench.order.main.members]
     runs = []
     for _ in range(TIMED_RUNS):
-        folder = scratch / "timing"
-        runs.append(predict(f"{side} x {side} pixels", stack, [m.checkpoint for m in main.members], folder))
+        folder = bench.scratch / "timing"
+        runs.append(bench.predict(f"{side} x {side} pixels", stack, checkpoints, folder))
         shutil.rmtree(folder)
     shutil.rmtree(stack)
     return Timing(side, runs[0].packages, min(run.seconds for run in runs))

@@ -1,4 +1,4 @@
-"""The PDF: A4 pages in landscape, a figure or a table each, with title and caption. No dates inside."""
+"""The report as a PDF: A4 pages in landscape with one figure or table each. It has no date, so bytes are repeatable."""
 
 from __future__ import annotations
 
@@ -9,39 +9,43 @@ from collections.abc import Iterator, Sequence
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
+from emstream_training.report.document import Document
 from emstream_training.report.drawing import GREY, SIZE_IN, Drawing, own_style, paint
 from emstream_training.report.tables import Table
 
 PAGE_IN = (11.69, 8.27)
+"""Width and height of a page in inches."""
 TITLE_IN, LINE_IN, MARGIN_IN = 0.8, 0.2, 0.5
+"""Heights of a title and of a line, and width of the margins, in inches."""
 CAPTION_LETTERS = 165
-"""Letters of 9 points on a line of a caption."""
+"""Maximum number of letters (9 points) on a line of a caption."""
 ROWS_ON_A_PAGE = 24
+"""Maximum number of rows of a table on a page."""
 WIDE_LETTERS = 130
-"""Letters on a line of the widest column of a table of text."""
+"""Maximum number of letters on a line of the widest column of a table of text."""
 
 
-def make_pdf(title: str, lead: str, drawings: Sequence[Drawing], tables: Sequence[Table]) -> bytes:
-    """Return the document: the first table with title and lead, the figures, the other tables."""
+def make_pdf(document: Document) -> bytes:
+    """Return the PDF: the first table with title and lead, the figures, the other tables."""
     content = io.BytesIO()
-    metadata = {"Title": title, "Creator": "emstream", "CreationDate": None, "ModDate": None}
+    metadata = {"Title": document.title, "Creator": "emstream", "CreationDate": None, "ModDate": None}
     with own_style(), PdfPages(content, metadata=metadata) as pages:
-        for page in _pages(title, lead, drawings, tables):
+        for page in _pages(document):
             pages.savefig(page)
     return content.getvalue()
 
 
-def _pages(title: str, lead: str, drawings: Sequence[Drawing], tables: Sequence[Table]) -> Iterator[Figure]:
-    for number, page in enumerate(_contents(title, lead, drawings, tables), start=1):
+def _pages(document: Document) -> Iterator[Figure]:
+    for number, page in enumerate(_contents(document), start=1):
         page.text(1 - MARGIN_IN / PAGE_IN[0], 0.03, str(number), ha="right", fontsize=8, color=GREY)
-        page.text(MARGIN_IN / PAGE_IN[0], 0.03, title, fontsize=8, color=GREY)
+        page.text(MARGIN_IN / PAGE_IN[0], 0.03, document.title, fontsize=8, color=GREY)
         yield page
 
 
-def _contents(title: str, lead: str, drawings: Sequence[Drawing], tables: Sequence[Table]) -> Iterator[Figure]:
-    first, *others = tables
-    yield from _table_pages(first, title, lead)
-    for drawing in drawings:
+def _contents(document: Document) -> Iterator[Figure]:
+    first, *others = document.tables
+    yield from _table_pages(first, document.title, document.lead)
+    for drawing in document.drawings:
         yield _figure_page(drawing)
     for table in others:
         yield from _table_pages(table, table.title, "")

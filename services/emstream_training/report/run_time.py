@@ -1,4 +1,4 @@
-"""Run time against image size: square sections of any size from one section, and the line through the times."""
+"""Run time against image size: square sections of any size from one section, and a line through the times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UINT8 = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One measurement. side: of the square section in pixels; packages: blocks that it was cut into."""
+    """One measurement. side: of the square section in pixels; packages: number of packages that it was cut into."""
 
     side: int
     packages: int
@@ -21,13 +21,13 @@ class Timing:
 
     @property
     def megapixels(self) -> float:
-        """Size of the section."""
+        """Size of the section in megapixels."""
         return self.side * self.side / 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """seconds = intercept_s + slope_s_per_mpx * megapixels; r_squared: share of the variance that it explains."""
+    """seconds = intercept_s + slope_s_per_mpx * megapixels; r_squared: share of the variance that the line explains."""
 
     slope_s_per_mpx: float
     intercept_s: float
@@ -35,7 +35,7 @@ class Line:
 
 
 def mirrored(section: UINT8, side: int) -> UINT8:
-    """Return a section (side, side) that continues `section` (y, x) by mirroring, or its upper left part.
+    """Return a section (side, side) that continues `section` (y, x) by mirroring, or is its upper left part.
 
     >>> mirrored(np.array([[1, 2], [3, 4]], np.uint8), 4)[0].tolist()
     [1, 2, 2, 1]
@@ -46,7 +46,7 @@ def mirrored(section: UINT8, side: int) -> UINT8:
 
 
 def fit_line(timings: Sequence[Timing]) -> Line | None:
-    """Return the least-squares line through the times; None for fewer than two sizes.
+    """Return the least-squares line through the times, or None for fewer than two sizes.
 
     >>> line = fit_line([Timing(1000, 1, 3.0), Timing(2000, 4, 9.0), Timing(3000, 9, 19.0)])
     >>> [round(value, 6) for value in (line.slope_s_per_mpx, line.intercept_s, line.r_squared)]

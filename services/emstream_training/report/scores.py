@@ -1,8 +1,8 @@
-"""Probability maps on disk, their means, and how they agree with the truth, one section at a time.
+"""Probability maps on disk, their means, and their agreement with the truth, one section at a time.
 
-Each checkpoint's map of an input is predicted once; ensembles are means of these maps. They are stored in 8 bits, so
-such a mean differs from predicting with all checkpoints at once by rounding, 1/255; beyond that only where their fast
-halos or pixel sizes are not the same.
+Each checkpoint predicts an input once; ensembles are means of these maps. Maps are stored in 8 bits, so their mean
+differs by rounding, 1/255, from a prediction with all checkpoints at once, and more only where the checkpoints' fast
+halos or pixel sizes differ.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from emstream_training.report.candidates import Candidate
 UINT8 = NDArray[np.uint8]
 BOOL = NDArray[np.bool_]
 Truth = Callable[[int], BOOL]
-"""Gives section z of the labels, (y, x), True = structure."""
+"""Returns section z of the labels, (y, x), True = structure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +49,24 @@ class Maps:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How one candidate did: per section the histograms of its probabilities, and the level from which it marks."""
+    """Agreement of one candidate with the truth: histograms of each section, and the lowest level that it marks."""
 
     level: int
     sections: tuple[Histograms, ...]
 
     @property
     def total(self) -> Histograms:
-        """All sections together."""
+        """Histograms of all sections together."""
         return sum(self.sections, Histograms.empty())
 
     @property
     def counts(self) -> list[Confusion]:
-        """Confusion counts of each section at the candidate's threshold."""
+        """Counts of each section at the candidate's threshold."""
         return [section.confusion(self.level) for section in self.sections]
 
     @property
     def score(self) -> Score:
-        """Everything measured, in total, with the threshold that would have been best here, which nothing uses."""
+        """Scores of all sections together, and the threshold that would have been best here, which nothing uses."""
         total = self.total
         best = total.best_level()
         score = score_of(total.confusion(self.level), total)

@@ -26,7 +26,10 @@ TOTALS = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """widths: of the columns on a page, in any unit; numbers are aligned right, the first column and text left."""
+    """A table of text cells. widths: of its columns on a page, in any unit.
+
+    is_text: all columns are aligned left; otherwise only the first one is, and numbers are aligned right.
+    """
 
     title: str
     caption: str
@@ -37,13 +40,13 @@ class Table:
 
 
 def totals(measured: Measured) -> Table:
-    """Return what each candidate reached on all sections together."""
+    """Return the scores of each candidate on all sections together."""
     depth, height, width = measured.sections.shape_zyx
     return Table(
         title="Totals",
         caption=f"Voxels of all sections together: {depth} of {height} x {width}. An ensemble is the mean of its "
         "checkpoints' probability maps, weighted by their variants; each map is predicted once and stored in 8 bits, "
-        "so the mean differs by rounding, 1/255, from what predicting with all at once gives.",
+        "so the mean differs by rounding, 1/255, from a prediction with all at once.",
         header=TOTALS,
         rows=tuple(_total(candidate, measured.tallies[candidate.name]) for candidate in measured.candidates),
         widths=(3.6, 1.1, 1.2, 1.2, 1.2, 1.3, 1, 0.9, 0.9, 0.9, 1),
@@ -51,13 +54,13 @@ def totals(measured: Measured) -> Table:
 
 
 def checkpoints(measured: Measured) -> Table:
-    """Return the checkpoint files, with the hashes that tell them apart."""
+    """Return the checkpoint files with their hashes."""
     members = {member.name: member for candidate in measured.candidates for member in candidate.members}
     headers = {name: member.checkpoint.header for name, member in members.items()}
     return Table(
         title="Checkpoints",
-        caption="Sections: how many neighbours the network sees at once. Width: 1 is the paper's. Reduction: the "
-        "network works on pixels this many times larger.",
+        caption="Sections: number of sections that the network sees at once. Width: 1 is the paper's. Reduction: the "
+        "network works on pixels that are this many times larger.",
         header=("checkpoint", "network", "sections", "width", "reduction", "SHA-256 of the file"),
         rows=tuple(
             (name, h.network, str(h.sections), f"{h.width:g}", str(h.reduction), members[name].checkpoint.sha256)
@@ -69,11 +72,11 @@ def checkpoints(measured: Measured) -> Table:
 
 
 def settings(facts: Mapping[str, str]) -> Table:
-    """Return how the report was made."""
+    """Return the settings of the report."""
     return Table(
         title="Settings",
-        caption="What decides the numbers. Bytes are the same for the same settings, checkpoints and fingerprint, "
-        "apart from measured times.",
+        caption="Everything that decides the numbers. The same settings, checkpoints and fingerprint give the same "
+        "bytes, except measured times.",
         header=("setting", "value"),
         rows=tuple(facts.items()),
         widths=(1.4, 8),

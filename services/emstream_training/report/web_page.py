@@ -1,11 +1,12 @@
-"""The HTML page: one file with its pictures inside, without scripts, for light and dark screens."""
+"""The report as a web page: one HTML file that contains its pictures, without scripts, for light and dark screens."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 
+from emstream_training.report.document import Document
 from emstream_training.report.drawing import Drawing
 from emstream_training.report.tables import Table
 
@@ -31,19 +32,18 @@ td, .text th { white-space: nowrap; }
 """
 
 
-def make_page(
-    title: str, lead: str, drawings: Sequence[Drawing], pictures: Mapping[str, bytes], tables: Sequence[Table]
-) -> str:
-    """Return the whole page, well-formed as XML, too. pictures: PNG by the drawing's key."""
-    first, *others = tables
+def make_page(document: Document, pictures: Mapping[str, bytes]) -> str:
+    """Return the page, which is well-formed XML, too. pictures: PNG by the key of its drawing."""
+    title = escape(document.title)
+    first, *others = document.tables
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8"/>',
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1><p>{escape(lead)}</p>",
+        f"<title>{title}</title><style>{STYLE}</style></head><body>",
+        f"<h1>{title}</h1><p>{escape(document.lead)}</p>",
         _table(first),
-        *(_figure(drawing, pictures[drawing.key]) for drawing in drawings),
+        *(_figure(drawing, pictures[drawing.key]) for drawing in document.drawings),
         *(_table(table) for table in others),
         "</body></html>",
     ]

@@ -1,4 +1,4 @@
-"""Everything measured, written: report.html, report.pdf, report.json and the figures as PNG."""
+"""Writes a report: report.html, report.pdf, report.json and the figures as PNG."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emstream.volume.files import write_bytes
 from emstream_training.report import tables
+from emstream_training.report.document import Document
 from emstream_training.report.drawing import to_png
 from emstream_training.report.figures import draw_all
 from emstream_training.report.learning import Curve
@@ -20,7 +21,7 @@ from emstream_training.report.web_page import make_page
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """How a report was made. machine: engine and computer in words; settings: for people; facts: for report.json."""
+    """Origin of a report. machine: engine and computer in words; settings: for the pages; facts: for report.json."""
 
     machine: str
     settings: Mapping[str, str]
@@ -29,15 +30,17 @@ class Making:
 
 def write_report(measured: Measured, curves: Sequence[Curve], making: Making, output: Path) -> None:
     """Write all files into `output`, each in one step. Raises DiskFull."""
-    title = f"How well {measured.sections.object} are found"
-    lead = _lead(measured)
-    drawings = draw_all(measured, curves, making.machine)
-    pictures = {drawing.key: to_png(drawing) for drawing in drawings}
-    shown = [tables.totals(measured), tables.checkpoints(measured), tables.settings(making.settings)]
+    document = Document(
+        title=f"Accuracy for {measured.sections.object}",
+        lead=_lead(measured),
+        drawings=tuple(draw_all(measured, curves, making.machine)),
+        tables=(tables.totals(measured), tables.checkpoints(measured), tables.settings(making.settings)),
+    )
+    pictures = {drawing.key: to_png(drawing) for drawing in document.drawings}
     for key, png in pictures.items():
         write_bytes(output / "figures" / f"{key}.png", png)
-    write_bytes(output / "report.html", make_page(title, lead, drawings, pictures, shown).encode())
-    write_bytes(output / "report.pdf", make_pdf(title, lead, drawings, shown))
+    write_bytes(output / "report.html", make_page(document, pictures).encode())
+    write_bytes(output / "report.pdf", make_pdf(document))
     numbers = summarise(measured, curves, making.facts)
     write_bytes(output / "report.json", (json.dumps(numbers, indent=1) + "\n").encode())
 
@@ -47,6 +50,6 @@ def _lead(measured: Measured) -> str:
     depth = measured.sections.shape_zyx[0]
     return (
         f"On {depth} labelled section{'s' * (depth != 1)}, {measured.main.name} finds {100 * score['recall']:.0f} % of "
-        f"the voxels of {measured.sections.object}, and {100 * score['precision']:.0f} % of what it marks is right: "
-        f"F1 {score['f1']:.3f}, IoU {score['iou']:.3f}."
+        f"the voxels of {measured.sections.object}, and {100 * score['precision']:.0f} % of the voxels it marks are "
+        f"right: F1 {score['f1']:.3f}, IoU {score['iou']:.3f}."
     )
