@@ -11,7 +11,7 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
-from emstream.api.schemas import JobSettings
+from emstream.api.jobs import JobSettings
 from emstream.errors import BrokerUnavailable
 from emstream.ledger.hints import Sender
 from emstream.ledger.terms import Ledger

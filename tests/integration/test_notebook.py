@@ -17,6 +17,7 @@ from emstream.client.replies import Job
 from emstream.errors import BinaryInput, UsageError
 from emstream_standalone.segment import checked_array, checked_voxel_size, segment
 from tests.integration.conftest import Invoke, noise_stack, read_layer, write_pngs
+from tests.replies import shown_job
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -90,7 +91,8 @@ def test_what_is_wrong_with_the_values_is_told_of_the_array(checkpoint_3fm: Path
 
 
 def test_a_job_shows_its_picture_once_it_has_one() -> None:
-    job = Job(id="0" * 32, name="<cortex>", state="running", progress=0.5).with_picture(lambda: PNG)
+    shown = shown_job("0" * 32, "running", name="<cortex>", progress=0.5)
+    job = Job.model_validate(shown).with_picture(lambda: PNG)
     assert "<img" not in job._repr_html_()
     assert "&lt;cortex&gt;" in job._repr_html_()
     done = job.model_copy(update={"state": "completed"}).with_picture(lambda: PNG)

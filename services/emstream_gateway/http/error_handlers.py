@@ -16,13 +16,13 @@ from starlette.requests import ClientDisconnect
 from emstream.api.problems import (
     HEADERS,
     PROBLEM,
-    STATUS,
     FieldProblem,
     NoSuchRange,
     Problem,
     StaleOffset,
     Unreadable,
     WrongFields,
+    refusal_of,
 )
 from emstream.errors import BrokerUnavailable, EmstreamError
 
@@ -55,7 +55,7 @@ def problem_response(
 
 def problem_of(request: Request, error: Exception, **further: object) -> Response:
     """Return the problem that an error of emstream is. further: members of the problem."""
-    status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    refusal = refusal_of(error)
     members = dict(further)
     headers: dict[str, str] = {}
     match error:
@@ -65,9 +65,10 @@ def problem_of(request: Request, error: Exception, **further: object) -> Respons
             members["received"] = error.received
         case NoSuchRange():
             headers["Content-Range"] = f"bytes */{error.size}"
-    if status >= 500:
-        logger.warning("request failed", extra={"path": request.url.path, "status": status, "sentence": str(error)})
-    return problem_response(request, status, code, str(error), headers, **members)
+    if refusal.status >= 500:
+        facts = {"path": request.url.path, "status": refusal.status, "sentence": str(error)}
+        logger.warning("request failed", extra=facts)
+    return problem_response(request, refusal.status, refusal.code, str(error), headers, **members)
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -1,4 +1,4 @@
-"""The answers as the OpenAPI document lists them: what each status means, with an example; and how JSON is sent."""
+"""Answers as the OpenAPI document lists them, with an example of each status; and models sent as JSON."""
 
 from __future__ import annotations
 
@@ -11,28 +11,14 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from emstream.api.problems import PROBLEM, Problem
-from emstream.api.schemas import SAMPLE_ID, ExportWish, JobSettings, NewJob
+from emstream.api.exports import ExportWish
+from emstream.api.jobs import JobSettings, NewJob
+from emstream.api.problems import BY_STATUS, MEANINGS, PROBLEM, Problem
+from emstream.api.schemas import SAMPLE_ID
 from emstream.version import __version__
 
 Responses = dict[int | str, dict[str, Any]]
 PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
-_EXAMPLES: dict[int, tuple[str, str, str]] = {
-    400: ("unreadable_body", "The body cannot be read", "the body is no JSON (line 1): send JSON"),
-    401: ("no_key", "No key, or an unknown one", "no key was given: send `Authorization: Bearer KEY`"),
-    403: ("not_allowed", "The key, or the page, may not do this", "this key may not write: use one that may"),
-    404: ("not_found", "There is no such job, or it belongs to another key", "there is no job 'x' of this key"),
-    408: ("too_slow", "The body stopped arriving", "nothing arrived for 60 s: go on at the offset reached"),
-    409: ("conflict", "Not in the job's present state, or at this offset", "1024 bytes have arrived, not 0"),
-    413: ("too_much", "More files or bytes than allowed", "the upload has more than 8192 files"),
-    415: ("wrong_content_type", "The body is of another type", "send multipart/form-data or application/json"),
-    416: ("no_such_range", "The range lies outside of the file", "the file has 10 bytes: ask within it"),
-    421: ("foreign_host", "The Host is not this server's", "this server is not 'evil.example'"),
-    422: ("wrong_fields", "The request has wrong values", "no recipe finds 'cats'; there are: mitochondria"),
-    429: ("too_many_jobs", "Too many unfinished jobs", "this key has 1000 unfinished jobs: wait for some to finish"),
-    503: ("broker_unavailable", "A part of the service is away", "the broker does not answer: try again soon"),
-    507: ("no_room", "No room on the disk, or for this key", "the server's disk has 1.9 GB free and keeps 2.0 GB"),
-}
 _ALWAYS = (401, 403, 421)
 
 
@@ -47,14 +33,14 @@ def open_refusals(*statuses: int) -> Responses:
 
 
 def _problem(status: int) -> dict[str, Any]:
-    code, description, detail = _EXAMPLES[status]
+    refusal, description = BY_STATUS[status], MEANINGS[status]
     example = {
         "type": "about:blank",
         "title": description,
         "status": status,
-        "detail": detail,
+        "detail": refusal.example,
         "instance": f"/v1/jobs/{SAMPLE_ID}",
-        "code": code,
+        "code": refusal.code,
         "request_id": "5f0c1d2e3a4b5c6d",
     }
     return {"description": description, "content": {PROBLEM: {"schema": PROBLEM_REF, "example": example}}}

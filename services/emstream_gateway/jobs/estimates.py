@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from statistics import median
 
-from emstream.api.schemas import Estimate
+from emstream.api.models import Estimate
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, Plan
 from emstream.models.checkpoint import RESCALE_TOLERANCE

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from emstream.api.schemas import FileState, FileTotals, Job, ListedJob, StageCount, State, UnitError, settings_of
+from emstream.api.jobs import FileState, FileTotals, Job, ListedJob, StageCount, UnitError, settings_of
+from emstream.api.schemas import State
 from emstream.errors import BrokerUnavailable, JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, Plan
@@ -24,7 +25,7 @@ Counts = Mapping[Stage, tuple[int, int]]
 def describe_job(context: AppContext, folder: JobFolder) -> Job:
     """Return a job as it stands, with its files. Raises JobNotFound if it was deleted meanwhile."""
     listed, files = _seen(context, folder)
-    return Job.model_construct(**dict(listed), files=files)
+    return Job.model_construct(**dict(listed), files=tuple(files))
 
 
 def describe_listed(context: AppContext, folder: JobFolder) -> ListedJob:
@@ -73,11 +74,11 @@ def _uploading(header: UploadHeader, files: list[FileState], is_cancelled: bool)
         stages=_stage_counts({stage: (0, total) for stage, total in totals(None).items()}),
         progress=0.0,
         eta_s=None,
-        warnings=[],
-        errors=[],
+        warnings=(),
+        errors=(),
         shape_zyx=None,
         voxel_size_nm=header.settings.voxel_size_nm,
-        objects=list(header.settings.objects),
+        objects=header.settings.objects,
         links={"self": base} if is_cancelled else links,
     )
 
@@ -111,11 +112,11 @@ def _started(context: AppContext, folder: JobFolder, record: JobRecord, files: l
         stages=_stage_counts(counts),
         progress=1.0 if has_end else progress(counts),
         eta_s=seconds_left(folder.timeline_path, counts) if state == "running" else None,
-        warnings=warnings,
-        errors=_errors(folder, plan, status),
+        warnings=tuple(warnings),
+        errors=tuple(_errors(folder, plan, status)),
         shape_zyx=plan.shape_zyx if plan else None,
         voxel_size_nm=plan.voxel_size_nm if plan else record.request.voxel_size_nm,
-        objects=plan.objects if plan else list(record.request.objects) or asked_for((), context.books()),
+        objects=tuple(plan.objects if plan else record.request.objects or asked_for((), context.books())),
         links=_links(record.id, state, folder.measurements.exists()),
     )
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.exports import Exports, ExportState, ExportWish
 from emstream.api.problems import NotReady
-from emstream.api.schemas import Exports, ExportState, ExportWish
 from emstream.errors import BrokerUnavailable, JobNotFound
 from emstream.jobs.export_formats import MEDIA_TYPES
 from emstream.jobs.export_order import ExportOrder, Wish, make_order

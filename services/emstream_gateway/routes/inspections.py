@@ -10,7 +10,8 @@ from fastapi import Path as InPath
 from fastapi.responses import Response
 from starlette.requests import Request
 
-from emstream.api.schemas import DatasetState, Inspected, Inspecting, JobSettings, settings_of
+from emstream.api.inspections import DatasetState, Inspected, Inspecting
+from emstream.api.jobs import JobSettings, settings_of
 from emstream.errors import InputUnreadable, JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.inspection import Inspection, inspection_folder, picture_path, read_inspection

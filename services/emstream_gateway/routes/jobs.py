@@ -7,8 +7,10 @@ from typing import get_args
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from emstream.api.jobs import Job, JobList
+from emstream.api.models import Estimate, Recipes, RecipeState
 from emstream.api.problems import NotReady
-from emstream.api.schemas import OVER, Estimate, Job, JobList, Recipes, RecipeState
+from emstream.api.schemas import OVER
 from emstream.jobs.folder import JobFolder
 from emstream.models.recipes import Quality, Recipe, asked_for
 from emstream_gateway.auth import ReadKey, WriteKey

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.jobs import Format, Job
 from emstream.api.problems import NotReady
-from emstream.api.schemas import Format, Job
 from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import UNITS, export_path

@@ -13,8 +13,8 @@ from fastapi import Path as InPath
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.jobs import Job
 from emstream.api.problems import NotReady
-from emstream.api.schemas import Job
 from emstream.errors import JobNotFound
 from emstream.jobs.finish_tasks import MESHES
 from emstream.jobs.folder import JobFolder

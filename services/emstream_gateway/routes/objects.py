@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.jobs import Job
+from emstream.api.objects import Measurements, Spot, Spots, Thresholds, Unsure, UnsureObject
 from emstream.api.problems import FieldProblem, NotReady, WrongFields
-from emstream.api.schemas import Job, Measurements, Spot, Spots, Thresholds, Unsure, UnsureObject
 from emstream.errors import JobNotFound, VolumeDamaged
 from emstream.jobs.record import Plan
 from emstream.volume.files import opened

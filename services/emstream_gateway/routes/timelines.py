@@ -7,7 +7,7 @@ from contextlib import suppress
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from emstream.api.schemas import Begun, Span, Timeline
+from emstream.api.timelines import Begun, Span, Timeline
 from emstream.errors import BrokerUnavailable
 from emstream.jobs.folder import JobFolder
 from emstream.stages import KINDS, Stage

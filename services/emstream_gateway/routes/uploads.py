@@ -14,8 +14,8 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from emstream.api.jobs import FileState, Jobs, NewJob
 from emstream.api.problems import WrongContent
-from emstream.api.schemas import FileState, Jobs, NewJob
 from emstream.errors import EmstreamError, JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream_gateway.auth import ReadKey, WriteKey

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from starlette.requests import Request
 
 from emstream.api.problems import NotReady
-from emstream.api.schemas import SeenObject, View
+from emstream.api.view import SeenObject, View
 from emstream.errors import UsageError
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import labels_dataset

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from emstream.api.schemas import JobSettings
+from emstream.api.jobs import JobSettings
 from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.inspection import PREFIX as INSPECTION

@@ -21,8 +21,8 @@ from pydantic import ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from emstream.api.jobs import JobSettings
 from emstream.api.problems import Unreadable, WrongContent, WrongFields
-from emstream.api.schemas import JobSettings
 from emstream.errors import TooMuch, UploadRefused
 from emstream.readers.samples import is_clutter, sample_of
 from emstream_gateway.http.error_handlers import field_problems

@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emstream.api.jobs import FileState
 from emstream.api.problems import NotReady, StaleOffset
-from emstream.api.schemas import FileState
 from emstream.errors import JobNotFound, TooMuch, UploadConflict, UploadRefused
 from emstream.jobs.folder import JobFolder
 from emstream.volume.files import disk_full_named

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from emstream.api.schemas import Reply
 from emstream.jobs.export_formats import EXPORT_FORMATS, Content, Form
 from emstream.readers.formats import CLUTTER, FORMATS
 
 
-class StackFormatState(BaseModel):
+class StackFormatState(Reply):
     """A format that is read."""
 
     kind: str
@@ -17,7 +18,7 @@ class StackFormatState(BaseModel):
     is_stack: bool = Field(description="A file may hold a stack. One that is no image is a sample in a folder, too.")
 
 
-class ExportFormatState(BaseModel):
+class ExportFormatState(Reply):
     """A format of exports. hint: programs that read it, or its structure."""
 
     name: Form
@@ -27,7 +28,7 @@ class ExportFormatState(BaseModel):
     exact: list[Content] = Field(description="The contents whose values it keeps.")
 
 
-class Formats(BaseModel):
+class Formats(Reply):
     """The formats. clutter: names of files that are in no stack, in lower case; so are hidden files."""
 
     stacks: list[StackFormatState]

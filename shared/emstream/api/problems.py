@@ -1,10 +1,13 @@
 """Refusals of the API: RFC 9457 problem+json with a code, and a sentence that says what to do.
 
-One table turns emstream's errors into status codes. The classes here exist only where HTTP needs more than a sentence:
-a header, or a further member of the problem.
+REFUSALS is the one table: the gateway turns errors into answers by it, the OpenAPI document takes its examples from it,
+and the client turns answers back into errors. The classes here exist only where HTTP needs more than a sentence: a
+header, or a further member of the problem.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +17,7 @@ from emstream.errors import (
     DiskFull,
     EmstreamError,
     InputUnreadable,
+    JobFailed,
     JobNotFound,
     TooMuch,
     UnknownObject,
@@ -48,7 +52,7 @@ class Problem(BaseModel):
 
 
 class WrongFields(UploadRefused):
-    """Fields of the request are wrong. fields: each with its sentence."""
+    """Fields of the request are wrong. fields: each one with its sentence."""
 
     def __init__(self, fields: list[FieldProblem]) -> None:
         super().__init__("; ".join(f"{f.field}: {f.sentence}" for f in fields) or "the request is not valid")
@@ -76,15 +80,15 @@ class ForeignHost(AccessDenied):
 
 
 class NotReady(UploadConflict):
-    """What is asked for cannot be given in the job's present state."""
+    """The job's present state does not allow the request."""
 
 
 class SectionNotReady(JobNotFound):
-    """A section, or a layer of it, is not there yet."""
+    """A section, or a layer of it, does not exist yet."""
 
 
 class WrongContent(UploadRefused):
-    """The body is of a type that is not taken here."""
+    """The body is of a type that this route does not read."""
 
 
 class Unreadable(UploadRefused):
@@ -96,38 +100,72 @@ class TooSlow(UploadRefused):
 
 
 class NoSuchRange(UploadRefused):
-    """The Range asked for lies outside of the file. size: of the file."""
+    """The requested Range is outside of the file. size: bytes of the file."""
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"the range asked for lies outside of the file, which has {size} bytes: ask within it")
+        super().__init__(f"the range is outside of the file, which has {size} bytes: ask within it")
         self.size = size
 
 
-STATUS: dict[type[Exception], tuple[int, str]] = {
-    Unreadable: (400, "unreadable_body"),
-    NoKey: (401, "no_key"),
-    AccessDenied: (403, "not_allowed"),
-    SectionNotReady: (404, "section_not_ready"),
-    JobNotFound: (404, "not_found"),
-    TooSlow: (408, "too_slow"),
-    NotReady: (409, "wrong_state"),
-    StaleOffset: (409, "wrong_offset"),
-    UploadConflict: (409, "conflict"),
-    TooMuch: (413, "too_much"),
-    WrongContent: (415, "wrong_content_type"),
-    NoSuchRange: (416, "no_such_range"),
-    ForeignHost: (421, "foreign_host"),
-    WrongFields: (422, "wrong_fields"),
-    UnknownObject: (422, "unknown_object"),
-    UploadRefused: (422, "upload_refused"),
-    UsageError: (422, "wrong_request"),
-    InputUnreadable: (422, "unreadable_input"),
-    TooManyJobs: (429, "too_many_jobs"),
-    BrokerUnavailable: (503, "broker_unavailable"),
-    DiskFull: (507, "no_room"),
-    EmstreamError: (500, "failed"),
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One kind of refusal: HTTP status, code in the problem, error that the gateway raises, and an example sentence."""
+
+    status: int
+    code: str
+    error: type[EmstreamError]
+    example: str
+
+    @property
+    def public_error(self) -> type[EmstreamError]:
+        """The nearest class of emstream.errors, which is made of a sentence alone: the client raises it."""
+        return next(kind for kind in self.error.__mro__ if kind.__module__ == EmstreamError.__module__)
+
+
+REFUSALS = (
+    Refusal(400, "unreadable_body", Unreadable, "the body is no JSON (line 1): send JSON"),
+    Refusal(401, "no_key", NoKey, "no key was given: send `Authorization: Bearer KEY`"),
+    Refusal(403, "not_allowed", AccessDenied, "this key may not write: use one that may"),
+    Refusal(404, "not_found", JobNotFound, "there is no job 'x' of this key"),
+    Refusal(404, "section_not_ready", SectionNotReady, "section 7 is not there yet: it is still being stitched"),
+    Refusal(408, "too_slow", TooSlow, "nothing arrived for 60 s: go on at the offset reached"),
+    Refusal(409, "wrong_state", NotReady, "the job is running: there are masks once it is completed"),
+    Refusal(409, "wrong_offset", StaleOffset, "1024 bytes have arrived, not 0: go on at offset 1024"),
+    Refusal(409, "conflict", UploadConflict, "'s1.png' is being sent by a newer request: this one stops"),
+    Refusal(413, "too_much", TooMuch, "the upload has more than 8192 files"),
+    Refusal(415, "wrong_content_type", WrongContent, "send multipart/form-data or application/json"),
+    Refusal(416, "no_such_range", NoSuchRange, "the file has 10 bytes: ask within it"),
+    Refusal(421, "foreign_host", ForeignHost, "this server is not 'evil.example'"),
+    Refusal(422, "wrong_fields", WrongFields, "quality: Input should be 'fast', 'balanced' or 'accurate'"),
+    Refusal(422, "unknown_object", UnknownObject, "no recipe finds 'cats'; there are: mitochondria"),
+    Refusal(422, "upload_refused", UploadRefused, 'there are no files in the upload: call their parts "files"'),
+    Refusal(422, "unreadable_input", InputUnreadable, "s1.png is no image: copy it again"),
+    Refusal(422, "wrong_request", UsageError, "the layer 'spots' is sent as png only"),
+    Refusal(429, "too_many_jobs", TooManyJobs, "this key has 1000 unfinished jobs: wait for some to finish"),
+    Refusal(500, "failed", JobFailed, "the file 00000.h5 of the job is damaged: retry the job"),
+    Refusal(503, "broker_unavailable", BrokerUnavailable, "the broker does not answer: try again soon"),
+    Refusal(507, "no_room", DiskFull, "the server's disk has 1.9 GB free and keeps 2.0 GB"),
+)
+"""All refusals. The first one of a status is its example in the OpenAPI document."""
+BY_STATUS = {refusal.status: refusal for refusal in reversed(REFUSALS)}
+MEANINGS = {
+    400: "The body cannot be read",
+    401: "No key, or an unknown one",
+    403: "The key, or the page, may not do this",
+    404: "There is no such job, or it belongs to another key",
+    408: "The body stopped arriving",
+    409: "Not in the job's present state, or at this offset",
+    413: "More files or bytes than allowed",
+    415: "The body is of another type",
+    416: "The range is outside of the file",
+    421: "The Host is not this server's",
+    422: "The request has wrong values",
+    429: "Too many unfinished jobs",
+    500: "A failure in the service",
+    503: "A part of the service is away",
+    507: "No room on the disk, or for this key",
 }
-"""Error -> (status, code); of several that fit, the nearest class counts."""
+"""Statuses in words."""
 
 HEADERS: dict[int, dict[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="emstream"'},
@@ -135,3 +173,14 @@ HEADERS: dict[int, dict[str, str]] = {
     503: {"Retry-After": "2"},
     507: {"Retry-After": "60"},
 }
+"""Headers that go with a status."""
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """Return the row of an error's nearest class.
+
+    >>> refusal_of(JobNotFound("there is no job 'x'")).code
+    'not_found'
+    """
+    known = {refusal.error: refusal for refusal in REFUSALS}
+    return next((known[kind] for kind in type(error).__mro__ if kind in known), BY_STATUS[500])

@@ -23,11 +23,12 @@ from types import TracebackType
 
 import httpx
 
+from emstream.api.exports import ExportState
 from emstream.client.address import find_service
 from emstream.client.download import OnBytes, download
 from emstream.client.http import Connection
 from emstream.client.refusals import retry_after_s
-from emstream.client.replies import Export, Job, Jobs
+from emstream.client.replies import Job, Jobs
 from emstream.client.samples import Sample, plan_samples
 from emstream.client.upload import upload
 from emstream.errors import EmstreamError, InputUnreadable, JobNotFound, ServiceUnavailable, UploadConflict, UsageError
@@ -206,7 +207,7 @@ class Client:
         section, and the one past the last. Raises what a refusal means, UploadConflict if the file cannot be made.
         """
         wish = {"content": content, "format": form, "objects": objects, "combined": combined, "z": z}
-        made = Export.model_validate(self._connection.ask("POST", f"{_path(job_id)}/exports", json=wish).json())
+        made = ExportState.model_validate(self._connection.ask("POST", f"{_path(job_id)}/exports", json=wish).json())
         final = Path(path) / Path(made.name).name if Path(path).is_dir() else Path(path)
         download(self._connection, f"{_path(job_id)}/exports/{made.id}", {}, final, on_progress)
         return final

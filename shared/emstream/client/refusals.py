@@ -4,52 +4,16 @@ from __future__ import annotations
 
 import httpx
 
-from emstream.errors import (
-    AccessDenied,
-    BrokerUnavailable,
-    DiskFull,
-    EmstreamError,
-    InputUnreadable,
-    JobFailed,
-    JobNotFound,
-    ServiceUnavailable,
-    TooMuch,
-    UnknownObject,
-    UploadConflict,
-    UploadRefused,
-    UsageError,
-)
+from emstream.api.problems import BY_STATUS, REFUSALS
+from emstream.errors import EmstreamError, ServiceUnavailable, UploadRefused
 
-BY_CODE: dict[str, type[EmstreamError]] = {
-    "no_key": AccessDenied,
-    "not_allowed": AccessDenied,
-    "foreign_host": AccessDenied,
-    "not_found": JobNotFound,
-    "wrong_state": UploadConflict,
-    "wrong_offset": UploadConflict,
-    "conflict": UploadConflict,
-    "too_much": TooMuch,
-    "too_many_jobs": TooMuch,
-    "unknown_object": UnknownObject,
-    "unreadable_input": InputUnreadable,
-    "wrong_request": UsageError,
-    "broker_unavailable": BrokerUnavailable,
-    "no_room": DiskFull,
-    "failed": JobFailed,
-}
-BY_STATUS: dict[int, type[EmstreamError]] = {
-    401: AccessDenied,
-    403: AccessDenied,
-    404: JobNotFound,
-    409: UploadConflict,
-    413: TooMuch,
-    421: AccessDenied,
-    429: TooMuch,
-    507: DiskFull,
-}
+BY_CODE = {refusal.code: refusal.public_error for refusal in REFUSALS}
+OF_PROXIES = frozenset({500, 502, 503, 504})
+"""Statuses that a proxy in between sends, too: without a code of ours they say nothing of the job."""
 PASSING = frozenset({429, 502, 503, 504})
-"""Statuses that may be gone at the next attempt."""
+"""Statuses that may have passed at the next attempt."""
 SHOWN = 200
+"""Characters of a strange answer that the message quotes."""
 
 
 def error_of(response: httpx.Response) -> EmstreamError:
@@ -57,8 +21,7 @@ def error_of(response: httpx.Response) -> EmstreamError:
 
     The response's body must have been read.
     """
-    fallback = ServiceUnavailable if response.status_code >= 500 else UploadRefused
-    kind = BY_STATUS.get(response.status_code, fallback)
+    kind = _kind_of(response.status_code)
     try:
         problem = response.json()
         sentence, code = str(problem["detail"]), str(problem.get("code", ""))
@@ -69,6 +32,13 @@ def error_of(response: httpx.Response) -> EmstreamError:
             f"is there another server at this address? {response.text[:SHOWN]}".strip()
         )
     return BY_CODE.get(code, kind)(sentence)
+
+
+def _kind_of(status: int) -> type[EmstreamError]:
+    """Return the error that a status means by itself."""
+    if status in BY_STATUS and status not in OF_PROXIES:
+        return BY_STATUS[status].public_error
+    return ServiceUnavailable if status >= 500 else UploadRefused
 
 
 def retry_after_s(response: httpx.Response) -> float | None:

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import httpx
 
+from emstream.api.jobs import FileState
 from emstream.client.backoff import Backoff
 from emstream.client.http import Connection
-from emstream.client.replies import FileState
 from emstream.client.samples import LocalFile
 from emstream.errors import InputUnreadable, ServiceUnavailable, UploadConflict
 

@@ -25,9 +25,10 @@ from emstream.errors import (
     UploadConflict,
     UsageError,
 )
+from tests.replies import shown_job
 
 URL = "http://service:8080"
-JOB = {"id": "j1", "state": "completed", "objects": ["mitochondria", "nuclei"], "name": "sample"}
+JOB = shown_job("j1", "completed", objects=["mitochondria", "nuclei"], name="sample")
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
@@ -93,7 +94,7 @@ class FakeService:
 
     def _job(self, job: str) -> dict[str, object]:
         state = "queued" if job in self.started else "uploading"
-        return {"id": job, "state": state, "files": [self._file(job, name) for name in self.jobs[job]]}
+        return shown_job(job, state, files=[self._file(job, name) for name in self.jobs[job]])
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from emstream.api.jobs import JobSettings
 from emstream.api.problems import NotReady, StaleOffset
-from emstream.api.schemas import JobSettings
 from emstream.errors import TooMuch, UploadConflict, UploadRefused
 from emstream_gateway.storage.job_store import UploadHeader
 from emstream_gateway.storage.uploads import Upload
