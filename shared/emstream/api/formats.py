@@ -1,12 +1,11 @@
-"""The formats that are read and written, as the API lists them, so that page and clients need no lists of their own."""
+"""Formats that are read and written, as the API lists them, so that page and clients need no lists of their own."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from emstream.api.schemas import Reply
-from emstream.jobs.export_formats import EXPORT_FORMATS, Content, Form
-from emstream.readers.formats import CLUTTER, FORMATS
+from emstream.jobs.export_formats import Content, Form
 
 
 class StackFormatState(Reply):
@@ -34,18 +33,3 @@ class Formats(Reply):
     stacks: list[StackFormatState]
     exports: list[ExportFormatState]
     clutter: list[str]
-
-
-def all_formats() -> Formats:
-    """Return the formats that this version of emstream reads and writes."""
-    stacks = [
-        StackFormatState(kind=row.kind, suffixes=list(row.suffixes), is_image=row.is_image, is_stack=row.is_stack)
-        for row in FORMATS
-    ]
-    exports = [
-        ExportFormatState(
-            name=row.name, title=row.title, hint=row.hint, contents=list(row.contents), exact=list(row.exact)
-        )
-        for row in EXPORT_FORMATS.values()
-    ]
-    return Formats(stacks=stacks, exports=exports, clutter=sorted(CLUTTER))

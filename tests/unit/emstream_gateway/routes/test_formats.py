@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from emstream.api.formats import all_formats
 from emstream.readers.samples import is_clutter, sample_of
+from emstream_gateway.routes.formats import all_formats
 
 
 def test_the_list_says_all_that_the_rule_of_samples_needs() -> None:
