@@ -1,4 +1,4 @@
-"""A real browser before a real service. Each test's page fails it for any error on the console."""
+"""A real browser and a real service. An error on the browser's console fails the test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHROMIUM = next(
 )
 WINDOW = {"width": 1280, "height": 720}
 SHAPE = (5, 300, 400)
-PATIENCE_MS = 20_000
+WAIT_MS = 20_000
 
 
 @pytest.fixture(scope="session")
@@ -61,15 +61,15 @@ def sections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened_page(
     browser: Browser, service: Service, address: str = "/", forgiven: str = "none", **look: object
 ) -> Iterator[Page]:
-    """Open an address of the page with the service's token; fail for any error that the page logs.
+    """Open an address of the page with the service's token; fail if the page logs an error.
 
-    forgiven: in the text of errors that the browser itself logs for a refusal that the test provokes.
+    forgiven: text of errors that the browser itself logs for a refusal that the test provokes.
     """
     entry = json.loads((service.data / "server.json").read_text())
     context = browser.new_context(base_url=entry["url"], viewport=WINDOW, accept_downloads=True, **look)  # type: ignore[arg-type]  # playwright's many options
     context.add_cookies([{"name": COOKIE, "value": entry["token"], "url": entry["url"]}])
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page.set_default_timeout(WAIT_MS)
     errors: list[str] = []
     page.on(
         "console",
@@ -101,7 +101,7 @@ def section(page: Page) -> Locator:
 
 @pytest.fixture(scope="session")
 def job(browser: Browser, service: Service, sections: Path) -> str:
-    """A job, made through the page as a person does it, and its checks on the way."""
+    """A job made through the page, as a person does it, with checks on the way."""
     with opened_page(browser, service) as page:
         expect(page.get_by_text("None yet.")).to_be_visible()
         page.get_by_test_id("folder-input").set_input_files(sections)
@@ -126,7 +126,7 @@ def job(browser: Browser, service: Service, sections: Path) -> str:
 
 @pytest.fixture
 def view(browser: Browser, service: Service, job: str) -> Iterator[Page]:
-    """The viewer, once its first section is there."""
+    """The viewer, once its first section is shown."""
     with opened_page(browser, service, f"/#/job/{job}") as page:
         expect(section(page)).to_have_attribute("data-ready", "0")
         yield page

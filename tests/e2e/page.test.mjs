@@ -1,11 +1,14 @@
-// The page's pure functions. `node --test tests/e2e/page.test.mjs`; pytest runs it where node is there.
+// Tests of the page's pure functions: `node --test tests/e2e/page.test.mjs`. pytest runs them if node is installed.
 import assert from "node:assert/strict";
 import test from "node:test";
 
 const web = new URL("../../services/emstream_gateway/web/", import.meta.url);
-const [address, colours, words, samples, spans, region] = await Promise.all(
-  ["kit/address", "kit/colours", "kit/words", "predict/samples", "jobs/spans", "predict/region"].map((name) => import(new URL(`${name}.js`, web))),
-);
+const load = (name) => import(new URL(`${name}.js`, web));
+const [address, api, colours, states, words] = await Promise.all(["address", "api", "colours", "states", "words"].map((name) => load(`kit/${name}`)));
+const [draft, region, samples] = await Promise.all(["draft", "region", "samples"].map((name) => load(`predict/${name}`)));
+const [facts, spans] = await Promise.all(["facts", "spans"].map((name) => load(`jobs/${name}`)));
+const [layers, readout, sectionNames, sections] = await Promise.all(["layers", "readout", "section_names", "sections"].map((name) => load(`viewer/${name}`)));
+const [columns, exports] = await Promise.all(["columns", "exports"].map((name) => load(`results/${name}`)));
 
 test("an address of a view is read back as it was written", () => {
   const looks = { "cell membranes": { colour: "#35c6e8", opacity: 0.35, threshold: 0.42, isVisible: false } };
@@ -23,10 +26,10 @@ test("nonsense in an address is left out", () => {
 
 test("a tile is coloured where the probability reaches the threshold, as masks are", () => {
   const bytes = new Uint8Array([127, 127, 127, 255, 128, 128, 128, 255]);
-  colours.recolour(new Uint32Array(bytes.buffer), colours.objectTable("#ff8000", 0.5, "fill"));
+  colours.recolour(new Uint32Array(bytes.buffer), colours.structureTable("#ff8000", 0.5, "fill"));
   assert.deepEqual([...bytes], [0, 0, 0, 0, 255, 128, 0, 255]);
-  assert.equal(colours.cut(0), 1);
-  assert.equal(colours.cut(0.4), 102);
+  assert.equal(colours.lowestInside(0), 1);
+  assert.equal(colours.lowestInside(0.4), 102);
 });
 
 test("an outline leaves the inside free", () => {
@@ -69,7 +72,7 @@ test("spans of a lane are joined where the gap cannot be seen, and counted once 
   assert.equal(spans.busyShare([{ start: 0, stop: 4 }, { start: 2, stop: 6 }], 0, 12), 0.5);
 });
 
-test("what is at work is one bar for each sample, from its first unit until now", () => {
+test("a sample at work is one bar, from its first unit until now", () => {
   const begun = [{ job: "b", unit: 4, start: 7 }, { job: "a", unit: 1, start: 6 }, { job: "b", unit: 3, start: 5 }];
   assert.deepEqual(spans.open(begun, 10).map(({ job, start, stop, units }) => [job, start, stop, units]), [["b", 5, 10, 2], ["a", 6, 10, 1]]);
   assert.deepEqual(spans.open([], 10), []);
@@ -83,4 +86,145 @@ test("a region stays inside its section, in whole pixels, whatever is asked for"
   assert.deepEqual(region.between([2999, 499], [2999, 499], section), { x: 2936, y: 436, width: 64, height: 64 });
   assert.deepEqual(region.kept({ x: NaN, y: -5, width: 1e9, height: 0 }, { width: 40, height: 500 }), { x: 0, y: 0, width: 40, height: 64 });
   assert.deepEqual(region.boxOf(3, { x: 1, y: 2, width: 10, height: 20 }), [[3, 2, 1], [4, 22, 11]]);
+});
+
+test("times on the axis are round and few", () => {
+  assert.deepEqual(spans.ticks(3, 62), [10, 20, 30, 40, 50, 60]);
+  assert.deepEqual(spans.ticks(0, 14400).slice(0, 3), [0, 1800, 3600]);
+  for (const range of [60, 300, 1800, 14400]) assert.ok(spans.ticks(7, 7 + range).length <= 9);
+});
+
+test("every state of a job is over, moving or an upload, and is named as the service names it", () => {
+  const moving = ["queued", "running"];
+  const over = ["completed", "completed_with_errors", "failed", "cancelled"];
+  for (const state of [...moving, ...over, "uploading"]) {
+    assert.equal(states.isMoving(state), moving.includes(state), state);
+    assert.equal(states.isOver(state), over.includes(state), state);
+  }
+  assert.deepEqual(over.filter(states.isCompleted), ["completed", "completed_with_errors"]);
+  assert.equal(states.stateInWords("completed_with_errors"), "completed with errors");
+});
+
+test("a problem of the service is a sentence; the name of a file keeps its first letter", () => {
+  assert.equal(api.sentenceOf({ detail: "the file is empty" }, 422), "The file is empty.");
+  assert.equal(api.sentenceOf({ detail: "notes.png is no picture!" }, 422), "notes.png is no picture!");
+  assert.match(api.sentenceOf({}, 503), /^The service answered 503: .*\.$/);
+});
+
+test("a missing resource gives the default, any other refusal stays one", async () => {
+  assert.equal(await api.orIfMissing(Promise.reject(new api.Refusal("no", 404)), 7), 7);
+  await assert.rejects(api.orIfMissing(Promise.reject(new api.Refusal("no", 409)), 7), api.Refusal);
+  assert.equal(api.jobPath("a b", "/view"), "/v1/jobs/a%20b/view");
+});
+
+test("counts, voxel sizes and regions read as people write them; sections count from 1", () => {
+  assert.deepEqual([words.count(1, "file"), words.count(1200, "file")], ["1 file", "1,200 files"]);
+  assert.equal(words.voxelInWords([50, 5, 5]), "5 nm pixels, 50 nm sections");
+  assert.equal(words.voxelInWords([50, 5, 4]), "4 × 5 nm pixels, 50 nm sections");
+  assert.equal(words.voxelInWords(null), "voxel size unknown");
+  assert.equal(words.regionInWords([[1, 100, 20], [2, 300, 400]]), "section 2, x 20 to 399, y 100 to 299");
+  assert.equal(words.regionInWords([[0, 0, 0], [3, 10, 10]]), "sections 1 to 3, x 0 to 9, y 0 to 9");
+  assert.equal(words.regionInWords(null), "everything");
+  assert.equal(words.sentence("cell membranes"), "Cell membranes");
+});
+
+test("a colour is split into its channels, and uncertainty is transparent where it is low", () => {
+  assert.deepEqual(colours.channels("#ff8000"), [255, 128, 0]);
+  const bytes = new Uint8Array(colours.uncertaintyTable().buffer);
+  assert.deepEqual([...bytes.slice(0, 4)], [0, 0, 0, 0]);
+  assert.deepEqual([...bytes.slice(-4)], [246, 215, 70, 255]);
+});
+
+test("a probability becomes the opacity of its colour", () => {
+  const bytes = new Uint8Array([51, 51, 51, 255]);
+  colours.recolour(new Uint32Array(bytes.buffer), colours.structureTable("#204060", 0.9, "probability"));
+  assert.deepEqual([...bytes], [0x20, 0x40, 0x60, 51]);
+});
+
+test("the facts of a job are its size, structures and quality; of an upload its files", () => {
+  const file_totals = { count: 5, size: 10, received: 4, first: "a", last: "b" };
+  const job = { state: "running", shape_zyx: [5, 300, 400], objects: ["mitochondria", "nuclei"], settings: { quality: "fast" }, file_totals, input: null };
+  assert.equal(facts.factsOf(job), "5 sections of 400 × 300 pixels · mitochondria, nuclei · fast");
+  assert.equal(facts.factsOf({ ...job, state: "uploading" }), "5 files");
+  assert.equal(facts.filesOf({ ...job, file_totals: { ...file_totals, count: 0 } }), "on the server’s disk");
+});
+
+test("only settings that differ from the defaults are listed", () => {
+  assert.equal(facts.settingsInWords({ spread: false, measure: true, min_voxels: 64, halo: null }), "defaults");
+  assert.equal(facts.settingsInWords({ spread: true, split_touching: true, min_voxels: 1000 }), "uncertainty map, touching objects split, objects of at least 1,000 voxels");
+  assert.equal(facts.settingsInWords({ halo: "exact" }), "exact results at the borders of tiles");
+});
+
+test("an upload says how far it is", () => {
+  const upload = (size, received, input = null) => ({ state: "uploading", input, file_totals: { count: 2, size, received, first: null, last: null } });
+  assert.equal(facts.uploadInWords(upload(9, 4)), "uploaded to 44 %: choose the same files again to continue");
+  assert.equal(facts.uploadInWords(upload(9, 9)), "uploaded, not predicted yet");
+  assert.equal(facts.uploadInWords(upload(0, 0, "/data/a")), "not predicted yet");
+  assert.equal(facts.isUploaded({ ...upload(9, 9), state: "running" }), false);
+});
+
+test("sections in files of their own have names, those of a stack in one file have none", () => {
+  assert.deepEqual(draft.fileNames(["cortex/s7.png", "s8.png"]), ["s7.png", "s8.png"]);
+  assert.deepEqual(draft.fileNames(["page 1", "page 2"]), []);
+  assert.deepEqual(draft.fileNames(["plane 0"]), []);
+});
+
+test("a section is shown with its file's name, in a region too, where it is known", () => {
+  const names = sectionNames.sectionNames;
+  const files = ["c/s1.png", "c/s2.png", "c/s3.png"];
+  assert.deepEqual(names(files, null, 3, ["s1.png", "s3.png"]), ["s1.png", "s2.png", "s3.png"]);
+  assert.deepEqual(names(files, [[1, 0, 0], [3, 9, 9]], 2, ["s2.png", "s3.png"]), ["s2.png", "s3.png"]);
+  assert.deepEqual(names([], null, 3, ["s1.png", "s3.png"]), ["s1.png", "", "s3.png"]);
+  assert.deepEqual(names(["stack.tif"], null, 2, ["page 1", "page 2"]), ["", ""]);
+  assert.deepEqual(names(["stack.tif"], null, 1, ["page 1"]), [""]);
+  assert.deepEqual(names([], null, 2, []), ["", ""]);
+});
+
+test("a section is in a half-open range", () => {
+  const ranges = [[0, 2], [4, 5]];
+  assert.deepEqual([0, 1, 2, 3, 4, 5].map((z) => sections.isWithin(ranges, z)), [true, true, false, false, true, false]);
+});
+
+test("the readout counts sections from 1 and pixels from 0, with lengths where they are known", () => {
+  assert.equal(readout.placeInWords({ x: 0, y: 20 }, 4, null), "section 5   ·   x 0, y 20");
+  assert.match(readout.placeInWords({ x: 200, y: 20 }, 4, [50, 5, 5]), /1 µm, 100 nm, 200 nm/);
+});
+
+test("every way to show the highlight has a name", () => {
+  assert.deepEqual(layers.MODES.map(([mode]) => mode), ["fill", "outline", "probability", "labels", "uncertainty"]);
+});
+
+test("the columns that matter come first, places stay hidden, voxels are shown only without lengths", () => {
+  const all = ["box_z0", "uncertainty", "odd", "volume_voxels", "volume_um3", "centroid_x", "id"].map((name) => ({ name, unit: null, meaning: "" }));
+  assert.deepEqual(columns.shownColumns(all, true).map(({ name }) => name), ["id", "volume_um3", "uncertainty", "odd"]);
+  assert.deepEqual(columns.shownColumns(all, false).map(({ name }) => name), ["id", "volume_um3", "volume_voxels", "uncertainty", "odd"]);
+});
+
+test("headings are short and carry units of length only", () => {
+  assert.equal(columns.headingOf({ name: "volume_um3", unit: "µm³" }), "volume µm³");
+  assert.equal(columns.headingOf({ name: "mean_probability", unit: "1" }), "probability");
+  assert.equal(columns.headingOf({ name: "volume_voxels", unit: "voxels" }), "voxels");
+  assert.equal(columns.headingOf({ name: "some_new_one", unit: null }), "some new one");
+});
+
+test("values have three digits, and a word where there is no number", () => {
+  assert.deepEqual([0.123456, 12, null, true, false, "x"].map(columns.valueInWords), ["0.123", "12", "–", "yes", "", "x"]);
+});
+
+test("an uncertain object is a row like a measured one; its section counts from 1", () => {
+  const row = columns.fromUncertain({ id: 3, uncertainty: 0.4, z: 2.4, y: 5, x: 6, box: [[1, 2, 3], [4, 5, 6]] });
+  assert.deepEqual([row.id, row.section, row.centroid_z, row.box_z0, row.box_z1, row.box_x1], [3, 3, 2.4, 1, 4, 6]);
+  assert.deepEqual(columns.UNCERTAIN_COLUMNS.map(({ name }) => name), ["id", "uncertainty", "section"]);
+});
+
+test("labels need whole numbers, so that no format with losses takes them", () => {
+  assert.equal(exports.fits("labels", "jpeg"), false);
+  assert.equal(exports.fits("overlay", "jpeg"), true);
+  assert.equal(exports.fits("mask", "png"), true);
+});
+
+test("an export is named with its sections counted from 1", () => {
+  assert.equal(exports.exportInWords("mask", [0, 5], 5, "tiff"), "Mask, all sections, TIFF");
+  assert.equal(exports.exportInWords("overlay", [1, 2], 5, "png"), "Overlay, section 2, PNG");
+  assert.equal(exports.exportInWords("labels", [1, 4], 5, "h5"), "Labels, sections 2 to 4, H5");
 });

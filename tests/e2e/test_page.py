@@ -113,7 +113,7 @@ def test_sections_step_by_keys_slider_wheel_and_number(view: Page) -> None:
     view.keyboard.type("5")
     view.keyboard.press("Enter")
     expect(section(view)).to_have_attribute("data-ready", "4")
-    expect(view.locator("#z-facts")).to_contain_text("of 5 · 200 nm")
+    expect(view.locator("#z-facts")).to_contain_text("of 5 · s11.png · 200 nm deep")
 
 
 def test_the_address_of_a_view_can_be_shared(view: Page, browser: Browser, service: Service) -> None:
@@ -240,7 +240,7 @@ def test_a_job_is_deleted_after_asking(page: Page, job: str) -> None:
     page.request.post("/v1/jobs", data={"name": "half sent", "files": [{"name": "s1.png", "size": 9}]})
     page.reload()
     row = page.get_by_test_id("job").first
-    expect(row).to_contain_text("uploaded to 0 %: choose the same files again to go on")
+    expect(row).to_contain_text("uploaded to 0 %: choose the same files again to continue")
     row.get_by_role("button", name="Delete").click()
     page.locator("#confirm").get_by_text("Keep it").click()
     expect(page.get_by_test_id("job")).to_have_count(2)

@@ -1,5 +1,5 @@
 // @ts-check
-/** Joins the parts, and turns to the page that the address names. */
+/** Start of the page: builds its rooms, and shows the page that the address names. */
 import { Refusal, askJson } from "./kit/api.js";
 import { parseAddress } from "./kit/address.js";
 import { find } from "./kit/dom.js";
@@ -16,7 +16,7 @@ const HEALTH_MS = 5000;
 const TITLES = /** @type {Record<string, string>} */ ({ samples: "emstream", pipeline: "Pipeline – emstream" });
 
 /** @type {Jobs} */
-const jobs = new Jobs((id) => predict.has(id), (job) => predict.again(job));
+const jobs = new Jobs((id) => predict.has(id), (job) => predict.predictAgain(job));
 const pipeline = new Pipeline();
 const predict = new Predict(() => jobs.refresh());
 const viewer = new Viewer();
@@ -26,7 +26,7 @@ bindTabs();
 bindHelp();
 
 /** Show the page that the address names. */
-function turn() {
+function showPage() {
   const { page, job, place } = parseAddress(location.hash);
   const shown = page === "job" && job ? "viewer" : page === "pipeline" ? "pipeline" : "samples";
   for (const name of ["samples", "pipeline", "viewer"]) find(name).hidden = name !== shown;
@@ -44,7 +44,7 @@ function turn() {
   }
 }
 
-/** Say which part of the service fails, if one does. */
+/** Report failing parts of the service, every few seconds. */
 async function showHealth() {
   const line = find("health");
   try {
@@ -53,13 +53,13 @@ async function showHealth() {
     line.textContent = failing.join("; ");
     line.className = failing.length ? "bad" : "";
   } catch {
-    line.textContent = "The service does not answer. What was started goes on once it is back.";
+    line.textContent = "The service does not answer. Started jobs continue once it is back.";
     line.className = "bad";
   }
   setTimeout(showHealth, HEALTH_MS);
 }
 
-/** Ask for a key: there is none, or the service was started anew with another token. */
+/** Ask for a key: the browser has none, or the service was started again with another token. */
 function askForKey() {
   for (const name of ["samples", "pipeline", "viewer"]) find(name).hidden = true;
   document.body.classList.remove("viewing");
@@ -69,13 +69,13 @@ function askForKey() {
   find("token").focus();
 }
 
-/** Begin. */
+/** Check the key, show the page and load the models. */
 async function begin() {
   document.addEventListener("no-key", askForKey);
   const isKnown = await askJson("/v1/jobs?limit=1").then(() => true, (error) => !(error instanceof Refusal && error.status === 401));
   if (!isKnown) return;
-  window.addEventListener("hashchange", turn);
-  turn();
+  window.addEventListener("hashchange", showPage);
+  showPage();
   await predict.loadModels().catch((error) => { find("predict-note").textContent = error.message; });
 }
 

@@ -1,12 +1,12 @@
 // @ts-check
-/** A job's changes as they happen: server-sent events, and asking from time to time where those do not come. */
+/** A job's changes as they happen: server-sent events, or polling if these are interrupted. */
 import { Refusal, askJson, jobPath, pause } from "../kit/api.js";
 import { isOver } from "../kit/states.js";
 
 const POLL_MS = 2000;
 
 /**
- * Call back at each change until the job is over. Returns a function that stops it.
+ * Call `onChange` at each change until the job is over. Returns a function that stops it.
  * @param {string} id @param {(job: import("../kit/api.js").Job) => void} onChange
  */
 export function follow(id, onChange) {

@@ -1,21 +1,21 @@
 // @ts-check
-/** The list of jobs: what was asked, how far it is, what went wrong, and what can be done. */
+/** The list of jobs: their settings, progress, errors and actions. */
 import { askJson, jobPath, send } from "../kit/api.js";
 import { announce, confirmed, find, make } from "../kit/dom.js";
+import { factsOf, filesOf, isUploaded, settingsInWords, uploadInWords } from "./facts.js";
 import { follow } from "./follow.js";
-import { isMoving, isOver, stateInWords } from "../kit/states.js";
-import { count, duration, sentence, shapeInWords, voxelInWords } from "../kit/words.js";
+import { STAGES, isMoving, isOver, stateInWords } from "../kit/states.js";
+import { duration, regionInWords, sentence, voxelInWords } from "../kit/words.js";
 
 const REFRESH_MS = 2500;
 const IDLE_MS = 10000;
-const FOLLOWED = 2;
-const STAGES = [["preprocess", "reading"], ["inference", "network"], ["postprocess", "joining"]];
+const FOLLOWED = 2; // jobs whose events are followed: a browser keeps few connections to one server
 const STEP = 20;
 
 export class Jobs {
   /**
-   * @param {(id: string) => boolean} isDraft whether a job is shown elsewhere, as it is not asked for yet
-   * @param {(job: import("../kit/api.js").Job) => void} onAgain a job's files are to be predicted, with settings to be chosen
+   * @param {(id: string) => boolean} isDraft tests whether a job is shown as a new sample instead
+   * @param {(job: import("../kit/api.js").Job) => void} onAgain called to predict a job's files with other settings
    */
   constructor(isDraft, onAgain) {
     this.isDraft = isDraft;
@@ -32,7 +32,7 @@ export class Jobs {
     });
   }
 
-  /** Keep the list up to date while it is seen. @param {boolean} isActive */
+  /** Keep the list up to date while it is visible. @param {boolean} isActive */
   setActive(isActive) {
     this.isActive = isActive;
     clearTimeout(this.timer);
@@ -40,7 +40,7 @@ export class Jobs {
     else for (const [id] of this.followed) this.#unfollow(id);
   }
 
-  /** Ask for all jobs anew. */
+  /** Fetch all jobs and show them. */
   async refresh() {
     clearTimeout(this.timer);
     let delay = IDLE_MS;
@@ -49,7 +49,7 @@ export class Jobs {
       this.#show(jobs.filter((/** @type {any} */ job) => !this.isDraft(job.id)));
       if (jobs.some((/** @type {any} */ job) => isMoving(job.state) && !this.followed.has(job.id))) delay = REFRESH_MS;
     } catch {
-      delay = REFRESH_MS; // the health line says it
+      delay = REFRESH_MS; // the health line reports it
     }
     if (this.isActive) this.timer = setTimeout(() => this.refresh(), delay);
   }
@@ -125,8 +125,8 @@ export class Jobs {
     const button = (/** @type {string} */ text, /** @type {() => any} */ run) =>
       make("button", { type: "button", class: "quiet", "aria-label": `${text} ${name}`, onclick: run }, text);
     const actions = [];
-    if (isMoving(job.state)) actions.push(button("Cancel", () => this.#do(job, "cancel")));
-    if (["failed", "cancelled", "completed_with_errors"].includes(job.state)) actions.push(button("Retry", () => this.#do(job, "retry")));
+    if (isMoving(job.state)) actions.push(button("Cancel", () => this.#act(job, "cancel")));
+    if (["failed", "cancelled", "completed_with_errors"].includes(job.state)) actions.push(button("Retry", () => this.#act(job, "retry")));
     if (isUploaded(job)) actions.push(button("Continue", () => this.onAgain(job)));
     if (isOver(job.state)) actions.push(button("Again…", () => this.onAgain(job)));
     actions.push(button("Delete", () => this.#delete(job, name)));
@@ -135,8 +135,8 @@ export class Jobs {
   }
 
   /** @param {import("../kit/api.js").Job} job @param {string} verb */
-  async #do(job, verb) {
-    await send(jobPath(job.id, `/${verb}`)).catch((error) => this.#tell(job, error));
+  async #act(job, verb) {
+    await send(jobPath(job.id, `/${verb}`)).catch((error) => this.#report(job, error));
     await this.refresh();
   }
 
@@ -144,67 +144,37 @@ export class Jobs {
   async #delete(job, name) {
     const text = job.state === "uploading" && job.input === null ? "The files uploaded so far are removed." : "Its files, masks, objects and measurements are removed from the service’s disk. Your own files stay.";
     if (!(await confirmed(`Delete ${name}?`, text, "Delete"))) return;
-    await send(jobPath(job.id), undefined, "DELETE").catch((error) => this.#tell(job, error));
+    await send(jobPath(job.id), undefined, "DELETE").catch((error) => this.#report(job, error));
     await this.refresh();
   }
 
   /** @param {import("../kit/api.js").Job} job @param {Error} error */
-  #tell(job, error) {
+  #report(job, error) {
     announce(error.message);
     this.rows.get(job.id)?.element.append(make("ul", { class: "sentences bad" }, make("li", {}, error.message)));
   }
 }
 
-/** Whether only what moves by itself differs. @param {string} text @param {import("../kit/api.js").Job} job */
+/** Return whether neither state, progress nor errors of a job have changed. @param {string} text @param {import("../kit/api.js").Job} job */
 function isSame(text, job) {
   const before = JSON.parse(text);
   return before.state === job.state && before.progress === job.progress && before.errors.length === job.errors.length;
 }
 
 /** @param {import("../kit/api.js").Job} job */
-function factsOf(job) {
-  const quality = job.settings.quality;
-  const what = job.objects.length ? job.objects.join(", ") : "";
-  if (job.state === "uploading") return filesOf(job);
-  return [shapeInWords(job.shape_zyx) || filesOf(job), what, quality].filter(Boolean).join(" · ");
-}
-
-/** @param {import("../kit/api.js").Job} job */
 function progressOf(job) {
   const left = job.eta_s !== null && job.state === "running" ? `about ${duration(job.eta_s)} left` : "";
-  const state = job.state === "uploading" ? uploadedOf(job) : stateInWords(job.state);
+  const state = job.state === "uploading" ? uploadInWords(job) : stateInWords(job.state);
   const head = make("p", { class: "state" },
     make("span", { "data-testid": "state" }, make("i", { class: `dot ${job.state}`, "aria-hidden": "true" }), state, isMoving(job.state) ? ` · ${Math.floor(job.progress * 100)} %` : ""),
     make("span", { class: "note" }, left || (isOver(job.state) ? whenOf(job.created) : "")));
   if (!isMoving(job.state)) return make("div", {}, head);
-  const bars = STAGES.map(([stage, words]) => {
+  const bars = STAGES.map((stage) => {
     const { done, total } = job.stages[stage] ?? { done: 0, total: 0 };
-    return make("div", { title: `${words}: ${done} of ${total || "?"}` },
-      make("progress", { max: total || 1, value: done, "aria-label": words }), make("span", {}, `${words} ${total ? `${done}/${total}` : ""}`));
+    return make("div", { title: `${stage}: ${done} of ${total || "?"}` },
+      make("progress", { max: total || 1, value: done, "aria-label": stage }), make("span", {}, `${stage} ${total ? `${done}/${total}` : ""}`));
   });
   return make("div", {}, head, make("div", { class: "stages" }, ...bars));
-}
-
-/** @param {import("../kit/api.js").Job} job */
-function filesOf(job) {
-  return job.file_totals.count ? count(job.file_totals.count, "file") : "on the server’s disk";
-}
-
-/** The share of the files that has arrived. @param {import("../kit/api.js").Job} job */
-function uploadedShare(job) {
-  const { size, received } = job.file_totals;
-  return size ? received / size : Number(job.input !== null);
-}
-
-/** @param {import("../kit/api.js").Job} job */
-function isUploaded(job) {
-  return job.state === "uploading" && uploadedShare(job) === 1;
-}
-
-/** @param {import("../kit/api.js").Job} job */
-function uploadedOf(job) {
-  if (isUploaded(job)) return job.input === null ? "uploaded, not predicted" : "not predicted yet";
-  return `uploaded to ${Math.floor(100 * uploadedShare(job))} %: choose the same files again to go on`;
 }
 
 /** @param {number} seconds */
@@ -217,15 +187,15 @@ function detailsOf(job, isOpen) {
   const { settings } = job;
   const rows = [
     ["Job", job.id], ["Voxel size", voxelInWords(job.voxel_size_nm)], ["Quality", settings.quality],
-    ["Region", settings.region ? settings.region.map((/** @type {number[]} */ corner) => corner.join(", ")).join(" to ") : "everything"],
-    ["Settings", Object.entries(settings).filter(([key, value]) => value === true && key !== "measure").map(([key]) => key.replaceAll("_", " ")).join(", ") || "as usual"],
+    ["Region", regionInWords(settings.region)],
+    ["Settings", settingsInWords(settings)],
     ["Files", job.file_totals.count > 1 ? `${job.file_totals.first} … ${job.file_totals.last}` : job.file_totals.first ?? job.input ?? "on the server’s disk"],
-    ...STAGES.map(([stage, words]) => [sentence(words), `${job.stages[stage]?.done ?? 0} of ${job.stages[stage]?.total || "?"}`]),
+    ...STAGES.map((stage) => [sentence(stage), `${job.stages[stage]?.done ?? 0} of ${job.stages[stage]?.total || "?"}`]),
   ];
   const links = ["mask", "overlay", "report", "timeline"].filter((name) => job.links[name]).flatMap((name) => [make("a", { href: job.links[name] }, name), " "]);
   const details = make("details", {}, make("summary", {}, "Details"),
     make("dl", {}, ...rows.flatMap(([term, text]) => [make("dt", {}, term), make("dd", {}, text)]),
-      ...(links.length ? [make("dt", {}, "Files made"), make("dd", {}, ...links)] : [])));
+      ...(links.length ? [make("dt", {}, "Results"), make("dd", {}, ...links)] : [])));
   details.open = isOpen;
   return details;
 }

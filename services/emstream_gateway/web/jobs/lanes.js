@@ -1,21 +1,21 @@
 // @ts-check
-/** The pipeline: three lanes, live; which stage worked on which sample, one colour per sample. */
+/** The pipeline, live: one lane per stage, one colour per sample. */
 import { askJson } from "../kit/api.js";
 import { draw, find, make } from "../kit/dom.js";
 import { busyShare, joined, open, ticks } from "./spans.js";
-import { count, duration } from "../kit/words.js";
+import { STAGES } from "../kit/states.js";
+import { count, duration, sentence } from "../kit/words.js";
 
 const REFRESH_MS = 1000;
 const WIDTH = 1000;
 const LEFT = 96;
 const LANE = 44;
 const GAP = 14;
-const LANES = /** @type {const} */ ([["preprocess", "Preprocess"], ["inference", "Inference"], ["postprocess", "Postprocess"]]);
 export const SAMPLE_COLOURS = ["#e0812c", "#2b8fc4", "#3f9a5b", "#c2548f", "#8a6fd1", "#b39a1e", "#3aa6a0", "#cc5a4a"];
 
 /** @typedef {import("./spans.js").Span} Span */
 /** @typedef {Record<string, Span[]>} Lanes */
-/** @typedef {Record<string, (Span & {units: number})[]>} Open units at work, which last until now */
+/** @typedef {Record<string, (Span & {units: number})[]>} Open units at work, whose spans last until now */
 
 export class Pipeline {
   constructor() {
@@ -34,23 +34,23 @@ export class Pipeline {
     if (isActive) this.refresh();
   }
 
-  /** Ask and draw. */
+  /** Fetch the timeline and draw it. */
   async refresh() {
     clearTimeout(this.timer);
     const seconds = Number(find("span").value);
     const now = Date.now() / 1000;
     try {
       const { lanes, at_work } = await askJson(`/v1/timeline?since=${Math.max(0, now - seconds).toFixed(2)}`);
-      const begun = Object.fromEntries(LANES.map(([lane]) => [lane, open(at_work[lane], now)]));
+      const begun = Object.fromEntries(STAGES.map((stage) => [stage, open(at_work[stage] ?? [], now)]));
       await this.#learnNames([lanes, begun]);
       this.#draw(lanes, begun, now - seconds, now);
     } catch {
-      // the health line says that the service does not answer
+      // the health line reports that the service does not answer
     }
     if (this.isActive) this.timer = setTimeout(() => this.refresh(), REFRESH_MS);
   }
 
-  /** Ask for the jobs' names where one is not known yet. @param {Lanes[]} several */
+  /** Fetch the jobs' names if one is missing. @param {Lanes[]} several */
   async #learnNames(several) {
     if (several.flatMap((lanes) => Object.values(lanes)).flat().every((span) => this.names.has(span.job))) return;
     const { jobs } = await askJson("/v1/jobs?limit=100");
@@ -66,26 +66,26 @@ export class Pipeline {
   /** @param {Lanes} lanes @param {Open} begun @param {number} start @param {number} stop */
   #draw(lanes, begun, start, stop) {
     const scale = (WIDTH - LEFT) / (stop - start);
-    const height = LANES.length * (LANE + GAP) + 18;
+    const height = STAGES.length * (LANE + GAP) + 18;
     const image = draw("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": this.#summary(lanes, begun, start, stop) });
     for (const tick of ticks(start, stop - 30 / scale)) {
       const x = LEFT + (tick - start) * scale;
       image.append(draw("line", { class: "tick", x1: x, x2: x, y1: 0, y2: height - 18 }),
         draw("text", { x, y: height - 4, "text-anchor": "middle" }, new Date(tick * 1000).toLocaleTimeString()));
     }
-    LANES.forEach(([lane, name], i) => {
+    STAGES.forEach((stage, i) => {
       const y = i * (LANE + GAP);
-      image.append(draw("text", { class: "lane-name", x: 0, y: y + LANE / 2 + 4 }, name), draw("rect", { class: "rail", x: LEFT, y, width: WIDTH - LEFT, height: LANE, rx: 4 }));
-      for (const span of joined(lanes[lane] ?? [], 1 / scale)) image.append(this.#bar(span, y, start, scale));
-      for (const span of begun[lane]) image.append(this.#openBar(span, y, start, scale));
+      image.append(draw("text", { class: "lane-name", x: 0, y: y + LANE / 2 + 4 }, sentence(stage)), draw("rect", { class: "rail", x: LEFT, y, width: WIDTH - LEFT, height: LANE, rx: 4 }));
+      for (const span of joined(lanes[stage] ?? [], 1 / scale)) image.append(this.#bar(span, y, start, scale));
+      for (const span of begun[stage]) image.append(this.#openBar(span, y, start, scale));
     });
     find("lanes").replaceChildren(image);
     this.#legend(lanes, begun);
-    find("busy").textContent = LANES.map(([lane, name]) => `${name.toLowerCase()} ${busyPercent(lanes, begun, lane, start, stop)} % busy`).join(" · ");
+    find("busy").textContent = STAGES.map((stage) => `${stage} ${busyPercent(lanes, begun, stage, start, stop)} % busy`).join(" · ");
     if (/** @type {any} */ (find("lane-table").parentElement).open) this.#table(lanes, begun);
   }
 
-  /** What is at work: pale, without an end. @param {Span & {units: number}} span @param {number} y @param {number} start @param {number} scale */
+  /** Draw units at work: pale, without an end. @param {Span & {units: number}} span @param {number} y @param {number} start @param {number} scale */
   #openBar(span, y, start, scale) {
     const x = LEFT + Math.max(0, span.start - start) * scale;
     const bar = draw("path", { class: "open", d: `M${WIDTH} ${y + 5}H${Math.min(x, WIDTH - 2)}v${LANE - 10}H${WIDTH}`, fill: this.#colour(span.job), stroke: this.#colour(span.job) });
@@ -109,41 +109,41 @@ export class Pipeline {
 
   /** @param {Lanes} lanes @param {Open} begun */
   #legend(lanes, begun) {
-    const jobs = [...new Set(LANES.flatMap(([lane]) => [...(lanes[lane] ?? []), ...begun[lane]].map((span) => span.job)))];
+    const jobs = [...new Set(STAGES.flatMap((stage) => [...(lanes[stage] ?? []), ...begun[stage]].map((span) => span.job)))];
     find("lane-samples").replaceChildren(...jobs.map((job) => {
       const patch = draw("svg", { viewBox: "0 0 1 1", "aria-hidden": "true" }, draw("rect", { width: 1, height: 1, fill: this.#colour(job) }));
       return make("li", {}, make("a", { href: `#/job/${job}` }, patch, this.#name(job)));
     }));
-    if (!jobs.length) find("lane-samples").append(make("li", { class: "note" }, "Nothing was worked on in this time."));
+    if (!jobs.length) find("lane-samples").append(make("li", { class: "note" }, "No sample was at work in this time."));
   }
 
   /** @param {Lanes} lanes @param {Open} begun @param {number} start @param {number} stop */
   #summary(lanes, begun, start, stop) {
-    return LANES.map(([lane, name]) => {
-      const spans = lanes[lane] ?? [];
+    return STAGES.map((stage) => {
+      const spans = lanes[stage] ?? [];
       const last = spans[spans.length - 1];
-      const now = begun[lane].map((span) => this.#name(span.job)).join(", ");
-      return `${name}: ${count(spans.length, "unit")}, ${busyPercent(lanes, begun, lane, start, stop)} percent busy${last ? `, last ${this.#name(last.job)}` : ""}${now ? `, at work on ${now}` : ""}`;
+      const now = begun[stage].map((span) => this.#name(span.job)).join(", ");
+      return `${sentence(stage)}: ${count(spans.length, "unit")}, ${busyPercent(lanes, begun, stage, start, stop)} percent busy${last ? `, last ${this.#name(last.job)}` : ""}${now ? `, at work on ${now}` : ""}`;
     }).join(". ");
   }
 
   /** @param {Lanes} lanes @param {Open} begun */
   #table(lanes, begun) {
-    const done = LANES.flatMap(([lane, name]) => (lanes[lane] ?? []).map((span) => rowOf(this.#name(span.job), name, span, String(span.unit), `${(span.stop - span.start).toFixed(2)} s`)));
-    const now = LANES.flatMap(([lane, name]) => begun[lane].map((span) => rowOf(this.#name(span.job), name, span, count(span.units, "unit"), `at work for ${duration(span.stop - span.start)}`)));
+    const done = STAGES.flatMap((stage) => (lanes[stage] ?? []).map((span) => rowOf(this.#name(span.job), stage, span, String(span.unit), `${(span.stop - span.start).toFixed(2)} s`)));
+    const now = STAGES.flatMap((stage) => begun[stage].map((span) => rowOf(this.#name(span.job), stage, span, count(span.units, "unit"), `at work for ${duration(span.stop - span.start)}`)));
     const rows = [...now, ...done.sort((a, b) => b.start - a.start)].slice(0, 200);
     find("lane-table").replaceChildren(make("table", {},
-      make("thead", {}, make("tr", {}, ...["Stage", "Sample", "Unit", "Began", "Took"].map((text) => make("th", { scope: "col" }, text)))),
+      make("thead", {}, make("tr", {}, ...["Stage", "Sample", "Unit", "Start", "Time"].map((text) => make("th", { scope: "col" }, text)))),
       make("tbody", {}, ...rows.map(({ cells }) => make("tr", {}, ...cells.map((text) => make("td", {}, text)))))));
   }
 }
 
 /** @param {string} sample @param {string} stage @param {Span} span @param {string} units @param {string} took */
 function rowOf(sample, stage, { start }, units, took) {
-  return { start, cells: [stage, sample, units, new Date(start * 1000).toLocaleTimeString(), took] };
+  return { start, cells: [sentence(stage), sample, units, new Date(start * 1000).toLocaleTimeString(), took] };
 }
 
-/** @param {Lanes} lanes @param {Open} begun @param {string} lane @param {number} start @param {number} stop */
-function busyPercent(lanes, begun, lane, start, stop) {
-  return Math.round(100 * busyShare([...(lanes[lane] ?? []), ...begun[lane]], start, stop));
+/** @param {Lanes} lanes @param {Open} begun @param {string} stage @param {number} start @param {number} stop */
+function busyPercent(lanes, begun, stage, start, stop) {
+  return Math.round(100 * busyShare([...(lanes[stage] ?? []), ...begun[stage]], start, stop));
 }

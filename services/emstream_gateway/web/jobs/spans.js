@@ -1,10 +1,10 @@
 // @ts-check
-/** What is drawn of a lane: spans joined, how busy it was, round times. Pure. */
+/** Spans of time in a lane of the pipeline: joined for drawing, their share of the time, and round times. Pure. */
 
 /** @typedef {{job: string, unit: number, start: number, stop: number}} Span seconds since the epoch */
 
 /**
- * Neighbouring spans of one sample joined where the gap is too small to see.
+ * Join neighbouring spans of one sample if the gap between them is too small to see.
  * @param {Span[]} spans in order of their starts @param {number} gap_s
  */
 export function joined(spans, gap_s) {
@@ -26,7 +26,7 @@ export function joined(spans, gap_s) {
 }
 
 /**
- * What is at work, one for each sample, since its first unit was begun; as spans that last until now.
+ * Return one span for each sample at work, from the start of its first unit until now.
  * @param {{job: string, unit: number, start: number}[]} begun @param {number} now
  */
 export function open(begun, now) {
@@ -39,7 +39,7 @@ export function open(begun, now) {
   return [...found.values()].sort((a, b) => a.start - b.start);
 }
 
-/** The share of a time range in which anything was worked on. @param {Span[]} spans @param {number} start @param {number} stop */
+/** Return the share of a time range in which any unit was at work, 0 to 1. @param {Span[]} spans @param {number} start @param {number} stop */
 export function busyShare(spans, start, stop) {
   let busy = 0;
   let until = start;
@@ -52,7 +52,7 @@ export function busyShare(spans, start, stop) {
   return stop > start ? busy / (stop - start) : 0;
 }
 
-/** Round times within a range. @param {number} start @param {number} stop */
+/** Return round times within a range, at most nine. @param {number} start @param {number} stop */
 export function ticks(start, stop) {
   const step = [10, 30, 60, 300, 600, 1800, 3600].find((s) => (stop - start) / s <= 8) ?? 7200;
   const first = Math.ceil(start / step) * step;

@@ -1,14 +1,14 @@
 // @ts-check
-/** The address after #: which page, and in the viewer which place, section and colours, so that it can be shared. Pure. */
+/** The address after #: the page; in the viewer the place, section and colours as well, so that a view can be shared. Pure. */
 
 /**
- * @typedef {{colour: string, opacity: number, threshold: number, isVisible: boolean}} Look how an object is shown
+ * @typedef {{colour: string, opacity: number, threshold: number, isVisible: boolean}} Look how a structure is shown
  * @typedef {{z?: number, x?: number, y?: number, zoom?: number, show?: string, looks: Record<string, Look>}} Place
  * @typedef {{page: string, job?: string, place: Place}} Address
  */
 
 /**
- * Read an address. zoom: screen pixels per image pixel; x, y: the middle, in pixels of the section; z counts from 1.
+ * Read an address. Parts that make no sense are left out. zoom: screen pixels per image pixel; x, y: the middle, in pixels of the section; z: the section, counted from 1.
  * @param {string} hash
  * @returns {Address}
  */
@@ -29,7 +29,7 @@ export function parseAddress(hash) {
   return { page: page || "samples", job: job || undefined, place };
 }
 
-/** @param {string} job @param {Place} place */
+/** Write the address of a view. @param {string} job @param {Place} place */
 export function writeAddress(job, place) {
   const query = new URLSearchParams();
   for (const key of /** @type {const} */ (["z", "x", "y", "zoom"])) {
@@ -50,7 +50,7 @@ function writeLook(look) {
 /** @param {string} text @returns {Look | null} */
 function parseLook(text) {
   const [colour, opacity, threshold, shown] = text.split("_");
-  const isWhole = /^[0-9a-f]{6}$/.test(colour) && [opacity, threshold].every((t) => Number(t) >= 0 && Number(t) <= 1);
-  if (!isWhole) return null;
+  const isComplete = /^[0-9a-f]{6}$/.test(colour) && [opacity, threshold].every((t) => Number(t) >= 0 && Number(t) <= 1);
+  if (!isComplete) return null;
   return { colour: `#${colour}`, opacity: Number(opacity), threshold: Number(threshold), isVisible: shown !== "0" };
 }

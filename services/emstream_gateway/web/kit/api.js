@@ -1,5 +1,5 @@
 // @ts-check
-/** What the service is asked. Every refusal is a Refusal whose message is a sentence for the user. */
+/** Requests to the service. Every failure is a Refusal whose message is a sentence for the user. */
 
 /**
  * @typedef {[number, number, number]} Triple (z, y, x)
@@ -10,30 +10,31 @@
  *   input: string | null, file_totals: FileTotals, stages: Record<string, Count>, progress: number, eta_s: number | null, warnings: string[],
  *   errors: {stage: string, unit: number, sentence: string}[], shape_zyx: Triple | null,
  *   voxel_size_nm: Triple | null, objects: string[], links: Record<string, string>}} Job
- * @typedef {{name: string, threshold: number, has_spread: boolean, has_labels: boolean, colour: string}} ViewObject
+ * @typedef {{name: string, threshold: number, has_spread: boolean, has_labels: boolean, colour: string}} ViewStructure
  * @typedef {{shape_zyx: Triple, voxel_size_nm: Triple | null, voxel_size_source: string, levels: number, tile: number,
- *   version: string, sections_read: [number, number][], sections_stitched: [number, number][], objects: ViewObject[],
- *   state: string, name: string, section_names: string[]}} View
+ *   version: string, sections_read: [number, number][], sections_stitched: [number, number][], objects: ViewStructure[],
+ *   state: string, name: string, section_names: string[]}} View section_names: of the first and the last section
  */
 
-/** The service, or the way to it, said no. */
+/** A request that the service refused, or that did not reach it. */
 export class Refusal extends Error {
-  /** @param {string} sentence @param {number} status 0 = no answer @param {Record<string, any>} [problem] */
+  /** @param {string} sentence @param {number} status that of HTTP; 0 = no answer @param {Record<string, any>} [problem] */
   constructor(sentence, status, problem = {}) {
     super(sentence);
     this.status = status;
     this.problem = problem;
   }
 
-  /** Whether the service does not have what was asked: a route, or a thing. */
+  /** Whether the service lacks the route, or the resource at it. */
   get isMissing() {
     return this.status === 404 || this.status === 405;
   }
 }
 
 /**
+ * Send a request. Throws a Refusal unless the answer is ok.
  * @param {string} path @param {RequestInit} [options]
- * @returns {Promise<Response>} one that is ok
+ * @returns {Promise<Response>}
  */
 export async function ask(path, options) {
   let answer;
@@ -41,7 +42,7 @@ export async function ask(path, options) {
     answer = await fetch(path, options);
   } catch (error) {
     if (options?.signal?.aborted) throw error;
-    throw new Refusal("The service does not answer. It is asked again as soon as it does.", 0);
+    throw new Refusal("The service does not answer. Try again once it does.", 0);
   }
   if (answer.ok) return answer;
   if (answer.status === 401) document.dispatchEvent(new Event("no-key"));
@@ -49,20 +50,20 @@ export async function ask(path, options) {
   throw new Refusal(sentenceOf(problem, answer.status), answer.status, problem);
 }
 
-/** @param {Record<string, any>} problem @param {number} status */
-function sentenceOf(problem, status) {
+/** Return a problem of the service as a sentence. @param {Record<string, any>} problem @param {number} status */
+export function sentenceOf(problem, status) {
   const text = problem.detail ?? `The service answered ${status}: try again, or look at its log`;
   const first = /^[a-z]+ /.test(text) ? text[0].toUpperCase() : text[0]; // a file's name stays as it is
   return `${first}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
-/** @param {string} path @param {RequestInit} [options] */
+/** Send a request and return the JSON of its answer. @param {string} path @param {RequestInit} [options] */
 export async function askJson(path, options) {
   const answer = await ask(path, options);
   return answer.status === 204 ? null : answer.json();
 }
 
-/** @param {string} path @param {any} [body] @param {string} [method] */
+/** Send JSON. @param {string} path @param {any} [body] @param {string} [method] */
 export function send(path, body, method = "POST") {
   const options = body === undefined
     ? { method }
@@ -71,7 +72,7 @@ export function send(path, body, method = "POST") {
 }
 
 /**
- * What an address gives, or a default where the service does not have it.
+ * Return the answer to a request, or a default if the service lacks what was asked for.
  * @template T
  * @param {Promise<T>} asked @param {T} otherwise
  * @returns {Promise<T>}
@@ -85,7 +86,7 @@ export async function orIfMissing(asked, otherwise) {
   }
 }
 
-/** @param {string} job @param {string} [rest] */
+/** Return the path of a job, or of a resource under it. @param {string} job @param {string} [rest] */
 export function jobPath(job, rest = "") {
   return `/v1/jobs/${encodeURIComponent(job)}${rest}`;
 }

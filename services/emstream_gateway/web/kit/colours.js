@@ -1,9 +1,9 @@
 // @ts-check
-/** Grey tiles to colours: tables of 256 entries, and how they are laid over a tile's pixels. Pure. */
+/** Colours of grey tiles: tables of 256 entries, applied to a tile's pixels. Pure. */
 
 /** @typedef {"fill" | "outline" | "probability" | "labels" | "uncertainty"} Mode */
 
-/** Whether the machine keeps the red byte first in a 32-bit pixel. */
+/** Whether this machine stores the red byte of a 32-bit pixel first. */
 const IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 /** @param {number} red @param {number} green @param {number} blue @param {number} alpha */
@@ -11,33 +11,34 @@ function pixel(red, green, blue, alpha) {
   return (IS_LITTLE ? (alpha << 24) | (blue << 16) | (green << 8) | red : (red << 24) | (green << 16) | (blue << 8) | alpha) >>> 0;
 }
 
-/** @param {string} colour "#rrggbb" @returns {[number, number, number]} */
+/** Return red, green and blue, 0 to 255. @param {string} colour "#rrggbb" @returns {[number, number, number]} */
 export function channels(colour) {
   const value = Number.parseInt(colour.slice(1), 16);
   return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
 }
 
-/** The smallest grey value that counts as the object: mask = probability >= threshold, p = v / 255. */
-export function cut(/** @type {number} */ threshold) {
+/** Return the smallest grey value inside the mask: probability >= threshold, p = v / 255. @param {number} threshold */
+export function lowestInside(threshold) {
   return Math.max(1, Math.ceil(threshold * 255 - 1e-9));
 }
 
 /**
- * The table of an object's probability. @param {string} colour @param {number} threshold @param {Mode} mode
+ * Return the table of a structure's probability: the mask in its colour, or the probability as opacity. @param {string} colour @param {number} threshold @param {Mode} mode
  * @returns {Uint32Array}
  */
-export function objectTable(colour, threshold, mode) {
+export function structureTable(colour, threshold, mode) {
   const [red, green, blue] = channels(colour);
-  const least = cut(threshold);
+  const least = lowestInside(threshold);
   return Uint32Array.from({ length: 256 }, (_, grey) => {
     const alpha = mode === "probability" ? grey : grey >= least ? 255 : 0;
     return alpha ? pixel(red, green, blue, alpha) : 0;
   });
 }
 
+/** Colours of uncertainty, lowest first. */
 const HEAT = /** @type {[number, number, number][]} */ ([[20, 11, 52], [132, 32, 107], [229, 92, 48], [246, 215, 70]]);
 
-/** The table of uncertainty: nothing where the network is sure, dark violet to yellow where it is not. */
+/** Return the table of uncertainty: transparent where it is low, then dark violet to yellow. */
 export function uncertaintyTable() {
   return Uint32Array.from({ length: 256 }, (_, grey) => {
     if (grey < 8) return 0;
@@ -48,7 +49,7 @@ export function uncertaintyTable() {
   });
 }
 
-/** The table of the original: black and white are the grey values shown as such. @param {number} black @param {number} white */
+/** Return the table of the original, with its contrast. black, white: grey values shown as black and as white. @param {number} black @param {number} white */
 export function greyTable(black, white) {
   return Uint32Array.from({ length: 256 }, (_, grey) => {
     const shown = Math.round(Math.min(1, Math.max(0, (grey - black) / Math.max(1, white - black))) * 255);
@@ -57,7 +58,7 @@ export function greyTable(black, white) {
 }
 
 /**
- * Replace each pixel by its entry; the red byte is the grey value.
+ * Replace each pixel by its entry in a table; the red byte is the grey value.
  * @param {Uint32Array} pixels @param {Uint32Array} table
  */
 export function recolour(pixels, table) {
@@ -66,7 +67,7 @@ export function recolour(pixels, table) {
 }
 
 /**
- * Keep only what lies within two pixels of the border between something and nothing.
+ * Keep only the coloured pixels within two pixels of an empty one.
  * @param {Uint32Array} pixels recoloured, row after row @param {number} width
  */
 export function outline(pixels, width) {
@@ -89,7 +90,7 @@ function isBorder(source, at, x, y, width, height) {
 }
 
 /**
- * The black and white that stretch a picture, leaving out the darkest and lightest 0.5 %.
+ * Return the black and white that stretch a picture's contrast, leaving out its darkest and lightest 0.5 %.
  * @param {Uint32Array} pixels @returns {[number, number]}
  */
 export function stretch(pixels) {

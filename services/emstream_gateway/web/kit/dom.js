@@ -1,8 +1,8 @@
 // @ts-check
-/** Elements: found, made, filled. Text is always text; nothing here parses HTML. */
+/** Elements: find, make and fill them. Text stays text; nothing here parses HTML. */
 
 /**
- * Return the element of an id; that it is there is ours to know.
+ * Return the element of an id. Throws if the page has none, which is a mistake of ours.
  * @param {string} id
  * @returns {any}
  */
@@ -13,7 +13,7 @@ export function find(id) {
 }
 
 /**
- * Make an element. Attributes: `on…` are listeners, true and false set or leave a flag, null leaves it out.
+ * Make an element. Attributes named `on…` are listeners; true sets a flag; false and null leave the attribute out.
  * @param {string} name
  * @param {Record<string, any>} [attributes]
  * @param {...(Node | string | null | undefined | false)} children
@@ -26,7 +26,7 @@ export function make(name, attributes = {}, ...children) {
 }
 
 /**
- * Make an element of a drawing.
+ * Make an element of an SVG drawing.
  * @param {string} name
  * @param {Record<string, any>} [attributes]
  * @param {...(Node | string)} children
@@ -49,7 +49,7 @@ function fill(element, attributes, children) {
 }
 
 /**
- * Say something to those who listen to the page rather than look at it.
+ * Announce a text to users of a screen reader.
  * @param {string} text
  */
 export function announce(text) {
@@ -57,7 +57,7 @@ export function announce(text) {
 }
 
 /**
- * Ask whether to do what cannot be undone.
+ * Ask the user before an action that cannot be undone.
  * @param {string} title @param {string} text @param {string} verb
  * @returns {Promise<boolean>}
  */
@@ -73,7 +73,7 @@ export function confirmed(title, text, verb) {
 }
 
 /**
- * Save bytes, or what an address gives, under a name.
+ * Download an address under a name.
  * @param {string} address @param {string} name
  */
 export function download(address, name) {

@@ -1,16 +1,17 @@
 // @ts-check
-/** The keyboard in the viewer, and the dialog that lists it. */
+/** Keyboard shortcuts, and the dialog that lists them. */
 import { find, make } from "./dom.js";
 
-/** @typedef {{keys: string[], shown: string, what: string, run: (event: KeyboardEvent) => void, end?: () => void}} Binding */
+/** @typedef {{keys: string[], shown: string, what: string, run: (event: KeyboardEvent) => void, end?: () => void}} Binding
+ *   shown: the keys as the dialog lists them; empty for a binding that another line describes. end: run when the key is released */
 
-/** @param {EventTarget | null} target */
+/** Return whether an element takes typed text. @param {EventTarget | null} target */
 function takesText(target) {
   if (!(target instanceof HTMLElement)) return false;
   return target.matches("select, textarea, input:not([type=checkbox], [type=radio], [type=range], [type=color], [type=file])");
 }
 
-/** @param {KeyboardEvent} event */
+/** Return whether a key belongs to the control that has the focus. @param {KeyboardEvent} event */
 function isOfControl(event) {
   const target = event.target;
   if (!(target instanceof HTMLElement)) return false;
@@ -19,7 +20,7 @@ function isOfControl(event) {
 }
 
 /**
- * Listen to the keys while `isActive`. @param {Binding[]} bindings @param {() => boolean} isActive
+ * Run the bindings of pressed keys while `isActive`. @param {Binding[]} bindings @param {() => boolean} isActive
  */
 export function listen(bindings, isActive) {
   const byKey = new Map(bindings.flatMap((binding) => binding.keys.map((key) => [key, binding])));
@@ -45,7 +46,7 @@ export function listen(bindings, isActive) {
   window.addEventListener("blur", release);
 }
 
-/** @param {Binding[]} bindings */
+/** List the bindings in the dialog. @param {Binding[]} bindings */
 export function fillHelp(bindings) {
   const lines = bindings.filter(({ shown }) => shown).flatMap(({ shown, what }) => [
     make("dt", {}, ...shown.split(" ").flatMap((key) => (key === "…" ? [key, " "] : [make("kbd", {}, key), " "]))),
@@ -54,7 +55,7 @@ export function fillHelp(bindings) {
   find("help-keys").replaceChildren(...lines);
 }
 
-/** Let the help open, from anywhere. */
+/** Let the button and `?` open the dialog, on every page. */
 export function bindHelp() {
   const open = () => find("help").showModal();
   find("help-open").addEventListener("click", open);

@@ -1,19 +1,21 @@
 // @ts-check
-/** The states of a job, in the words of the service. Pure. */
+/** The states and stages of a job, in the words of the service. Pure. */
+
+export const STAGES = ["preprocess", "inference", "postprocess"];
 
 const OVER = new Set(["completed", "completed_with_errors", "failed", "cancelled"]);
 
-/** Whether the service does no more work on a job. @param {string} state */
+/** Return whether the service does no more work on a job. @param {string} state */
 export function isOver(state) {
   return OVER.has(state);
 }
 
-/** Whether a job has all of its results. @param {string} state */
+/** Return whether a job has all of its results. @param {string} state */
 export function isCompleted(state) {
   return state === "completed" || state === "completed_with_errors";
 }
 
-/** Whether the service works on a job, or will. @param {string} state */
+/** Return whether the service works on a job or will do so. @param {string} state */
 export function isMoving(state) {
   return state === "queued" || state === "running";
 }

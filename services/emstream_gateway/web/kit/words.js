@@ -41,6 +41,17 @@ export function shapeInWords(shape) {
   return `${count(z, "section")} of ${x.toLocaleString("en")} × ${y.toLocaleString("en")} pixels`;
 }
 
+/**
+ * Name a region: sections count from 1, pixels from 0, both ends included.
+ * @param {[number[], number[]] | null | undefined} region first and stop corner, (z, y, x)
+ */
+export function regionInWords(region) {
+  if (!region) return "everything";
+  const [[z, y, x], [zStop, yStop, xStop]] = region;
+  const sections = zStop - z === 1 ? `section ${z + 1}` : `sections ${z + 1} to ${zStop}`;
+  return `${sections}, x ${x} to ${xStop - 1}, y ${y} to ${yStop - 1}`;
+}
+
 /** @param {number[] | null | undefined} voxel (z, y, x) in nm */
 export function voxelInWords(voxel) {
   if (!voxel) return "voxel size unknown";
@@ -49,7 +60,7 @@ export function voxelInWords(voxel) {
 }
 
 /**
- * The round length that makes a good scale bar: 1, 2 or 5 times a power of ten, at most `widest`.
+ * Return the length of a scale bar: 1, 2 or 5 times a power of ten, at most `widest`.
  * @param {number} widest
  */
 export function roundLength(widest) {
@@ -58,7 +69,7 @@ export function roundLength(widest) {
   return factor * power;
 }
 
-/** Capital first. @param {string} text */
+/** Return a text with a capital first letter. @param {string} text */
 export function sentence(text) {
   return text ? text[0].toUpperCase() + text.slice(1) : text;
 }

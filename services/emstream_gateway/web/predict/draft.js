@@ -1,5 +1,5 @@
 // @ts-check
-/** A sample before it is predicted: its upload, what was found in it, what can be corrected, and a preview. */
+/** The card of a new sample: its upload, the properties found in its files, corrections, and a preview. */
 import { ask, jobPath, orIfMissing, pause, send } from "../kit/api.js";
 import { find, make } from "../kit/dom.js";
 import { PreviewChoice } from "./preview.js";
@@ -14,11 +14,20 @@ import { count, duration, sentence, shapeInWords, size } from "../kit/words.js";
 
 /**
  * @typedef {{name: string, sample?: import("./samples.js").Sample, path?: string, job?: import("../kit/api.js").Job}} Source
- *   files, a path on the server, or a job whose files are there already
+ *   files to upload, a path on the server, or a job whose files the service has
  */
 
-const LOOK_MS = 500;
+const POLL_MS = 500;
 const AXES = /** @type {const} */ (["x", "y", "z"]);
+const PLACE_IN_FILE = /^(page|plane|section) \d+$/;
+
+/**
+ * Return the own file names of sections; none for a stack in one file, whose sections are named by their place.
+ * @param {string[]} names as the service lists them
+ */
+export function fileNames(names) {
+  return names.every((name) => PLACE_IN_FILE.test(name)) ? [] : names.map((name) => name.split("/").pop() ?? name);
+}
 
 export class Draft {
   /**
@@ -38,7 +47,7 @@ export class Draft {
     /** @type {PreviewChoice | null} */
     this.preview = null;
     this.pathJob = "";
-    /** @type {"sending" | "looking" | "ready" | "refused"} */
+    /** @type {"sending" | "inspecting" | "ready" | "refused"} */
     this.state = "sending";
     /** @type {Inspection | null} */
     this.inspection = null;
@@ -49,10 +58,10 @@ export class Draft {
     /** @type {any} */
     this.voxelNote = null;
     this.element = make("article", { class: "card draft", "aria-label": this.name, "data-testid": "draft" });
-    this.#lay();
+    this.#build();
   }
 
-  #lay() {
+  #build() {
     const sample = this.sample;
     this.body = make("div");
     this.bar = make("progress", { max: 1, value: 0, "aria-label": `Upload of ${this.name}` });
@@ -70,12 +79,12 @@ export class Draft {
     return this.job?.file_totals.count ? count(this.job.file_totals.count, "file") : this.path ?? this.job?.input ?? "on the server’s disk";
   }
 
-  /** The job that holds the files: the upload, one made for a path, or one there was. */
+  /** Id of the job that holds the files: of the upload, of the path, or an earlier one. */
   get holder() {
     return this.upload?.job || this.pathJob || this.job?.id || "";
   }
 
-  /** Whether that job is there for this draft alone, and goes with it. */
+  /** Whether that job exists for this draft alone and is deleted with it. */
   get isOwner() {
     return this.job === null || this.job.state === "uploading";
   }
@@ -86,17 +95,17 @@ export class Draft {
     this.bar.value = bytes ? upload.received / bytes : 1;
     const left = upload.seconds ? `, ${duration(upload.seconds)} left` : "";
     this.sent.textContent = upload.isWaiting
-      ? "Connection lost; it goes on by itself" : `${size(upload.received)} of ${size(bytes)}${left}`;
+      ? "Connection lost. The upload continues by itself" : `${size(upload.received)} of ${size(bytes)}${left}`;
   }
 
-  /** Upload and look; errors end as a sentence on the card. */
+  /** Upload the files and inspect them; an error is shown as a sentence on the card. */
   async run() {
     try {
       await this.upload?.run();
       if (this.path && !this.pathJob) await this.#makePathJob(this.path);
-      this.state = "looking";
+      this.state = "inspecting";
       this.sending.hidden = true;
-      this.body.replaceChildren(make("p", { class: "note", role: "status" }, "Looking at the headers…"));
+      this.body.replaceChildren(make("p", { class: "note", role: "status" }, "Reading the file headers…"));
       await this.#inspect();
       this.state = "ready";
       this.#showInspection();
@@ -109,7 +118,7 @@ export class Draft {
     this.onChange(this);
   }
 
-  /** A job on a path that waits, so that it can be looked at first. @param {string} path */
+  /** Make a job of a path that does not start yet, so that it can be inspected. @param {string} path */
   async #makePathJob(path) {
     const answer = await send("/v1/jobs", { name: this.name, input: path, start: false });
     this.pathJob = (await answer.json()).jobs[0].id;
@@ -125,7 +134,7 @@ export class Draft {
         this.inspection = await answer.json();
         return;
       }
-      await pause(LOOK_MS);
+      await pause(POLL_MS);
     }
   }
 
@@ -153,13 +162,13 @@ export class Draft {
         ...(found.datasets.length > 1 ? [make("dt", {}, "Data set"), make("dd", {}, this.#datasetChoice(found.datasets, found.dataset ?? ""))] : []),
         make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine(), this.#voxelNote(found)),
         ...this.#order(found)),
-      make("ul", { class: "sentences warn" }, ...found.warnings.filter((text) => !/voxel size is not known/.test(text)).map((text) => make("li", {}, text))),
+      make("ul", { class: "sentences warn" }, ...found.warnings.filter((text) => found.voxel_size_nm || !/^the voxel size/i.test(text)).map((text) => make("li", {}, text))),
       this.#previewOf(found));
   }
 
   /** @param {Inspection["datasets"]} datasets @param {string} chosen */
   #datasetChoice(datasets, chosen) {
-    const select = make("select", { "aria-label": `Data set of ${this.name}`, onchange: () => this.#lookAgain(select.value) },
+    const select = make("select", { "aria-label": `Data set of ${this.name}`, onchange: () => this.#chooseDataset(select.value) },
       !chosen && make("option", { value: "" }, "Choose one"),
       ...datasets.map(({ name, shape, dtype }) => make("option", { value: name }, `${name} (${shape.join(" × ")}, ${dtype})`)));
     select.value = this.dataset || chosen;
@@ -167,7 +176,7 @@ export class Draft {
   }
 
   /** @param {string} dataset */
-  async #lookAgain(dataset) {
+  async #chooseDataset(dataset) {
     this.dataset = dataset;
     this.voxels = ["", "", ""];
     this.state = "sending";
@@ -183,7 +192,7 @@ export class Draft {
     return make("span", { class: "voxel" }, ...AXES.flatMap((axis, i) => [axis, inputs[i]]), "nm");
   }
 
-  /** y follows x until it is given. @param {number} index @param {string} text */
+  /** Set one edge; y follows x until it is given itself. @param {number} index @param {string} text */
   #setVoxel(index, text) {
     const isSquare = index === 0 && this.voxels[1] === this.voxels[0];
     this.voxels[index] = text;
@@ -199,20 +208,20 @@ export class Draft {
   /** @param {Inspection} found */
   #voxelNote(found) {
     this.voxelNote = found.voxel_size_nm
-      ? make("span", { class: "note" }, `${sentence(found.voxel_size_source)}. Correct it where it is wrong.`)
-      : make("span", { class: "warn" }, "Unknown. Give it, so that the network sees the right scale and sizes come in micrometres.");
+      ? make("span", { class: "note" }, `${sentence(found.voxel_size_source)}. Correct it if it is wrong.`)
+      : make("span", { class: "warn" }, "Unknown. Enter it: the networks then see the right scale, and sizes are in micrometres.");
     this.voxelNote.hidden = !found.voxel_size_nm && Boolean(this.settings.voxel_size_nm);
     return this.voxelNote;
   }
 
   /** @param {Inspection} found */
   #order(found) {
-    const names = found.sections.map((name) => name.split("/").pop() ?? name);
+    const names = fileNames(found.sections);
     if (names.length < 2) return [];
     const last = found.shape_zyx[0] > names.length ? "…" : names[names.length - 1];
     return [make("dt", {}, "Order"), make("dd", { "data-testid": "order" }, `${names[0]} → ${last} `,
       make("details", {}, make("summary", {}, "All names"), make("ol", { class: "names" }, ...names.map((name) => make("li", {}, name))),
-        make("p", { class: "note" }, "Sections follow the numbers in their names. Is this not their order? Rename the files, and drop them again.")))];
+        make("p", { class: "note" }, "Sections are sorted by the numbers in their names. If this is not their order, rename the files and drop them again.")))];
   }
 
   /** @param {Inspection} found */
@@ -221,7 +230,7 @@ export class Draft {
     return this.preview.element;
   }
 
-  /** What the user decided about this sample. */
+  /** The user's settings for this sample alone. */
   get settings() {
     const voxel = this.voxels.map(Number).reverse();
     return {
@@ -230,31 +239,31 @@ export class Draft {
     };
   }
 
-  /** The data set that was looked at, where there are several. */
+  /** The data set that was inspected, if there are several. */
   get #chosenDataset() {
     return this.dataset || ((this.inspection?.datasets.length ?? 0) > 1 ? this.inspection?.dataset : "");
   }
 
-  /** A sentence about what is not right yet, or nothing. */
-  get trouble() {
+  /** A sentence about a problem that prevents prediction, or nothing. */
+  get problem() {
     if (this.state === "refused") return `${this.name} cannot be predicted: remove it, or correct the files.`;
     const given = this.voxels.filter((text) => text !== "").length;
     return given > 0 && (given < 3 || !this.voxels.every((text) => Number(text) > 0))
-      ? `The voxel size of ${this.name} needs three numbers above 0, or none.` : "";
+      ? `The voxel size of ${this.name} needs three numbers above 0, or none at all.` : "";
   }
 
-  /** What a new job of this sample begins with. */
+  /** The input of a new job of this sample. */
   get source() {
     return { input_of: this.holder };
   }
 
-  /** Ask for nothing more of it. */
+  /** Stop fetching pictures. */
   close() {
     this.preview?.close();
     this.preview = null;
   }
 
-  /** Take the sample out again, with what was uploaded. */
+  /** Remove the sample, with its uploaded files. */
   async remove() {
     this.close();
     this.element.remove();

@@ -1,5 +1,5 @@
 // @ts-check
-/** From files to a running job: the drop zone, the drafts, the settings, one Predict button. */
+/** The way from files to a running job: the drop zone, the new samples, the settings, the Predict button. */
 import { askJson, orIfMissing, send, jobPath } from "../kit/api.js";
 import { announce, find, make } from "../kit/dom.js";
 import { Draft } from "./draft.js";
@@ -11,7 +11,7 @@ const QUALITIES = ["fast", "balanced", "accurate"];
 const REMEMBERED = "emstream.settings";
 
 export class Predict {
-  /** @param {() => void} onJobs called when there are new jobs */
+  /** @param {() => void} onJobs called when the list of jobs has changed */
   constructor(onJobs) {
     this.onJobs = onJobs;
     /** @type {Draft[]} */
@@ -30,17 +30,17 @@ export class Predict {
     find("settings").addEventListener("change", () => this.#settingsChanged());
   }
 
-  /** Ask what can be found, and show it. */
+  /** Fetch the structures that can be found, and show them. */
   async loadModels() {
     const { models } = await askJson("/v1/models");
     this.models = models;
     const kept = JSON.parse(localStorage.getItem(REMEMBERED) ?? "{}");
     const names = [...new Set(models.map((/** @type {any} */ model) => model.object))];
     const ticked = names.filter((name) => kept.objects?.includes(name));
-    const usual = models.find((/** @type {any} */ model) => model.is_default)?.object ?? names[0];
-    find("objects-wanted").replaceChildren(...names.map((name) => {
+    const preset = models.find((/** @type {any} */ model) => model.is_default)?.object ?? names[0];
+    find("structures-wanted").replaceChildren(...names.map((name) => {
       const box = make("input", { type: "checkbox", name: "object", value: name });
-      box.checked = ticked.length ? ticked.includes(name) : name === usual;
+      box.checked = ticked.length ? ticked.includes(name) : name === preset;
       return make("label", {}, box, ` ${sentence(name)}`);
     }));
     find("qualities").replaceChildren(...QUALITIES.map((quality) => {
@@ -51,13 +51,13 @@ export class Predict {
     this.#settingsChanged();
   }
 
-  /** Whether a job holds the files of a draft. @param {string} job */
+  /** Return whether a job belongs to a draft. @param {string} job */
   has(job) {
     return this.drafts.some((draft) => draft.isOwner && draft.holder === job);
   }
 
-  /** Take in the files of a job that is there: to go on with it, or to predict them otherwise. @param {import("../kit/api.js").Job} job */
-  again(job) {
+  /** Add the files of an earlier job, to predict them with other settings. @param {import("../kit/api.js").Job} job */
+  predictAgain(job) {
     if (this.drafts.some((draft) => draft.holder === job.id)) return;
     this.#enter({ name: job.name, job });
     this.onJobs();
@@ -100,14 +100,14 @@ export class Predict {
     });
   }
 
-  /** Take files in. @param {import("./samples.js").Given[]} given */
+  /** Add files as samples. @param {import("./samples.js").Given[]} given */
   add(given) {
     const { samples, leftOut } = intoSamples(given);
     const note = find("left-out");
     note.hidden = leftOut.length === 0 && samples.length > 0;
     note.textContent = samples.length || !given.length
-      ? `Left out, as they are no sections: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}.`
-      : "There are no sections among these files: PNG, JPEG, TIFF, HDF5 and MRC are taken.";
+      ? `Left out, not section images: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}.`
+      : "None of these files is a section image or a stack: choose PNG, JPEG, TIFF, HDF5 or MRC files.";
     for (const sample of samples) this.#enter({ name: sample.name, sample });
     if (samples.length) announce(`${count(samples.length, "sample")} added`);
   }
@@ -121,7 +121,7 @@ export class Predict {
     this.drafts.push(draft);
     find("drafts").append(draft.element);
     this.#changed();
-    this.turn = this.turn.then(() => draft.run()); // one sample after the other: the first can be looked at early
+    this.turn = this.turn.then(() => draft.run()); // one sample after the other: the first is ready early
     await this.turn;
   }
 
@@ -129,17 +129,17 @@ export class Predict {
     find("predict").hidden = this.drafts.length === 0;
     find("drop").classList.toggle("small", this.drafts.length > 0);
     const isReady = this.drafts.every((draft) => draft.state === "ready");
-    const trouble = this.drafts.map((draft) => draft.trouble).find(Boolean);
-    const hasObject = this.settings.objects.length > 0;
-    find("predict-button").disabled = Boolean(trouble) || !hasObject || this.isSending;
-    find("predict-button").textContent = this.isWanted && !isReady ? "Predicts as soon as it is here" : this.drafts.length > 1 ? `Predict ${this.drafts.length} samples` : "Predict";
-    find("predict-note").textContent = trouble || (hasObject ? "" : "Tick what is to be found.");
-    find("predict-note").className = trouble ? "note bad" : "note";
-    if (this.isWanted && isReady && !trouble) this.#predict();
+    const problem = this.drafts.map((draft) => draft.problem).find(Boolean);
+    const hasStructure = this.settings.objects.length > 0;
+    find("predict-button").disabled = Boolean(problem) || !hasStructure || this.isSending;
+    find("predict-button").textContent = this.isWanted && !isReady ? "Starts when the files are ready" : this.drafts.length > 1 ? `Predict ${this.drafts.length} samples` : "Predict";
+    find("predict-note").textContent = problem || (hasStructure ? "" : "Choose at least one structure to find.");
+    find("predict-note").className = problem ? "note bad" : "note";
+    if (this.isWanted && isReady && !problem) this.#predict();
     this.#estimate();
   }
 
-  /** What the form says, as the service takes it. */
+  /** The form's settings, as the service takes them. */
   get settings() {
     const form = new FormData(find("settings"));
     return {
@@ -188,17 +188,17 @@ export class Predict {
       find("predict-note").className = "note bad";
     }
     this.isWanted = this.isSending = false;
-    const sentenceOfTrouble = find("predict-note").textContent;
+    const failure = find("predict-note").textContent;
     this.#changed();
-    if (sentenceOfTrouble && this.drafts.length) {
-      find("predict-note").textContent = sentenceOfTrouble;
+    if (failure && this.drafts.length) {
+      find("predict-note").textContent = failure;
       find("predict-note").className = "note bad";
     }
     this.onJobs();
   }
 
   #showWaiting() {
-    find("predict-button").textContent = "Predicts as soon as it is here";
+    find("predict-button").textContent = "Starts when the files are ready";
   }
 
   /** @param {Draft} draft */

@@ -1,5 +1,5 @@
 // @ts-check
-/** What to try first: a section, and a rectangle chosen on a small picture of it, or by numbers. */
+/** Choice of a region to preview: a section, and a rectangle on a small picture of it or in numbers. */
 import { ask, jobPath, pause } from "../kit/api.js";
 import { draw, make } from "../kit/dom.js";
 import { around, between, boxOf, kept, middleOf } from "./region.js";
@@ -13,8 +13,8 @@ const FIELDS = /** @type {const} */ ([["x", "x"], ["y", "y"], ["width", "width"]
 
 export class PreviewChoice {
   /**
-   * @param {string} job whose files were looked at @param {[number, number, number]} shape (z, y, x)
-   * @param {() => number[] | undefined} voxelSize (z, y, x) in nm, if it is known by now
+   * @param {string} job whose files were inspected @param {[number, number, number]} shape (z, y, x)
+   * @param {() => number[] | undefined} voxelSize (z, y, x) in nm, if it is known
    * @param {(box: number[][]) => Promise<void>} onPreview
    */
   constructor(job, shape, voxelSize, onPreview) {
@@ -34,7 +34,7 @@ export class PreviewChoice {
     this.#load();
   }
 
-  /** Ask for no more pictures. */
+  /** Stop fetching pictures. */
   close() {
     this.closing.abort();
     if (this.address) URL.revokeObjectURL(this.address);
@@ -46,7 +46,7 @@ export class PreviewChoice {
     this.frame = draw("rect", { class: "frame" });
     this.shade = draw("path", { class: "shade", "fill-rule": "evenodd" });
     this.svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, class: "map", "data-testid": "preview-map", role: "img",
-      "aria-label": "The section; drag a rectangle on it, or give numbers beside it" }, this.image, this.shade, this.frame);
+      "aria-label": "The section; drag a rectangle on it, or enter numbers next to it" }, this.image, this.shade, this.frame);
     this.svg.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => this.#drag(event));
     return this.svg;
   }
@@ -66,7 +66,7 @@ export class PreviewChoice {
       await this.onPreview(boxOf(this.z, this.region)).finally(() => { run.disabled = false; });
     } }, "Preview");
     return make("div", {},
-      make("p", { class: "note" }, "Try a part of one section first: drag a rectangle on the picture, or click to move it."),
+      make("p", { class: "note" }, "Try a part of one section first: drag a rectangle on the picture, or click to move the rectangle."),
       make("p", { class: "line" }, "Section", this.slider, this.number, `of ${depth}`),
       make("details", {}, make("summary", {}, "Region in numbers"),
         make("p", { class: "numbers" }, ...FIELDS.map(([, words], i) => make("label", {}, words, this.fields[i])))),
@@ -85,7 +85,7 @@ export class PreviewChoice {
     this.#show();
   }
 
-  /** Draw the rectangle, and say how large it is. */
+  /** Draw the rectangle, and show its size. */
   #show() {
     const { x, y, width, height } = this.region;
     for (const [key, value] of Object.entries(this.region)) this.frame.setAttribute(key, String(value));
@@ -96,12 +96,12 @@ export class PreviewChoice {
     this.extent.textContent = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels${scaled}`;
   }
 
-  /** Say the size anew, after the voxel size was given. */
+  /** Show the size again, after the voxel size was changed. */
   refresh() {
     this.#show();
   }
 
-  /** A drag draws a new rectangle, a click moves the one there is. @param {PointerEvent} event */
+  /** Draw a new rectangle by a drag, or move the present one by a click. @param {PointerEvent} event */
   #drag(event) {
     event.preventDefault();
     this.svg.setPointerCapture(event.pointerId);
@@ -118,13 +118,13 @@ export class PreviewChoice {
     this.svg.addEventListener("pointerup", end, { once: true });
   }
 
-  /** Where the pointer is, in pixels of the section. @param {PointerEvent} event @returns {[number, number]} */
+  /** Return the pointer's place, in pixels of the section. @param {PointerEvent} event @returns {[number, number]} */
   #at(event) {
     const box = this.svg.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * this.size.width, ((event.clientY - box.top) / box.height) * this.size.height];
   }
 
-  /** Fetch the section's picture, which a worker makes; where there is none, numbers do. */
+  /** Fetch the section's picture, which a worker makes. If there is none, the numbers are enough. */
   async #load() {
     const { signal } = this.closing;
     const z = this.asked = this.z;

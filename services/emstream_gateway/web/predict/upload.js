@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * A sample on its way to the service, in pieces. After a lost connection it goes on with what has arrived; after a
- * reload, too, once the same files are given again: the service keeps the job that is uploading.
+ * Upload of a sample in pieces. After a lost connection it continues where it stopped; after a reload as well, once the
+ * same files are chosen again: the service keeps the job in the state `uploading`.
  */
 import { Refusal, ask, askJson, jobPath, orIfMissing, pause, send } from "../kit/api.js";
 
-const PIECE = 32 << 20;
-const AT_ONCE = 3;
-const PATIENCE_S = [1, 2, 4, 8, 15];
+const PIECE_BYTES = 32 << 20;
+const FILES_AT_ONCE = 3;
+const RETRY_S = [1, 2, 4, 8, 15];
 
 export class Upload {
   /** @param {import("./samples.js").Sample} sample @param {() => void} onProgress */
@@ -30,21 +30,21 @@ export class Upload {
     return sum;
   }
 
-  /** Seconds still needed, once there is a rate. */
+  /** Seconds left, once the rate is known. */
   get seconds() {
     const elapsed = (performance.now() - this.began) / 1000;
     const since = this.received - this.before;
     return elapsed > 1 && since > 0 ? ((this.sample.bytes - this.received) * elapsed) / since : null;
   }
 
-  /** Send everything; returns the job's id. Throws a Refusal for what the service does not take. */
+  /** Send everything; returns the job's id. Throws a Refusal if the service refuses a file. */
   async run() {
     await this.#begin();
     const waiting = [...this.sample.files];
     const sendSome = async () => {
       for (let next = waiting.shift(); next; next = waiting.shift()) await this.#sendFile(next);
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, sendSome));
+    await Promise.all(Array.from({ length: FILES_AT_ONCE }, sendSome));
     return this.job;
   }
 
@@ -62,7 +62,7 @@ export class Upload {
     this.began = performance.now();
   }
 
-  /** A job of the same files whose upload was interrupted. @returns {Promise<{id: string, files: import("../kit/api.js").FileState[]} | null>} */
+  /** Return a job of the same files whose upload was interrupted. @returns {Promise<{id: string, files: import("../kit/api.js").FileState[]} | null>} */
   async #unfinished() {
     const { jobs } = await askJson("/v1/jobs?limit=100");
     const wanted = new Map(this.sample.files.map(({ path, file }) => [path, file.size]));
@@ -84,7 +84,7 @@ export class Upload {
     while (offset < file.size || (isFirst && file.size === 0)) {
       isFirst = false;
       try {
-        const body = file.slice(offset, offset + PIECE);
+        const body = file.slice(offset, offset + PIECE_BYTES);
         const answer = await ask(`${address}?offset=${offset}`, { method: "PUT", body, signal: this.stopping.signal });
         offset = (await answer.json()).received;
         failures = 0;
@@ -97,14 +97,14 @@ export class Upload {
     }
   }
 
-  /** Return the offset to go on from. @param {any} error @param {string} address @param {number} offset @param {number} failures */
+  /** Return the offset to continue at. @param {any} error @param {string} address @param {number} offset @param {number} failures */
   async #afterFailure(error, address, offset, failures) {
     if (!(error instanceof Refusal)) throw error;
     if (typeof error.problem.received === "number") return error.problem.received;
     if (error.status !== 0 && error.status !== 408 && error.status < 500) throw error;
     this.isWaiting = true;
     this.onProgress();
-    await pause(1000 * PATIENCE_S[Math.min(failures, PATIENCE_S.length - 1)]);
+    await pause(1000 * RETRY_S[Math.min(failures, RETRY_S.length - 1)]);
     const state = await askJson(address).catch(() => null);
     return state?.received ?? offset;
   }
@@ -116,7 +116,7 @@ export class Upload {
     this.onProgress();
   }
 
-  /** Give up, and remove what has arrived. */
+  /** Stop, and delete the uploaded files. */
   async cancel() {
     this.stopping.abort();
     if (this.job) await send(jobPath(this.job), undefined, "DELETE").catch(() => {});

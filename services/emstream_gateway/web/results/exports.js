@@ -1,11 +1,11 @@
 // @ts-check
-/** Saving: what, of which objects and sections, in which format; made by the service, then downloaded. */
+/** The Save tab: content, structures, sections and format of an export, which the service makes and the browser downloads. */
 import { Refusal, ask, askJson, jobPath, orIfMissing, pause, send } from "../kit/api.js";
 import { announce, download, find, make } from "../kit/dom.js";
 import { isCompleted } from "../kit/states.js";
 import { sentence } from "../kit/words.js";
 
-const LOOK_MS = 700;
+const POLL_MS = 700;
 const CONTENTS = [
   ["mask", "Mask: 0 and 255"], ["labels", "Labels: one number per object"], ["probability", "Probability: 0 to 255"],
   ["overlay", "Overlay: highlighted sections"], ["original", "Original sections"],
@@ -15,7 +15,7 @@ const FORMATS = [
   ["raw", "RAW with .nhdr: ParaView, Amira"], ["pdf", "PDF: pages with captions"], ["zarr", "OME-Zarr: cloud viewers"],
 ];
 
-/** Formats that cannot hold a content. @param {string} content @param {string} format */
+/** Return whether a format can hold a content. @param {string} content @param {string} format */
 export function fits(content, format) {
   if (content === "labels") return !["jpeg", "pdf"].includes(format);
   if (content === "mask" || content === "probability") return format !== "jpeg";
@@ -30,9 +30,9 @@ export class Exports {
     this.content = this.format = this.first = this.last = this.combined = this.note = this.saved = null;
     /** @type {any[]} */
     this.wanted = [];
-    this.recalled = "";
-    viewer.openers.push(() => this.#fill());
-    find("tab-save").addEventListener("click", () => this.#recall());
+    this.listed = "";
+    viewer.listeners.push(() => this.#fill());
+    find("tab-save").addEventListener("click", () => this.#list());
   }
 
   #fill() {
@@ -43,7 +43,7 @@ export class Exports {
     this.format = make("select", { name: "format", "data-testid": "export-format" }, ...FORMATS.map(([value, text]) => make("option", { value }, text)));
     this.first = make("input", { type: "number", min: 1, max: depth, value: 1, "aria-label": "First section" });
     this.last = make("input", { type: "number", min: 1, max: depth, value: depth, "aria-label": "Last section" });
-    this.wanted = view.objects.map((/** @type {import("../kit/api.js").ViewObject} */ { name }) => {
+    this.wanted = view.objects.map((/** @type {import("../kit/api.js").ViewStructure} */ { name }) => {
       const box = make("input", { type: "checkbox", value: name });
       box.checked = true;
       return box;
@@ -51,19 +51,19 @@ export class Exports {
     this.combined = make("input", { type: "checkbox" });
     this.note = make("p", { class: "note", role: "status" });
     this.saved = make("ul", { class: "saved", "data-testid": "saved" });
-    const objects = make("fieldset", {}, make("legend", {}, "Objects"), ...this.wanted.map((/** @type {any} */ box) => make("label", { class: "check" }, box, sentence(box.value))),
-      view.objects.length > 1 && make("label", { class: "check" }, this.combined, "All in one, rather than one file each"));
+    const structures = make("fieldset", {}, make("legend", {}, "Structures"), ...this.wanted.map((/** @type {any} */ box) => make("label", { class: "check" }, box, sentence(box.value))),
+      view.objects.length > 1 && make("label", { class: "check" }, this.combined, "All in one volume"));
     const form = make("form", { class: "form-lines", onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#save(); } },
-      make("label", {}, make("span", { class: "note" }, "What"), this.content), objects,
+      make("label", {}, make("span", { class: "note" }, "Content"), this.content), structures,
       make("div", { class: "row" }, make("span", { class: "note" }, "Sections"), make("span", { class: "range-line" }, this.first, "to", this.last,
-        make("button", { type: "button", class: "quiet", onclick: () => { this.first.value = this.last.value = String(this.viewer.z + 1); } }, "This one"))),
-      make("label", {}, make("span", { class: "note" }, "As"), this.format),
+        make("button", { type: "button", class: "quiet", onclick: () => { this.first.value = this.last.value = String(this.viewer.z + 1); } }, "This section"))),
+      make("label", {}, make("span", { class: "note" }, "Format"), this.format),
       make("button", { class: "primary", "data-testid": "export" }, "Save"), this.note);
     find("panel-save").replaceChildren(form, this.saved, make("p", { class: "note" },
-      make("button", { type: "button", onclick: () => this.#picture() }, "Picture of this view"), " as PNG, as it is on the screen."));
+      make("button", { type: "button", onclick: () => this.#picture() }, "Picture of this view"), " as PNG, as shown on the screen."));
     this.#limit();
-    this.recalled = "";
-    if (find("side").dataset.tab === "save") this.#recall();
+    this.listed = "";
+    if (find("side").dataset.tab === "save") this.#list();
   }
 
   #limit() {
@@ -76,52 +76,52 @@ export class Exports {
     const depth = Number(this.first.max);
     const [first, last] = [this.first, this.last].map((input) => Math.min(depth, Math.max(1, Math.round(Number(input.value)) || 1)));
     const objects = this.wanted.filter((/** @type {any} */ box) => box.checked).map((/** @type {any} */ box) => box.value);
-    if (!objects.length && this.content.value !== "original") return this.#tell("Tick at least one object.");
-    if (last < first) return this.#tell("The last section comes before the first: exchange them.");
+    if (!objects.length && this.content.value !== "original") return this.#report("Choose at least one structure.");
+    if (last < first) return this.#report("The last section comes before the first: swap them.");
     const isAll = first === 1 && last === depth;
     const body = {
       content: this.content.value, objects: objects.length === this.wanted.length ? null : objects,
       combined: this.combined.checked, z: isAll ? null : [first - 1, last], format: this.format.value,
     };
-    const words = inWords(body.content, [first - 1, last], depth, body.format);
-    if (!this.viewer.view || !isCompleted(this.viewer.view.state)) return this.#tell("Saving begins once the job is done.");
-    this.#tell("");
+    const words = exportInWords(body.content, [first - 1, last], depth, body.format);
+    if (!this.viewer.view || !isCompleted(this.viewer.view.state)) return this.#report("Files can be saved once the job is completed.");
+    this.#report("");
     try {
       const answer = await send(jobPath(job, "/exports"), body);
       await this.#follow(answer.headers.get("Location") ?? "", words, true);
     } catch (error) {
-      this.#tell(error instanceof Refusal && error.isMissing ? "This service cannot save in this way yet." : /** @type {Error} */ (error).message);
+      this.#report(error instanceof Refusal && error.isMissing ? "This service makes no exports: it is older than this page." : /** @type {Error} */ (error).message);
     }
   }
 
   /** @param {string} text */
-  #tell(text) {
+  #report(text) {
     this.note.textContent = text;
     this.note.className = text ? "bad" : "note";
   }
 
-  /** Show what was saved before. */
-  async #recall() {
+  /** List the exports made before. */
+  async #list() {
     const { job, view } = this.viewer;
-    if (!job || this.recalled === job || !view || !isCompleted(view.state)) return;
-    this.recalled = job;
+    if (!job || this.listed === job || !view || !isCompleted(view.state)) return;
+    this.listed = job;
     const found = await orIfMissing(askJson(jobPath(job, "/exports")), null).catch(() => null);
     if (job !== this.viewer.job) return;
     const depth = Number(this.first.max);
     for (const { links, content, format, z, state, sentence: reason } of found?.exports ?? []) {
-      this.#follow(links.self, inWords(content, z, depth, format), false, state, reason);
+      this.#follow(links.self, exportInWords(content, z, depth, format), false, state, reason);
     }
   }
 
   /** @param {string} address @param {string} words @param {boolean} isFetched @param {string} [state] @param {string | null} [reason] why it failed */
   async #follow(address, words, isFetched, state, reason) {
-    this.saved.querySelector(`[data-address="${CSS.escape(address)}"]`)?.remove(); // the same order again
+    this.saved.querySelector(`[data-address="${CSS.escape(address)}"]`)?.remove(); // the same export again
     const bar = make("progress", { max: 1, value: 0, "aria-label": words });
     const remove = make("button", { type: "button", class: "quiet", "aria-label": `Cancel ${words}`, onclick: () => this.#remove(address, line) }, "Cancel");
     const line = make("li", { "data-testid": "saved-line", "data-state": "running", "data-address": address }, make("span", {}, words), remove, bar);
     this.saved.prepend(line);
     try {
-      if (state === "failed") throw new Error(reason ?? "It could not be made.");
+      if (state === "failed") throw new Error(reason ?? "The file could not be made.");
       if (state !== "done") await this.#wait(address, bar, line);
       if (!line.isConnected) return;
       line.dataset.state = "done";
@@ -143,17 +143,17 @@ export class Exports {
       const answer = await ask(address, { method: "GET", headers: { Range: "bytes=0-0" } });
       if (answer.status !== 202) return;
       bar.value = (await answer.json()).progress ?? 0;
-      await pause(LOOK_MS);
+      await pause(POLL_MS);
     }
   }
 
   /** @param {string} address @param {any} line */
   async #remove(address, line) {
     line.remove();
-    await send(address, undefined, "DELETE").catch((error) => this.#tell(error.message));
+    await send(address, undefined, "DELETE").catch((error) => this.#report(error.message));
   }
 
-  /** Save what the right panel shows, with the scale bar. */
+  /** Download the right panel as it is on the screen, with the scale bar. */
   #picture() {
     const shown = this.viewer.panels?.right.drawer.canvas;
     const canvas = make("canvas", { width: shown.width, height: shown.height });
@@ -175,8 +175,8 @@ export class Exports {
   }
 }
 
-/** @param {string} content @param {[number, number]} z half-open @param {number} depth @param {string} format */
-function inWords(content, [start, stop], depth, format) {
+/** Name an export. @param {string} content @param {[number, number]} z half-open, from 0 @param {number} depth @param {string} format */
+export function exportInWords(content, [start, stop], depth, format) {
   const part = stop - start === depth ? "all sections" : stop - start === 1 ? `section ${start + 1}` : `sections ${start + 1} to ${stop}`;
   return `${sentence(content)}, ${part}, ${format.toUpperCase()}`;
 }

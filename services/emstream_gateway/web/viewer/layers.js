@@ -1,13 +1,13 @@
 // @ts-check
-/** How each layer is shown: colour, opacity, threshold, visibility per object, contrast of the original; with its tools. */
+/** Look of the layers, with its controls: colour, opacity, threshold and visibility per structure, contrast of the original. */
 import { find, make } from "../kit/dom.js";
-import { greyTable, objectTable, outline, recolour, uncertaintyTable } from "../kit/colours.js";
+import { greyTable, structureTable, outline, recolour, uncertaintyTable } from "../kit/colours.js";
 import { isWithin } from "./sections.js";
 import { sentence, voxelInWords } from "../kit/words.js";
 
 /** @typedef {import("../kit/address.js").Look} Look */
 /** @typedef {import("../kit/colours.js").Mode} Mode */
-/** @typedef {"opacity" | "object" | "original" | "mode" | "exact" | "wheel"} Change */
+/** @typedef {"opacity" | "structure" | "original" | "mode" | "exact" | "wheel"} Change */
 
 export const MODES = /** @type {[Mode, string][]} */ ([
   ["fill", "Fill"], ["outline", "Outline"], ["probability", "Probability"], ["labels", "Objects"], ["uncertainty", "Uncertainty"],
@@ -17,7 +17,7 @@ const WHEEL = "emstream.wheel";
 
 export class Layers {
   /**
-   * @param {import("../kit/api.js").View} view @param {import("../kit/address.js").Place} place what the address says
+   * @param {import("../kit/api.js").View} view @param {import("../kit/address.js").Place} place the looks of the address
    * @param {(change: Change) => void} onChange
    * @param {(thresholds: Record<string, number>) => Promise<void>} onSave
    */
@@ -32,37 +32,33 @@ export class Layers {
     this.isBlinking = false;
     this.wheel = localStorage.getItem(WHEEL) ?? "zoom";
     /** @type {Map<string, Look>} */
-    this.looks = new Map(view.objects.map((object) => [object.name, place.looks[object.name] ?? {
-      colour: object.colour, opacity: 0.5, threshold: object.threshold, isVisible: true,
-    }]));
+    this.looks = new Map(view.objects.map((structure) => [structure.name, place.looks[structure.name] ?? initialLook(structure)]));
     /** @type {Map<string, Uint32Array>} */
     this.tables = new Map();
     this.heat = uncertaintyTable();
   }
 
-  /** @param {import("../kit/api.js").View} view */
-  renew(view) {
+  /** Take a newer view; looks that were set stay. @param {import("../kit/api.js").View} view */
+  update(view) {
     this.view = view;
-    for (const object of view.objects) {
-      if (!this.looks.has(object.name)) {
-        this.looks.set(object.name, { colour: object.colour, opacity: 0.5, threshold: object.threshold, isVisible: true });
-      }
+    for (const structure of view.objects) {
+      if (!this.looks.has(structure.name)) this.looks.set(structure.name, initialLook(structure));
     }
   }
 
-  /** The layers over the original of a section; none before it is stitched. @param {number} z */
+  /** Return the layers over the original of a section; none before it has masks. @param {number} z */
   over(z) {
     if (!isWithin(this.view.sections_stitched, z)) return [];
     return this.view.objects.map(({ name, has_labels }) => {
       const suffix = this.mode === "labels" && has_labels ? ".labels" : this.mode === "uncertainty" ? ".spread" : "";
-      return { name: name + suffix, extension: "png", kind: /** @type {const} */ ("object"), object: name };
+      return { name: name + suffix, extension: "png", kind: /** @type {const} */ ("structure"), structure: name };
     });
   }
 
   /** @param {import("./sections.js").Layer} layer */
   opacityOf(layer) {
     if (layer.kind === "original") return 1;
-    const look = this.looks.get(layer.object);
+    const look = this.looks.get(layer.structure);
     if (!look?.isVisible || this.isBlinking) return 0;
     return ["outline", "uncertainty"].includes(this.mode) ? Math.min(1, look.opacity * THIN_STRENGTH) : look.opacity;
   }
@@ -78,26 +74,26 @@ export class Layers {
     const image = context.getImageData(0, 0, width, height);
     const pixels = new Uint32Array(image.data.buffer);
     recolour(pixels, table);
-    if (layer.kind === "object" && this.mode === "outline") outline(pixels, width);
+    if (layer.kind === "structure" && this.mode === "outline") outline(pixels, width);
     context.putImageData(image, 0, 0);
     return true;
   }
 
-  /** Whether a layer's tiles are shown otherwise than they come. @param {import("./sections.js").Layer} layer */
+  /** Return whether a layer's tiles need other colours than they are served with. @param {import("./sections.js").Layer} layer */
   needsPaint(layer) {
     return this.#tableOf(layer) !== null;
   }
 
-  /** @param {import("./sections.js").Layer} layer @returns {Uint32Array | null} null = as it is */
+  /** @param {import("./sections.js").Layer} layer @returns {Uint32Array | null} null = as served */
   #tableOf(layer) {
     if (layer.kind === "original") {
       return this.black === 0 && this.white === 255 ? null : this.#table("original", () => greyTable(this.black, this.white));
     }
     if (layer.name.endsWith(".labels")) return null;
     if (layer.name.endsWith(".spread")) return this.heat;
-    const look = this.looks.get(layer.object);
+    const look = this.looks.get(layer.structure);
     if (!look) return null;
-    return this.#table(layer.object, () => objectTable(look.colour, look.threshold, this.mode));
+    return this.#table(layer.structure, () => structureTable(look.colour, look.threshold, this.mode));
   }
 
   /** @param {string} name @param {() => Uint32Array} compute */
@@ -107,20 +103,20 @@ export class Layers {
     return known;
   }
 
-  /** @param {Change} change */
+  /** Report a change, and forget the tables that it makes wrong. @param {Change} change */
   changed(change) {
     if (change !== "opacity") this.tables.clear();
     this.onChange(change);
   }
 
-  /** @param {string} name @param {Partial<Look>} change */
+  /** Change the look of a structure. @param {string} name @param {Partial<Look>} change */
   set(name, change) {
     const look = /** @type {Look} */ (this.looks.get(name));
     Object.assign(look, change);
-    this.changed("colour" in change || "threshold" in change ? "object" : "opacity");
+    this.changed("colour" in change || "threshold" in change ? "structure" : "opacity");
   }
 
-  /** The thresholds that differ from those of the masks. */
+  /** The thresholds that differ from the ones of the masks. */
   get unsaved() {
     /** @type {Record<string, number>} */
     const found = {};
@@ -131,34 +127,34 @@ export class Layers {
     return found;
   }
 
-  /** Show the tools. @param {() => [number, number]} measureStretch of what is seen */
+  /** Show the controls. @param {() => [number, number]} measureStretch returns the black and white that stretch the visible part */
   fill(measureStretch) {
     const notice = this.view.voxel_size_nm ? null : make("p", { class: "notice", "data-testid": "voxel-notice" },
-      "The voxel size is unknown: lengths are in pixels. Predict again with the voxel size to measure in micrometres.");
+      "The voxel size is unknown: lengths are in pixels. Predict again with the voxel size to get micrometres.");
     find("panel-layers").replaceChildren(...[
-      notice, ...this.view.objects.map((object) => this.#card(object)), this.#saveBox(), this.#originalCard(measureStretch),
+      notice, ...this.view.objects.map((structure) => this.#card(structure)), this.#saveBox(), this.#originalCard(measureStretch),
     ].filter((part) => part !== null));
     this.#showUnsaved();
   }
 
-  /** @param {import("../kit/api.js").ViewObject} object */
+  /** @param {import("../kit/api.js").ViewStructure} object */
   #card({ name, threshold }) {
     const look = /** @type {Look} */ (this.looks.get(name));
-    const card = make("section", { class: "layer", "aria-label": name, "data-object": name });
+    const card = make("section", { class: "layer", "aria-label": name, "data-structure": name });
     const mark = () => card.classList.toggle("hidden-layer", !look.isVisible);
     const shown = make("input", { type: "checkbox", "aria-label": `Show ${name}`, class: "shown",
       onchange: () => { this.set(name, { isVisible: shown.checked }); mark(); } });
     shown.checked = look.isVisible;
     const colour = make("input", { type: "color", value: look.colour, "aria-label": `Colour of ${name}`,
       oninput: () => this.set(name, { colour: colour.value }) });
-    const cutLine = slide("Threshold", look.threshold, 0.01, 0.99, 0.01, (v) => v.toFixed(2), (value) => {
+    const thresholdSlider = slide("Threshold", look.threshold, 0.01, 0.99, 0.01, (v) => v.toFixed(2), (value) => {
       this.set(name, { threshold: value });
       this.#showUnsaved();
     }, `${name}: threshold`);
     card.append(
       make("header", {}, colour, make("h3", {}, sentence(name)), shown),
       slide("Opacity", look.opacity, 0, 1, 0.05, (v) => `${Math.round(v * 100)} %`, (value) => this.set(name, { opacity: value }), `${name}: opacity`),
-      cutLine,
+      thresholdSlider,
       make("button", { type: "button", class: "quiet reset", title: `The masks were made with ${threshold}`, hidden: true,
         onclick: () => this.setThreshold(name, threshold) }, `Back to ${threshold.toFixed(2)}`),
     );
@@ -166,14 +162,14 @@ export class Layers {
     return card;
   }
 
-  /** Set a threshold from elsewhere than its slider. @param {string} name @param {number} threshold */
+  /** Set a threshold by other means than its slider. @param {string} name @param {number} threshold */
   setThreshold(name, threshold) {
-    const input = find("panel-layers").querySelector(`[data-object="${CSS.escape(name)}"] [aria-label$="threshold"]`);
+    const input = find("panel-layers").querySelector(`[data-structure="${CSS.escape(name)}"] [aria-label$="threshold"]`);
     input.value = String(Math.min(0.99, Math.max(0.01, threshold)));
     input.dispatchEvent(new Event("input"));
   }
 
-  /** @param {number} index */
+  /** Show or hide a structure. @param {number} index */
   toggle(index) {
     /** @type {NodeListOf<HTMLInputElement>} */
     const boxes = find("panel-layers").querySelectorAll(".shown");
@@ -181,7 +177,7 @@ export class Layers {
   }
 
   #saveBox() {
-    const note = make("p", { class: "note" }, "Masks, objects and measurements are then made anew from the stored probabilities.");
+    const note = make("p", { class: "note" }, "Saving makes masks, objects and measurements again, from the stored probabilities.");
     const button = make("button", { type: "button", class: "primary", "data-testid": "save-threshold" });
     const box = make("div", { class: "layer", id: "save-thresholds", hidden: true }, note, button);
     button.addEventListener("click", async () => {
@@ -204,8 +200,8 @@ export class Layers {
     find("save-thresholds").hidden = names.length === 0;
     find("save-thresholds").querySelector("button").textContent =
       `Save ${names.map(([name, value]) => (names.length > 1 ? `${name} ${value}` : `threshold ${value}`)).join(", ")}`;
-    for (const card of find("panel-layers").querySelectorAll("[data-object]")) {
-      card.querySelector(".reset").hidden = !(card.dataset.object in unsaved);
+    for (const card of find("panel-layers").querySelectorAll("[data-structure]")) {
+      card.querySelector(".reset").hidden = !(card.dataset.structure in unsaved);
     }
   }
 
@@ -237,8 +233,13 @@ export class Layers {
   }
 }
 
+/** @param {import("../kit/api.js").ViewStructure} structure @returns {Look} */
+function initialLook({ colour, threshold }) {
+  return { colour, opacity: 0.5, threshold, isVisible: true };
+}
+
 /**
- * A slider with its name and value.
+ * Make a slider with its name and value.
  * @param {string} name @param {number} value @param {number} min @param {number} max @param {number} step
  * @param {(value: number) => string} inWords @param {(value: number) => void} onChange @param {string} label
  */

@@ -25,7 +25,7 @@ const OPTIONS = {
 };
 
 export class Panels {
-  /** @param {(steps: number) => void} onStep the wheel asked for other sections */
+  /** @param {(steps: number) => void} onStep called when the mouse wheel steps through sections */
   constructor(onStep) {
     this.left = this.#make("left");
     this.right = this.#make("right");
@@ -76,7 +76,7 @@ export class Panels {
     return [this.left, this.right];
   }
 
-  /** The width of a section in its own pixels; viewport units are parts of it. */
+  /** The width of a section in pixels; the viewport's unit of length. */
   get imageWidth() {
     return this.leader.world.getItemAt(0)?.source.dimensions.x ?? 1;
   }
@@ -93,7 +93,7 @@ export class Panels {
     return { x: centre.x * this.imageWidth, y: centre.y * this.imageWidth };
   }
 
-  /** @param {{x?: number, y?: number, zoom?: number}} place @param {boolean} [isAtOnce] */
+  /** Move both panels to a place. @param {{x?: number, y?: number, zoom?: number}} place @param {boolean} [isAtOnce] */
   look(place, isAtOnce = false) {
     const viewport = this.leader.viewport;
     if (place.x !== undefined && place.y !== undefined) {
@@ -116,7 +116,7 @@ export class Panels {
     this.leader.viewport.applyConstraints();
   }
 
-  /** @param {number} across @param {number} down parts of what is seen */
+  /** @param {number} across @param {number} down parts of the visible width and height */
   panBy(across, down) {
     const bounds = this.leader.viewport.getBounds();
     this.leader.viewport.panBy(new OpenSeadragon.Point(bounds.width * across, bounds.height * down));
@@ -130,7 +130,7 @@ export class Panels {
   }
 
   /**
-   * Frame a part of the section in both panels, or nothing.
+   * Draw a frame around a part of the section in both panels, or remove it.
    * @param {{x0: number, x1: number, y0: number, y1: number} | null} box in pixels, half-open
    */
   frame(box) {
@@ -144,7 +144,7 @@ export class Panels {
     }
   }
 
-  /** The pixel of the section at a place of a panel. @param {any} viewer @param {{x: number, y: number}} position */
+  /** Return the pixel of the section at a place of a panel. @param {any} viewer @param {{x: number, y: number}} position */
   pixelAt(viewer, { x, y }) {
     const point = viewer.viewport.pointFromPixel(new OpenSeadragon.Point(x, y), true);
     return { x: Math.floor(point.x * this.imageWidth), y: Math.floor(point.y * this.imageWidth) };

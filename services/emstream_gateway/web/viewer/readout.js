@@ -1,5 +1,5 @@
 // @ts-check
-/** Where the pointer is, in pixels and lengths; and what lies under a click. */
+/** Readout of the pointer's place, in pixels and lengths, and of the structures under a click. */
 import { askJson, jobPath, orIfMissing } from "../kit/api.js";
 import { find } from "../kit/dom.js";
 import { isWithin } from "./sections.js";
@@ -7,7 +7,7 @@ import { length } from "../kit/words.js";
 
 /** @typedef {import("./viewer.js").Viewer} Viewer */
 
-/** The pixel of the section at a place of a panel, or null outside. @param {Viewer} viewer @param {any} panel @param {{x: number, y: number}} position */
+/** Return the pixel of the section at a place of a panel, or null outside. @param {Viewer} viewer @param {any} panel @param {{x: number, y: number}} position */
 function pixelAt(viewer, panel, position) {
   if (!viewer.view || !viewer.panels) return null;
   const { x, y } = viewer.panels.pixelAt(panel, position);
@@ -15,15 +15,15 @@ function pixelAt(viewer, panel, position) {
   return x >= 0 && y >= 0 && x < width && y < height ? { x, y } : null;
 }
 
-/** Show where the pointer is. @param {Viewer} viewer @param {any} panel @param {PointerEvent} event */
+/** Show the pointer's place. @param {Viewer} viewer @param {any} panel @param {PointerEvent} event */
 export function showPlace(viewer, panel, event) {
   const box = panel.canvas.getBoundingClientRect();
   const at = pixelAt(viewer, panel, { x: event.clientX - box.left, y: event.clientY - box.top });
   find("readout").textContent = at ? placeInWords(at, viewer.z, viewer.view?.voxel_size_nm ?? null) : "";
 }
 
-/** Tell what lies under a click, and choose its object. @param {Viewer} viewer @param {any} panel @param {any} position */
-export async function tellAt(viewer, panel, position) {
+/** Show the probabilities under a click, and choose the object there. @param {Viewer} viewer @param {any} panel @param {any} position */
+export async function readAt(viewer, panel, position) {
   const at = pixelAt(viewer, panel, position);
   if (!at || !isWithin(viewer.view?.sections_stitched ?? [], viewer.z)) return;
   const path = jobPath(/** @type {string} */ (viewer.job), `/at?z=${viewer.z}&y=${at.y}&x=${at.x}`);
@@ -33,13 +33,13 @@ export async function tellAt(viewer, panel, position) {
   find("readout").textContent = spots.map(([name, { probability, label }]) =>
     `${name} ${Math.round(probability * 100)} %${label ? ` (object ${label})` : ""}`).join("   ·   ");
   const hit = spots.find(([, { label }]) => label);
-  if (hit) document.dispatchEvent(new CustomEvent("object-picked", { detail: { object: hit[0], id: hit[1].label } }));
+  if (hit) document.dispatchEvent(new CustomEvent("object-picked", { detail: { structure: hit[0], id: hit[1].label } }));
 }
 
-/** @param {{x: number, y: number}} at @param {number} z @param {import("../kit/api.js").Triple | null} voxel_nm */
+/** Return a place as text; sections count from 1, pixels from 0. @param {{x: number, y: number}} at @param {number} z the section, from 0 @param {import("../kit/api.js").Triple | null} voxel_nm */
 export function placeInWords(at, z, voxel_nm) {
-  const pixels = `x ${at.x}  y ${at.y}  z ${z + 1}`;
+  const pixels = `section ${z + 1}   ·   x ${at.x}, y ${at.y}`;
   if (!voxel_nm) return pixels;
   const [dz, dy, dx] = voxel_nm;
-  return `${pixels}   ·   ${length(at.x * dx)}, ${length(at.y * dy)}, ${length(z * dz)}`;
+  return `${pixels}   ·   ${length(at.x * dx)}, ${length(at.y * dy)}, ${length(z * dz)} deep`;
 }

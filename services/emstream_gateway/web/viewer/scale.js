@@ -1,11 +1,11 @@
 // @ts-check
-/** The scale bar: a round length, as wide as it is on the section. */
+/** The scale bar: a round length, as wide as on the section. */
 import { find, make } from "../kit/dom.js";
 import { length, roundLength } from "../kit/words.js";
 
 const WIDEST_PX = 140;
 
-/** @param {number} zoom screen pixels per image pixel @param {import("../kit/api.js").Triple | null} voxel_nm */
+/** Draw the scale bar. @param {number} zoom screen pixels per image pixel @param {import("../kit/api.js").Triple | null} voxel_nm */
 export function showScale(zoom, voxel_nm) {
   const unit = voxel_nm ? voxel_nm[2] : 1;
   const long = roundLength((WIDEST_PX / zoom) * unit);

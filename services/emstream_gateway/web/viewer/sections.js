@@ -1,23 +1,24 @@
 // @ts-check
 /**
- * The tiles of the section shown and of its neighbours, in both panels.
+ * Tiles of the visible section and of its neighbours, in both panels.
  *
- * 1. A section's images are added hidden and preloading; 2. once all have what the view needs, they are shown and the
- * former ones hidden, so that nothing flashes; 3. then the neighbours are fetched, and those further away let go.
+ * 1. A section's images are added hidden, and load their tiles; 2. once all have the tiles that the view needs, they are
+ * shown and the former ones hidden, so that nothing flashes; 3. then the neighbours' images are added, and those of
+ * sections further away removed.
  */
 import { jobPath } from "../kit/api.js";
 
-const NEIGHBOURS = [1, -1, 2];
-const KEPT = 3;
-const PATIENCE_MS = 1500;
+const NEIGHBOURS = [1, -1, 2]; // steps to the sections that are loaded ahead
+const KEPT = 3; // steps to the furthest section that stays loaded
+const WAIT_MS = 1500; // for tiles, before a section is shown without them
 
 /**
- * @typedef {{name: string, extension: string, kind: "original" | "object", object: string}} Layer
+ * @typedef {{name: string, extension: string, kind: "original" | "structure", structure: string}} Layer
  * @typedef {{key: string, items: {layer: Layer, viewer: any, image: any}[], added: Promise<any>,
- *   pale: Set<"original" | "object">}} Shown pale: kinds whose colours have changed meanwhile
+ *   outdated: Set<"original" | "structure">}} Shown outdated: kinds of layers whose colours have changed since
  */
 
-/** Whether a section lies in one of the ranges. @param {[number, number][]} ranges @param {number} z */
+/** Return whether a section is in one of the half-open ranges. @param {[number, number][]} ranges @param {number} z */
 export function isWithin(ranges, z) {
   return ranges.some(([start, stop]) => z >= start && z < stop);
 }
@@ -25,7 +26,7 @@ export function isWithin(ranges, z) {
 export class Sections {
   /**
    * @param {string} job @param {import("./panels.js").Panels} panels
-   * @param {(z: number) => Layer[]} layersOf what the right panel shows over the original
+   * @param {(z: number) => Layer[]} layersOf returns the layers over the original in the right panel
    * @param {(layer: Layer) => number} opacityOf
    * @param {(z: number) => void} onShown
    */
@@ -50,13 +51,13 @@ export class Sections {
     this.layerOf = new WeakMap();
   }
 
-  /** Show a section as soon as its tiles are here. @param {number} z */
+  /** Show a section as soon as its tiles are loaded. @param {number} z */
   async show(z) {
     this.wanted = z;
     if (this.isBusy) return;
     this.isBusy = true;
     try {
-      while (!this.isClosed && this.wanted >= 0 && !this.#isUpToDate(this.wanted)) await this.#bring(this.wanted);
+      while (!this.isClosed && this.wanted >= 0 && !this.#isUpToDate(this.wanted)) await this.#load(this.wanted);
     } finally {
       this.isBusy = false;
     }
@@ -70,21 +71,21 @@ export class Sections {
   }
 
   /** @param {number} z */
-  async #bring(z) {
+  async #load(z) {
     const set = this.#ensure(z);
     await set.added;
-    if (this.visible === null) this.#reveal(set, z);
-    await until(() => this.isClosed || set.items.every(({ image }) => image.getFullyLoaded()), PATIENCE_MS);
-    if (set.pale.size) await repaint(set);
+    if (this.visible === null) this.#swapIn(set, z);
+    await until(() => this.isClosed || set.items.every(({ image }) => image.getFullyLoaded()), WAIT_MS);
+    if (set.outdated.size) await repaint(set);
     if (this.isClosed || this.wanted < 0) return;
-    this.#reveal(set, z);
+    this.#swapIn(set, z);
     await frame(); // OpenSeadragon draws in a frame of its own
     await frame();
     if (!this.isClosed) this.onShown(z);
   }
 
   /** @param {Shown} set @param {number} z */
-  #reveal(set, z) {
+  #swapIn(set, z) {
     const former = this.visible;
     this.visible = set;
     this.shown = z;
@@ -95,14 +96,14 @@ export class Sections {
     }
   }
 
-  /** Show nothing: the section asked for is not there yet. */
+  /** Show nothing: the section wanted is not preprocessed yet. */
   hide() {
     this.wanted = this.shown = -1;
     for (const { image } of this.visible?.items ?? []) image.setOpacity(0);
     this.visible = null;
   }
 
-  /** Show each layer as opaque as it is to be now. */
+  /** Give each visible layer its present opacity. */
   applyOpacity() {
     for (const { layer, image } of this.visible?.items ?? []) {
       const opacity = this.opacityOf(layer);
@@ -110,12 +111,12 @@ export class Sections {
     }
   }
 
-  /** Colour the tiles of a kind anew: those seen at once, hidden ones when their turn comes. @param {"original" | "object"} kind */
+  /** Colour the tiles of a kind of layer again: visible ones at once, hidden ones before they are shown. @param {"original" | "structure"} kind */
   async recolour(kind) {
-    for (const set of this.sets.values()) set.pale.add(kind);
+    for (const set of this.sets.values()) set.outdated.add(kind);
     if (this.isPainting) return;
     this.isPainting = true;
-    while (this.visible?.pale.size && !this.isClosed) await repaint(this.visible);
+    while (this.visible?.outdated.size && !this.isClosed) await repaint(this.visible);
     this.isPainting = false;
   }
 
@@ -130,13 +131,13 @@ export class Sections {
     const key = this.#keyOf(z);
     if (known?.key === key) return known;
     if (known && known !== this.visible) this.#drop(known);
-    const original = /** @type {Layer} */ ({ name: "raw", extension: this.isExact ? "png" : "jpg", kind: "original", object: "" });
+    const original = /** @type {Layer} */ ({ name: "raw", extension: this.isExact ? "png" : "jpg", kind: "original", structure: "" });
     const layers = this.layersOf(z);
     /** @type {Shown["items"]} */
     const items = [];
     const wanted = [[this.panels.left, original], [this.panels.right, original], ...layers.map((layer) => [this.panels.right, layer])];
     const added = Promise.all(wanted.map(([viewer, layer]) => this.#add(viewer, layer, z, items)));
-    const set = { key, items, added, pale: new Set() };
+    const set = { key, items, added, outdated: new Set() };
     this.sets.set(z, set);
     return set;
   }
@@ -202,9 +203,9 @@ export class Sections {
   }
 }
 
-/** Wait, frame by frame. @param {() => boolean} isTrue @param {number} patience_ms */
-function until(isTrue, patience_ms) {
-  const end = performance.now() + patience_ms;
+/** Wait until a condition is true, at most for a time. @param {() => boolean} isTrue @param {number} wait_ms */
+function until(isTrue, wait_ms) {
+  const end = performance.now() + wait_ms;
   return new Promise((/** @type {(value: void) => void} */ resolve) => {
     const look = () => (isTrue() || performance.now() > end ? resolve() : requestAnimationFrame(look));
     look();
@@ -213,8 +214,8 @@ function until(isTrue, patience_ms) {
 
 /** @param {Shown} set */
 async function repaint(set) {
-  const kinds = new Set(set.pale);
-  set.pale.clear();
+  const kinds = new Set(set.outdated);
+  set.outdated.clear();
   await Promise.all(set.items.filter(({ layer }) => kinds.has(layer.kind)).map(({ image }) => image.requestInvalidate(true)));
 }
 

@@ -1,10 +1,10 @@
 // @ts-check
-/** The tools beside the panels: one at a time, chosen by pointer or arrow keys. */
+/** Tabs at the side of the panels, chosen by pointer or arrow keys. */
 import { find } from "../kit/dom.js";
 
 const NAMES = ["layers", "objects", "save"];
 
-/** Let the tabs choose what the side shows. */
+/** Connect the tabs. */
 export function bindTabs() {
   for (const name of NAMES) {
     find(`tab-${name}`).addEventListener("click", () => choose(name));

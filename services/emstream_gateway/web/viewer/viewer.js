@@ -1,5 +1,5 @@
 // @ts-check
-/** The viewer of one job: opens its view, keeps it up to date while the job runs, and joins panels, layers and tools. */
+/** The viewer of one job: opens its view, keeps it up to date while the job runs, and connects panels, layers and controls. */
 import { Refusal, askJson, jobPath, pause, send } from "../kit/api.js";
 import { announce, find, make } from "../kit/dom.js";
 import { stretch } from "../kit/colours.js";
@@ -11,8 +11,9 @@ import { Layers, MODES } from "./layers.js";
 import { writeAddress } from "../kit/address.js";
 import { Panels } from "./panels.js";
 import { Sections, isWithin } from "./sections.js";
-import { showPlace, tellAt } from "./readout.js";
+import { showPlace, readAt } from "./readout.js";
 import { showScale } from "./scale.js";
+import { sectionNames } from "./section_names.js";
 import { showAvailability } from "./availability.js";
 import { shapeInWords, length } from "../kit/words.js";
 
@@ -31,17 +32,17 @@ export class Viewer {
     this.panels = null;
     /** @type {import("../kit/api.js").View | null} */
     this.view = null;
-    /** @type {Layers} there once a view is */
+    /** @type {Layers} set once a view is open */
     this.layers = /** @type {any} */ (null);
-    /** @type {Sections} there once a view is */
+    /** @type {Sections} set once a view is open */
     this.sections = /** @type {any} */ (null);
-    /** @type {((viewer: Viewer) => void)[]} called when there is something else to show: another job, or it is done */
-    this.openers = [];
+    /** @type {(() => void)[]} called when another job is opened, and when the job or new masks are completed */
+    this.listeners = [];
     this.z = 0;
     /** @type {Target | null} */
     this.target = null;
     /** @type {string[]} */
-    this.files = [];
+    this.names = [];
     bindBar(this);
     const bindings = bindingsOf(this);
     listen(bindings, () => Boolean(this.view) && !find("viewer").hidden);
@@ -56,7 +57,7 @@ export class Viewer {
     find("view-status").textContent = "Opening…";
     const view = await this.#waitForView(job);
     if (!view || this.job !== job) return;
-    this.files = await fileNames(job, view.shape_zyx[0]);
+    this.names = await namesOf(job, view);
     this.view = view;
     this.#makePanels();
     this.layers = new Layers(view, place, (change) => this.#changed(change), (thresholds) => this.#saveThresholds(thresholds));
@@ -67,7 +68,7 @@ export class Viewer {
     this.layers.fill(() => this.#measureStretch());
     this.#checkMode();
     this.#setWheel();
-    this.#tellOpeners();
+    this.#notify();
     const first = view.sections_read[0]?.[0] ?? 0;
     this.goTo(place.z ? place.z - 1 : Math.min(first, view.shape_zyx[0] - 1));
     this.#placeOnceOpen(place);
@@ -82,7 +83,7 @@ export class Viewer {
         const view = shape_zyx ? await askJson(jobPath(job, "/view")) : null;
         if (view?.sections_read.length) return view;
         find("view-status").textContent = ["failed", "cancelled"].includes(state)
-          ? `There is nothing to see: the job is ${state}.` : "Nothing is read yet. The first sections appear here by themselves.";
+          ? `Nothing to show: the job is ${state}.` : "No section is preprocessed yet. The first ones appear here by themselves.";
       } catch (error) {
         find("view-status").textContent = /** @type {Error} */ (error).message;
         if (error instanceof Refusal && error.isMissing) return null;
@@ -99,7 +100,7 @@ export class Viewer {
     this.panels.listeners.push(() => this.#moved());
     for (const viewer of this.panels.both) {
       viewer.addHandler("tile-invalidated", (/** @type {any} */ event) => this.#paint(event));
-      viewer.addHandler("canvas-click", (/** @type {any} */ event) => event.quick && tellAt(this, viewer, event.position));
+      viewer.addHandler("canvas-click", (/** @type {any} */ event) => event.quick && readAt(this, viewer, event.position));
       viewer.canvas.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => showPlace(this, viewer, event));
     }
   }
@@ -149,7 +150,7 @@ export class Viewer {
     this.goTo(this.z + steps);
   }
 
-  /** Lead to an object, and frame it in its sections. @param {Target} target */
+  /** Move to an object, and frame it in its sections. @param {Target} target */
   lookAt(target) {
     this.target = target;
     this.goTo(target.z);
@@ -189,17 +190,17 @@ export class Viewer {
   #describeSection() {
     const view = /** @type {import("../kit/api.js").View} */ (this.view);
     const depth = view.shape_zyx[0];
-    const name = this.files[this.z] ?? "";
-    const height = view.voxel_size_nm ? ` · ${length(this.z * view.voxel_size_nm[0])}` : "";
-    find("z-facts").textContent = `of ${depth}${height}${name ? ` · ${name.split("/").pop()}` : ""}`;
-    find("z-facts").title = name;
+    const name = this.names[this.z] ?? "";
+    const place = view.voxel_size_nm ? ` · ${length(this.z * view.voxel_size_nm[0])} deep` : "";
+    find("z-facts").textContent = `of ${depth}${name ? ` · ${name}` : ""}${place}`;
+    find("z-facts").title = find("z-facts").textContent;
     find("z-slider").setAttribute("aria-valuetext", `Section ${this.z + 1} of ${depth}`);
     find("view-status").textContent = isWithin(view.sections_read, this.z)
-      ? isWithin(view.sections_stitched, this.z) ? "" : "This section is not predicted yet."
-      : "This section is not read yet.";
+      ? isWithin(view.sections_stitched, this.z) ? "" : `This section has no masks${isOver(view.state) ? "." : " yet."}`
+      : `This section is not preprocessed${isOver(view.state) ? "." : " yet."}`;
   }
 
-  /** Follow a job that is not over: sections appear as they are read and stitched. @param {string} job */
+  /** Follow a job until it is over: sections appear as they are preprocessed and get their masks. @param {string} job */
   async #follow(job) {
     if (!this.view || isOver(this.view.state)) return;
     while (this.job === job && this.view && !isOver(this.view.state)) {
@@ -207,17 +208,17 @@ export class Viewer {
       const isGone = await this.refresh().then(() => false, (error) => error instanceof Refusal && error.isMissing);
       if (isGone) return void (find("view-status").textContent = "This job was deleted.");
     }
-    if (this.job === job) this.#tellOpeners();
+    if (this.job === job) this.#notify();
   }
 
-  /** Ask for the view anew, and show what has changed. */
+  /** Fetch the view again, and show it. */
   async refresh() {
     const job = this.job;
     const view = job ? await askJson(jobPath(job, "/view")) : null;
     if (!view || job !== this.job) return;
     this.view = view;
     this.sections.view = view;
-    this.layers.renew(view);
+    this.layers.update(view);
     this.#describe();
     this.#checkMode();
     this.#showSection();
@@ -227,9 +228,9 @@ export class Viewer {
   #changed(change) {
     if (change === "wheel") this.#setWheel();
     else if (change === "opacity") this.sections.applyOpacity();
-    else if (change === "original" || change === "object") this.sections.recolour(change);
+    else if (change === "original" || change === "structure") this.sections.recolour(change);
     else this.sections.isExact = this.layers.isExact;
-    if (change === "mode") this.sections.recolour("object");
+    if (change === "mode") this.sections.recolour("structure");
     if (change === "mode" || change === "exact") this.goTo(this.z);
     this.#keepAddress();
   }
@@ -242,21 +243,21 @@ export class Viewer {
   async #saveThresholds(thresholds) {
     const job = /** @type {string} */ (this.job);
     await send(jobPath(job, "/thresholds"), thresholds, "PUT");
-    announce("The threshold is saved. Masks, objects and measurements are made anew.");
+    announce("The threshold is saved. Masks, objects and measurements are made again.");
     await this.refresh();
     while (this.job === job && this.view && !isOver(this.view.state)) {
       await pause(SOON_MS);
       await this.refresh();
     }
     this.layers.fill(() => this.#measureStretch());
-    this.#tellOpeners();
+    this.#notify();
   }
 
-  #tellOpeners() {
-    for (const opener of this.openers) opener(this);
+  #notify() {
+    for (const listener of this.listeners) listener();
   }
 
-  /** The grey values that stretch what the left panel shows. @returns {[number, number]} */
+  /** Return the grey values that stretch the visible part of the original. @returns {[number, number]} */
   #measureStretch() {
     if (this.layers.black !== 0 || this.layers.white !== 255) return [this.layers.black, this.layers.white];
     const canvas = this.panels?.left.drawer.canvas;
@@ -276,7 +277,7 @@ export class Viewer {
     }, ADDRESS_MS);
   }
 
-  /** The address of what is seen. */
+  /** Return the address of the view. */
   address() {
     const panels = /** @type {Panels} */ (this.panels);
     return writeAddress(/** @type {string} */ (this.job), {
@@ -287,7 +288,7 @@ export class Viewer {
   #checkMode() {
     for (const input of find("modes").querySelectorAll("input")) {
       input.checked = input.value === this.layers.mode;
-      if (input.value === "labels") input.disabled = !this.view?.objects.some((object) => object.has_labels);
+      if (input.value === "labels") input.disabled = !this.view?.objects.some((structure) => structure.has_labels);
     }
   }
 
@@ -298,7 +299,7 @@ export class Viewer {
     this.layers.changed("mode");
   }
 
-  /** Hide the highlight for a moment. @param {boolean} isHidden */
+  /** Hide or show the highlight. @param {boolean} isHidden */
   blink(isHidden) {
     this.layers.isBlinking = isHidden;
     this.sections.applyOpacity();
@@ -306,16 +307,16 @@ export class Viewer {
 
   /** Show the highlight in the next way. */
   nextMode() {
-    const enabled = MODES.map(([mode]) => mode).filter((mode) => mode !== "labels" || this.view?.objects.some((o) => o.has_labels));
+    const enabled = MODES.map(([mode]) => mode).filter((mode) => mode !== "labels" || this.view?.objects.some((structure) => structure.has_labels));
     this.setMode(enabled[(enabled.indexOf(this.layers.mode) + 1) % enabled.length]);
   }
 
-  /** Change the thresholds of all objects shown. @param {number} change */
+  /** Change the thresholds of all visible structures. @param {number} change */
   shiftThreshold(change) {
     for (const [name, look] of this.layers.looks) if (look.isVisible) this.layers.setThreshold(name, look.threshold + change);
   }
 
-  /** Let go of the job. */
+  /** Close the job. */
   close() {
     this.sections?.close();
     for (const viewer of this.panels?.both ?? []) viewer.world.removeAll();
@@ -325,8 +326,9 @@ export class Viewer {
   }
 }
 
-/** The names of the sections' files as the user called them; empty where a file is a stack. @param {string} job @param {number} depth */
-async function fileNames(job, depth) {
+/** Fetch the file names of a job's sections. @param {string} job @param {import("../kit/api.js").View} view */
+async function namesOf(job, view) {
   const { files, settings } = await askJson(jobPath(job));
-  return files.length === depth && !settings.region ? files.map((/** @type {import("../kit/api.js").FileState} */ file) => file.name) : [];
+  const names = files.map((/** @type {import("../kit/api.js").FileState} */ file) => file.name);
+  return sectionNames(names, settings.region, view.shape_zyx[0], view.section_names);
 }

@@ -1,9 +1,9 @@
 // @ts-check
-/** The viewer's buttons, sliders and choices outside of the side. */
+/** Controls of the viewer above and below its panels. */
 import { find, make } from "../kit/dom.js";
 import { MODES } from "./layers.js";
 
-/** @param {import("./viewer.js").Viewer} viewer */
+/** Connect the controls. @param {import("./viewer.js").Viewer} viewer */
 export function bindBar(viewer) {
   find("modes").append(...MODES.map(([mode, name]) => make("label", {},
     make("input", { type: "radio", name: "mode", value: mode, onchange: () => viewer.setMode(mode) }), name)));
@@ -18,7 +18,7 @@ export function bindBar(viewer) {
   find("share").addEventListener("click", () => share(viewer));
 }
 
-/** Copy the address of what is seen. @param {import("./viewer.js").Viewer} viewer */
+/** Copy the address of the view. @param {import("./viewer.js").Viewer} viewer */
 async function share(viewer) {
   history.replaceState(null, "", viewer.address());
   const button = find("share");
