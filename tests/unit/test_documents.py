@@ -133,12 +133,17 @@ def test_modules_that_are_run_exist(path: Path) -> None:
         assert importlib.util.find_spec(module), module
 
 
+@pytest.fixture(scope="module")
+def urls() -> list[str]:
+    """Return the pattern of each URL of the service."""
+    return [re.sub(r"\{[^}]*\}", "[^/]+", path) for path in openapi_document()["paths"]]
+
+
 @each_document(WRITTEN)
-def test_urls_of_the_service_are_in_its_openapi_document(path: Path) -> None:
-    known = [re.sub(r"\{[^}]*\}", "[^/]+", known) for known in openapi_document()["paths"]]
+def test_urls_of_the_service_are_in_its_openapi_document(path: Path, urls: list[str]) -> None:
     for url in re.findall(r"(?<![\w.])/v1/[^\s`'\"?,;)]*", path.read_text()):
         if "..." not in url:
-            assert any(re.fullmatch(pattern, url.rstrip(".")) for pattern in known), url
+            assert any(re.fullmatch(pattern, url.rstrip(".")) for pattern in urls), url
 
 
 @each_document(WRITTEN)
