@@ -14,7 +14,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from emstream.jobs.record import Grid
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import Grid, Plan
 from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import HALO_SECTIONS, Box, Package
 from emstream.volume.impulse_noise import without_impulses
@@ -82,6 +83,31 @@ def _around(values: UINT8, reach: int, pick: Callable[..., UINT8]) -> UINT8:
         padded = np.pad(values, padding, mode="edge")
         values = pick(sliding_window_view(padded, 2 * reach + 1, axis), axis=-1)
     return values
+
+
+def make_package(
+    folder: JobFolder,
+    plan: Plan,
+    index: int,
+    predictor_of: Callable[[int], Predictor],
+    batcher: Batcher,
+    check: Check = lambda: None,
+) -> int | None:
+    """Make a unit of inference: publish probability/<index>.h5. Return the windows that the network saw.
+
+    predictor_of: returns the predictor of a grid, by the grid's position in the plan; called only if the package must
+    be made. Returns None if the package is there already.
+    """
+    final = folder.probability(index)
+    if final.exists():
+        return None
+    slab, package = plan.package(index)
+    predictor = predictor_of(package.grid)
+    predictor.prepare(plan.tilings[package.grid].read_yx)
+    names = plan.grid_datasets[package.grid]
+    return predict_package(
+        folder.stack(slab.index), plan.grids[package.grid], names, package, predictor, batcher, final, check
+    )
 
 
 def predict_package(

@@ -22,7 +22,7 @@ from emstream.work.loop import Abandoned, Made, Unit, begin_work
 from emstream.work.queues import Pool, run_worker
 from emstream_inference.batcher import Batcher
 from emstream_inference.engines import Engine, make_engine
-from emstream_inference.packages import predict_package
+from emstream_inference.packages import make_package
 from emstream_inference.predictor import Predictor, load_predictor
 
 logger = logging.getLogger(__name__)
@@ -53,26 +53,16 @@ class Inference:
 
     def make(self, unit: Unit) -> Made:
         """Make one package. Raises what predicting raises, and Abandoned where another kind of engine began the job."""
-        plan, folder = unit.record.plan, unit.folder
-        assert plan is not None
-        self._check_fingerprint(folder)
-        slab, package = plan.package(unit.hint.unit)
-        final = folder.probability(unit.hint.unit)
-        if final.exists():
-            return Made()
-        predictor = self._predictor(plan.grids[package.grid], plan.variants, unit.record.request.spread)
-        predictor.prepare(plan.tilings[package.grid].read_yx)
+        plan, with_spread = unit.job.plan, unit.record.request.spread
+        self._check_fingerprint(unit.folder)
         busy_before = self._busy.seconds
-        seen = predict_package(
-            folder.stack(slab.index),
-            plan.grids[package.grid],
-            plan.grid_datasets[package.grid],
-            package,
-            predictor,
-            self._batcher,
-            final,
-            unit.check,
-        )
+
+        def predictor_of(grid: int) -> Predictor:
+            return self._predictor(plan.grids[grid], plan.variants, with_spread)
+
+        seen = make_package(unit.folder, plan, unit.hint.unit, predictor_of, self._batcher, unit.check)
+        if seen is None:
+            return Made()
         busy = [round(seconds, 3) for seconds in (busy_before, self._busy.seconds)]
         return Made(facts={"windows": seen, "worker": worker_name(self._settings), "engine_s": busy})
 

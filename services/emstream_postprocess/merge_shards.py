@@ -8,20 +8,19 @@ from pathlib import Path
 
 from emstream.errors import JobFailed, OutputInUse, UsageError
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.record import JobRecord, Plan
+from emstream.jobs.record import JobRecord, Plan, PlannedJob
 from emstream.jobs.shards import Shard, share_of
 from emstream.volume.files import write_bytes
-from emstream_postprocess.stitch import drop_packages, write_result
+from emstream_postprocess.slab_result import make_result
 
 
-def common_record(shards: Mapping[Shard, JobFolder]) -> JobRecord:
+def common_record(shards: Mapping[Shard, JobFolder]) -> PlannedJob:
     """Return the job that all shards are of. Raises UsageError where they differ, JobFailed where one is not done."""
     records = {shard: _planned(shard, folder) for shard, folder in shards.items()}
     first, reference = next(iter(records.items()))
     for shard, record in records.items():
         if record != reference:
             raise UsageError(f"shards {first} and {shard} are of different jobs: {_difference(reference, record)}")
-    assert reference.plan is not None
     for shard, folder in shards.items():
         share = share_of(reference.plan.job_shape, shard)
         missing = share.missing(folder.found())
@@ -33,10 +32,10 @@ def common_record(shards: Mapping[Shard, JobFolder]) -> JobRecord:
     return reference
 
 
-def gather(shards: Mapping[Shard, JobFolder], record: JobRecord, folder: JobFolder) -> None:
+def gather(shards: Mapping[Shard, JobFolder], record: PlannedJob, folder: JobFolder) -> None:
     """Bring the shards' files into one job's folder, by links; what is there stays. Raises OutputInUse."""
     there = folder.read()
-    if there is not None and there != record:
+    if there is not None and there.planned != record:
         raise OutputInUse(f"{folder.path} holds another job: give another output folder, or --restart to drop it")
     for leftover in folder.leftovers():
         leftover.unlink(missing_ok=True)
@@ -47,32 +46,23 @@ def gather(shards: Mapping[Shard, JobFolder], record: JobRecord, folder: JobFold
                 _link(path, folder.path / kind / path.name)
     for shard in shards.values():
         for package in sorted(shard.done_units("probability")):
-            if not folder.result(package // _per_slab(record)).exists():
+            if not folder.result(package // record.plan.packages_per_slab).exists():
                 _link(shard.probability(package), folder.probability(package))
     lines = [shard.timeline_path.read_bytes() for shard in shards.values() if shard.timeline_path.exists()]
     write_bytes(folder.timeline_path, b"".join(lines))
 
 
-def stitch_shared(folder: JobFolder, record: JobRecord) -> None:
+def stitch_shared(folder: JobFolder, job: PlannedJob) -> None:
     """Stitch the slabs of which several shards made packages."""
-    plan = record.plan
-    assert plan is not None
-    for slab in plan.slabs:
-        if not folder.result(slab.index).exists():
-            write_result(folder, plan, slab, record.request.spread)
-        drop_packages(folder, plan, slab)
+    for slab in job.plan.slabs:
+        make_result(folder, job, slab.index)
 
 
-def _planned(shard: Shard, folder: JobFolder) -> JobRecord:
-    record = folder.read()
-    if record is None or record.plan is None:
+def _planned(shard: Shard, folder: JobFolder) -> PlannedJob:
+    record = folder.read_planned()
+    if record is None:
         raise JobFailed(f"shard {shard} in {folder.path.parent} has not begun: run its command again")
     return record
-
-
-def _per_slab(record: JobRecord) -> int:
-    assert record.plan is not None
-    return record.plan.packages_per_slab
 
 
 def _difference(one: JobRecord, other: JobRecord) -> str:

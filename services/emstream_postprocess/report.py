@@ -7,7 +7,7 @@ import platform
 import shlex
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,11 @@ import numpy as np
 
 from emstream.errors import UsageError
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.record import JobRecord, Plan, Region, Request
+from emstream.jobs.record import Plan, PlannedJob, Region, Request
 from emstream.settings import CORE_SIDE, SLAB_SECTIONS
 from emstream.version import __version__
 from emstream.volume.files import Check, write_bytes
+from emstream.volume.geometry import Slab
 from emstream.volume.planes import Voxels
 from emstream_postprocess.objects.steps import number_objects, summary
 from emstream_postprocess.result_files import (
@@ -48,26 +49,34 @@ class Wanted:
 
 
 def finish(
-    folder: JobFolder, record: JobRecord, wanted: Wanted, output: Path, timings: Mapping[str, object]
+    folder: JobFolder, record: PlannedJob, wanted: Wanted, output: Path, timings: Mapping[str, object]
 ) -> dict[str, object]:
     """Write mask.h5, the formats asked for, overlay.png, objects and report.json into `output`; return the report."""
-    assert record.plan is not None
+    make_files(folder, record, wanted, output)
     if record.request.measure:
-        number_objects(folder, record.plan, record.request)
         write_label_file(folder, record.plan, provenance(record), output / "labels.h5")
         copy_tables(folder, output / "measurements")
-    write_outputs(folder, record, wanted, output)
     report = make_report(folder, record, wanted, output, timings)
-    write_bytes(output / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+    write_report(report, output / "report.json")
     return report
 
 
-def write_outputs(
-    folder: JobFolder, record: JobRecord, wanted: Wanted, output: Path, check: Check = lambda: None
+def make_files(
+    folder: JobFolder,
+    record: PlannedJob,
+    wanted: Wanted,
+    output: Path,
+    check: Check = lambda: None,
+    ask_for_help: Callable[[list[Slab]], None] = lambda slabs: None,
 ) -> None:
-    """Write all but the report; slabs that could not be stitched are empty. check: called before each is published."""
+    """Number and measure the objects, if the request says so, and write what is wanted into `output`.
+
+    Slabs that could not be stitched are empty. check: called before each file is published. ask_for_help: see
+    `number_objects`.
+    """
     plan = record.plan
-    assert plan is not None
+    if record.request.measure:
+        number_objects(folder, plan, record.request, check, ask_for_help)
     write_mask_file(folder, plan, provenance(record), record.request.spread, output / "mask.h5", check)
     for name in plan.objects:
         if "png" in wanted.formats:
@@ -78,9 +87,13 @@ def write_outputs(
         write_overlay(folder, plan, output / "overlay.png", check)
 
 
-def provenance(record: JobRecord) -> dict[str, str]:
+def write_report(report: Mapping[str, object], final: Path) -> None:
+    """Write report.json in one step."""
+    write_bytes(final, (json.dumps(report, indent=2) + "\n").encode())
+
+
+def provenance(record: PlannedJob) -> dict[str, str]:
     """Return what made the masks, as attributes for the HDF5: the same bytes for the same job."""
-    assert record.plan is not None
     return {
         "emstream_version": __version__,
         "settings": record.request.model_dump_json(),
@@ -91,11 +104,10 @@ def provenance(record: JobRecord) -> dict[str, str]:
 
 
 def make_report(
-    folder: JobFolder, record: JobRecord, wanted: Wanted, output: Path, timings: Mapping[str, object]
+    folder: JobFolder, record: PlannedJob, wanted: Wanted, output: Path, timings: Mapping[str, object]
 ) -> dict[str, object]:
     """Return all that is needed to judge the result and to make it again."""
     plan = record.plan
-    assert plan is not None
     voxel_volume = float(np.prod(plan.voxel_size_nm)) * 1e-9 if plan.voxel_size_nm else None
     objects = {}
     for name, threshold in plan.thresholds.items():

@@ -16,16 +16,15 @@ from emstream.work.loop import Abandoned, Unit
 
 def fence(unit: Unit) -> Callable[[], None]:
     """Return the unit's check, which also raises Abandoned once job.json has other thresholds than the unit."""
-    assert unit.record.plan is not None
-    thresholds, seen = unit.record.plan.thresholds, None
+    thresholds, seen = unit.job.plan.thresholds, None
 
     def check() -> None:
         nonlocal seen
         unit.check()
         stamp = _stamp(unit.folder.record_path)
         if stamp != seen:  # read only where it has changed: it may be megabytes, and checks are many
-            record = unit.folder.read()
-            if record is None or record.plan is None or record.plan.thresholds != thresholds:
+            job = unit.folder.read_planned()
+            if job is None or job.plan.thresholds != thresholds:
                 raise Abandoned
             seen = stamp
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from emstream.errors import JobFailed, VolumeDamaged
@@ -14,20 +15,20 @@ from emstream.jobs.export_orders import export_file, note_progress, read_order
 from emstream.jobs.finish_tasks import LABELS_FROM, MESHES, is_export
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import FORMATS, UNITS, export_path
-from emstream.jobs.record import JobRecord, Plan
+from emstream.jobs.record import JobRecord, Plan, PlannedJob
 from emstream.jobs.timeline import Timeline
 from emstream.ledger.terms import Ledger
 from emstream.stages import Stage
-from emstream.volume.files import write_bytes
 from emstream.volume.geometry import Slab
 from emstream.work.loop import Made, Unit, begin_work
 from emstream.work.queues import Pool, run_worker
 from emstream_postprocess.exports.build import build_export
 from emstream_postprocess.objects.mesh import make_meshes
-from emstream_postprocess.objects.steps import find_in_slab, number_in_slab, number_objects
-from emstream_postprocess.report import Wanted, make_report, write_outputs
+from emstream_postprocess.objects.steps import number_in_slab
+from emstream_postprocess.report import Wanted, make_files, make_report, write_report
 from emstream_postprocess.result_files import write_tiff_masks, write_zipped_masks
-from emstream_postprocess.stitch import drop_packages, write_result
+from emstream_postprocess.slab_result import make_result
+from emstream_postprocess.stitch import drop_packages
 from emstream_postprocess.thresholds_fence import fence
 
 logger = logging.getLogger(__name__)
@@ -41,13 +42,12 @@ class Postprocess:
 
     def make(self, unit: Unit) -> Made:
         """Make one unit. Raises what stitching and writing raise."""
-        plan = unit.record.plan
-        assert plan is not None
+        plan = unit.job.plan
         unit = replace(unit, check=fence(unit))
         if unit.hint.stage is Stage.POSTPROCESS:
-            stitch(unit, plan)
+            make_result(unit.folder, unit.job, unit.hint.unit, unit.check)
         elif unit.hint.unit == 0:
-            self._finish(unit, plan)
+            self._finish(unit)
         elif is_export(unit.hint.unit):
             export(unit)
         elif unit.hint.unit == MESHES:
@@ -59,8 +59,9 @@ class Postprocess:
             write_export(unit.folder, plan, form, unit.check)
         return Made()
 
-    def _finish(self, unit: Unit, plan: Plan) -> None:
-        folder, record = unit.folder, with_fingerprint(unit.folder, unit.record)
+    def _finish(self, unit: Unit) -> None:
+        folder, record = unit.folder, with_fingerprint(unit.folder, unit.job)
+        plan = record.plan
         errors = self._errors(record)
         if not folder.done_units("result"):
             raise JobFailed(str(errors[0]["sentence"]) if errors else "no slab could be stitched: retry the job")
@@ -69,9 +70,8 @@ class Postprocess:
                 drop_packages(folder, plan, slab)  # a worker that came back late may have left some
         unit.check()
         drop_exports(folder, plan)
-        if record.request.measure:
-            number_objects(folder, plan, record.request, unit.check, lambda slabs: self._ask_for_help(record.id, slabs))
-        write_outputs(folder, record, Wanted(), folder.exports, unit.check)
+        help_wanted = partial(self._ask_for_help, record.id)
+        make_files(folder, record, Wanted(), folder.exports, unit.check, help_wanted)
         for form in FORMATS[1:]:
             if form in record.formats:
                 write_export(folder, plan, form, unit.check)
@@ -83,7 +83,7 @@ class Postprocess:
         shown = record.model_copy(update={"request": request})
         report = make_report(folder, shown, Wanted(), Path("OUT"), timings(folder)) | {"errors": errors}
         unit.check()
-        write_bytes(folder.report_path, (json.dumps(report, indent=2) + "\n").encode())
+        write_report(report, folder.report_path)
 
     def _help(self, unit: Unit, slab: Slab, plan: Plan) -> None:
         """Number a slab's objects. What is damaged, or was taken away meanwhile, is for unit 0 to tell."""
@@ -104,15 +104,6 @@ class Postprocess:
             for (stage, unit), reason in failed
             if not is_export(unit)  # an export that failed is no error of the job
         ]
-
-
-def stitch(unit: Unit, plan: Plan) -> None:
-    """Publish a slab's result and its pieces of objects, then delete its packages."""
-    slab = plan.slabs[unit.hint.unit]
-    if not unit.folder.result(slab.index).exists():
-        write_result(unit.folder, plan, slab, unit.record.request.spread, unit.check)
-    find_in_slab(unit.folder, plan, unit.record.request, slab, unit.check)
-    drop_packages(unit.folder, plan, slab)
 
 
 def write_export(folder: JobFolder, plan: Plan, form: str, check: Callable[[], None]) -> None:
@@ -141,7 +132,7 @@ def export(unit: Unit) -> None:
 
     final = export_file(folder, number, order)
     if not final.exists():
-        record = with_fingerprint(folder, unit.record)
+        record = with_fingerprint(folder, unit.job)
         with suppress(Withdrawn):
             build_export(folder, record, order, final, record.id, look)
     if read_order(folder, number) is None:  # taken back in the last moment
@@ -155,7 +146,7 @@ def drop_exports(folder: JobFolder, plan: Plan) -> None:
             export_path(folder, form, name).unlink(missing_ok=True)
 
 
-def with_fingerprint(folder: JobFolder, record: JobRecord) -> JobRecord:
+def with_fingerprint(folder: JobFolder, record: PlannedJob) -> PlannedJob:
     """Return the record with what predicted for the job."""
     if not folder.fingerprint_path.exists():
         return record

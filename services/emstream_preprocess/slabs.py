@@ -6,6 +6,7 @@ they come, then section by section the reductions. Resampling holds whole sectio
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import InputUnreadable
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import HALO, RAW, Plan
 from emstream.readers.stack import Rows, StackReader
 from emstream.volume.files import Check, created, opened, publishing
@@ -22,6 +24,19 @@ from emstream.volume.intensity import IntensityRange, check_finite, to_uint8
 from emstream.volume.parallel import mapped
 from emstream.volume.planes import Encoded, Planes
 from emstream.volume.pyramid import Pyramid, resample
+
+
+def make_slab(
+    folder: JobFolder, plan: Plan, index: int, open_reader: Callable[[], StackReader], check: Check = lambda: None
+) -> None:
+    """Make a unit of preprocess: publish stack/<index>.h5, unless it is there.
+
+    open_reader: returns the job's stack; called only if the slab must be read. Raises as `write_slab`.
+    """
+    final = folder.stack(index)
+    if not final.exists():
+        above = folder.stack(index - 1) if index else None
+        write_slab(open_reader(), plan, plan.slabs[index], final, above, check)
 
 
 def write_slab(

@@ -20,7 +20,7 @@ from emstream.work.queues import Pool, run_worker
 from emstream_preprocess.inspection import inspect
 from emstream_preprocess.plan import make_plan
 from emstream_preprocess.section_picture import draw_section
-from emstream_preprocess.slabs import write_slab
+from emstream_preprocess.slabs import make_slab
 
 
 class Preprocess:
@@ -74,24 +74,19 @@ class Preprocess:
 
     def _plan(self, unit: Unit) -> Made:
         record = unit.record
-        if record.plan is None:
-            request = record.request
-            plan = make_plan(self._reader(unit.folder, record), request, self._choices(request))
-            warnings = tuple(told(warning, unit.folder, record) for warning in plan.warnings)
-            plan = plan.model_copy(update={"warnings": warnings, "source": told(plan.source, unit.folder, record)})
-            record = record.model_copy(update={"plan": plan})
-            unit.folder.write(record)
-        assert record.plan is not None
-        return Made(record.plan.job_shape)
+        if record.plan is not None:
+            return Made(record.plan.job_shape)
+        request = record.request
+        plan = make_plan(self._reader(unit.folder, record), request, self._choices(request))
+        warnings = tuple(told(warning, unit.folder, record) for warning in plan.warnings)
+        plan = plan.model_copy(update={"warnings": warnings, "source": told(plan.source, unit.folder, record)})
+        unit.folder.write(record.with_plan(plan))
+        return Made(plan.job_shape)
 
     def _slab(self, unit: Unit) -> Made:
-        plan, index = unit.record.plan, unit.hint.unit
-        assert plan is not None
-        final = unit.folder.stack(index)
-        if not final.exists():
-            above = unit.folder.stack(index - 1) if index else None
-            reader = self._reader(unit.folder, unit.record)
-            write_slab(reader, plan, plan.slabs[index], final, above, unit.check)
+        make_slab(
+            unit.folder, unit.job.plan, unit.hint.unit, lambda: self._reader(unit.folder, unit.record), unit.check
+        )
         return Made()
 
     def _reader(self, folder: JobFolder, record: JobRecord) -> StackReader:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from emstream.errors import OutputInUse
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.record import JobRecord, Plan, Request, input_identity
+from emstream.jobs.record import JobRecord, PlannedJob, Request, input_identity
 from emstream.jobs.shards import Share
 from emstream.jobs.timeline import Timeline
 from emstream.ledger.hints import Hint
@@ -34,12 +34,11 @@ from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream_inference.batcher import Batcher
 from emstream_inference.engines import Engine
-from emstream_inference.packages import predict_package
+from emstream_inference.packages import make_package
 from emstream_inference.predictor import Predictor, load_predictor
-from emstream_postprocess.objects.steps import find_in_slab
-from emstream_postprocess.stitch import drop_packages, write_result
+from emstream_postprocess.slab_result import make_result
 from emstream_preprocess.plan import make_plan
-from emstream_preprocess.slabs import write_slab
+from emstream_preprocess.slabs import make_slab
 
 logger = logging.getLogger(__name__)
 
@@ -55,26 +54,25 @@ class Outcome:
     """What a run leaves: the finished job, and how the engine was used in this run."""
 
     folder: JobFolder
-    record: JobRecord
-    plan: Plan
+    record: PlannedJob
     timeline: Timeline
     seconds: float
 
     @property
     def window_pixels(self) -> int:
         """Pixels that the networks saw, over all runs of the job: windows times their size."""
-        sizes = [tiling.read_yx for tiling in self.plan.tilings]
+        sizes = [tiling.read_yx for tiling in self.record.plan.tilings]
         pixels = 0
         for unit in self.timeline.read():
             if unit["stage"] == Stage.INFERENCE:
-                _, package = self.plan.package(int(str(unit["unit"])))
+                _, package = self.record.plan.package(int(str(unit["unit"])))
                 pixels += int(str(unit.get("windows", 0))) * sizes[package.grid][0] * sizes[package.grid][1]
         return pixels
 
 
 def prepare_job(
     folder: JobFolder, request: Request, choices: list[Choice], engine: Engine, settings: Settings
-) -> JobRecord:
+) -> PlannedJob:
     """Return the job in `folder`: the one that is there, if it is the same, else a new one with its plan.
 
     Raises OutputInUse if another job is there, and what planning raises.
@@ -95,13 +93,12 @@ def prepare_job(
         )
     for leftover in folder.leftovers():
         leftover.unlink(missing_ok=True)
-    if found is not None and found.plan is not None:
-        return found
+    if found is not None and found.planned is not None:
+        return found.planned
     with open_request(source, request, settings.max_voxels) as reader:
-        plan = make_plan(reader, request, choices)
-    record = fresh.model_copy(update={"plan": plan})
-    folder.write(record)
-    return record
+        planned = fresh.with_plan(make_plan(reader, request, choices))
+    folder.write(planned)
+    return planned
 
 
 @contextmanager
@@ -123,9 +120,8 @@ class Run:
     """One job's way through the stages, or that of its `share`. Call `execute` once."""
 
     def __init__(
-        self, folder: JobFolder, record: JobRecord, engine: Engine, settings: Settings, share: Share | None = None
+        self, folder: JobFolder, record: PlannedJob, engine: Engine, settings: Settings, share: Share | None = None
     ) -> None:
-        assert record.plan is not None
         self.folder, self.record, self.plan = folder, record, record.plan
         shape = record.plan.job_shape
         self._share = share or Share(shape, range(shape.slabs * shape.packages_per_slab))
@@ -170,7 +166,7 @@ class Run:
             self._reader.close()
         if self._error is not None:
             raise self._error
-        return Outcome(self.folder, self.record, self.plan, self._timeline, time.time() - began)
+        return Outcome(self.folder, self.record, self._timeline, time.time() - began)
 
     def _load(self, engine: Engine) -> list[Predictor]:
         plan, spread = self.plan, self.record.request.spread
@@ -233,36 +229,24 @@ class Run:
         return done == total
 
     def _preprocess(self, unit: int) -> None:
-        slab = self.plan.slabs[unit]
-        above = self.folder.stack(unit - 1) if unit else None
-        if self._reader is None:
-            path = Path(self.record.request.input)
-            self._reader = open_request(path, self.record.request, self._settings.max_voxels)
         with self._whole_sections:
-            write_slab(self._reader, self.plan, slab, self.folder.stack(unit), above)
+            make_slab(self.folder, self.plan, unit, self._open_reader)
+
+    def _open_reader(self) -> StackReader:
+        if self._reader is None:
+            request = self.record.request
+            self._reader = open_request(Path(request.input), request, self._settings.max_voxels)
+        return self._reader
 
     def _infer(self, unit: int, batcher: Batcher) -> dict[str, object]:
-        slab, package = self.plan.package(unit)
-        self._predictors[package.grid].prepare(self.plan.tilings[package.grid].read_yx)
-        seen = predict_package(
-            self.folder.stack(slab.index),
-            self.plan.grids[package.grid],
-            self.plan.grid_datasets[package.grid],
-            package,
-            self._predictors[package.grid],
-            batcher,
-            self.folder.probability(unit),
-        )
-        return {"windows": seen}
+        seen = make_package(self.folder, self.plan, unit, self._predictors.__getitem__, batcher)
+        return {} if seen is None else {"windows": seen}
 
     def _postprocess(self, unit: int) -> None:
         if unit not in self._share.whole_slabs:
             return  # other shards make the rest of it: merging stitches it
-        slab = self.plan.slabs[unit]
         with self._whole_sections:
-            write_result(self.folder, self.plan, slab, self.record.request.spread)
-            find_in_slab(self.folder, self.plan, self.record.request, slab)
-        drop_packages(self.folder, self.plan, slab)
+            make_result(self.folder, self.record, unit)
 
     def _note_busy(self, start: float, stop: float) -> None:
         offset = time.time() - time.monotonic()

@@ -15,7 +15,7 @@ from pathlib import Path
 from emstream.errors import Interrupted
 from emstream.host.allocator import return_freed_memory
 from emstream.jobs.folder import WORK, JobFolder
-from emstream.jobs.record import JobRecord, Request
+from emstream.jobs.record import PlannedJob, Request
 from emstream.jobs.shards import Shard, share_of
 from emstream.settings import Settings
 from emstream.stages import Stage
@@ -83,7 +83,6 @@ def run_shard(options: PredictOptions, shard: Shard, settings: Settings, listene
     folder = JobFolder(own / WORK)
     with lock_folder(own):
         record, engine, began = _prepare(folder, options, settings, listener)
-        assert record.plan is not None
         share = share_of(record.plan.job_shape, shard)
         outcome = _execute(Run(folder, record, engine, settings, share), listener)
     return ShardResult(shard, len(share.packages), own, timings(outcome, began))
@@ -119,7 +118,7 @@ def timings(outcome: Outcome, began: float) -> dict[str, object]:
 
 def _prepare(
     folder: JobFolder, options: PredictOptions, settings: Settings, listener: Listener
-) -> tuple[JobRecord, Engine, float]:
+) -> tuple[PlannedJob, Engine, float]:
     """Return the planned job, the engine, and the time at which planning began."""
     return_freed_memory()
     if options.restart:
@@ -128,7 +127,6 @@ def _prepare(
     engine = make_engine(settings)
     began = time.time()
     record = prepare_job(folder, options.request, choices, engine, settings)
-    assert record.plan is not None
     listener.on_plan(record.plan)
     return record, engine, began
 

@@ -104,9 +104,8 @@ def _predictor(given: Given, plan: Plan, settings: Settings, tell: Tell) -> Pred
         request = common.model_copy(update=own | other)
         report = run(PredictOptions(request, folder, Wanted((), has_overlay=False), keep=True), settings)
         job = JobFolder(folder / WORK)
-        record = job.read()
+        record = job.read_planned()
         assert record is not None
-        assert record.plan is not None
         drop_job(job)
         timings = cast("dict[str, float]", report["timings"])
         return Ran(timings["total_s"], len(record.plan.slabs) * record.plan.packages_per_slab)

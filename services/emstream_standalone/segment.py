@@ -143,10 +143,9 @@ def _array_named(source: Path) -> Iterator[None]:
 
 
 def _read(output: Path, folder: JobFolder, report: dict[str, object]) -> Segmentation:
-    record = folder.read()
-    assert record is not None
-    assert record.plan is not None
-    plan = record.plan
+    job = folder.read_planned()
+    assert job is not None
+    plan = job.plan
     with h5py.File(output / "mask.h5", "r") as file:
         masks = {name: file[f"{name}/mask"][...] > 0 for name in plan.objects}
         probabilities = {name: file[f"{name}/probability"][...] for name in plan.objects}

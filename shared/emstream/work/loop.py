@@ -21,11 +21,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emstream.errors import BrokerUnavailable, DiskFull, EmstreamError, MessageUnreadable
+from emstream.errors import BrokerUnavailable, DiskFull, EmstreamError, JobFailed, MessageUnreadable
 from emstream.host.allocator import return_freed_memory
 from emstream.host.disk_space import has_room
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.record import JobRecord
+from emstream.jobs.record import JobRecord, PlannedJob
 from emstream.jobs.timeline import Timeline
 from emstream.ledger.hints import Hint, Sender, decode
 from emstream.ledger.in_redis import RedisLedger, open_ledger
@@ -67,6 +67,14 @@ class Unit:
     folder: JobFolder
     record: JobRecord
     check: Callable[[], None]
+
+    @property
+    def job(self) -> PlannedJob:
+        """The job's record with its plan. Raises JobFailed if there is no plan, which precedes all other units."""
+        planned = self.record.planned
+        if planned is None:
+            raise JobFailed("the job has no plan: retry it")
+        return planned
 
 
 Make = Callable[[Unit], Made]

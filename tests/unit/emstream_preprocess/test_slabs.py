@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from emstream.jobs.folder import JobFolder
 from emstream.readers.hdf5.reader import Hdf5Stack
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 from emstream.volume.files import opened
 from emstream.volume.planes import Planes
 from emstream_preprocess.plan import slab_sections_for
-from emstream_preprocess.slabs import write_slab
+from emstream_preprocess.slabs import make_slab, write_slab
 from tests.plans import make_plan
 
 
@@ -85,3 +86,19 @@ def test_deep_gzip_chunks_are_decoded_at_most_twice(tmp_path: Path, monkeypatch:
             write_slab(reader, plan, slab, tmp_path / f"{slab.index}.h5", above)
     assert plan.slab_sections == 64
     assert max(reads.values()) <= 2
+
+
+def test_a_slab_that_is_there_is_not_read_again(tmp_path: Path) -> None:
+    reader, plan = ArrayStack(np.arange(4 * 30, dtype=np.uint8).reshape(4, 5, 6)), make_plan((4, 5, 6), sections=2)
+    folder = JobFolder(tmp_path)
+    opened_stacks = []
+
+    def open_reader() -> StackReader:
+        opened_stacks.append(reader)
+        return reader
+
+    for index in (0, 1, 0, 1):
+        make_slab(folder, plan, index, open_reader)
+    assert len(opened_stacks) == 2
+    assert folder.done_units("stack") == {0, 1}
+    assert reader.reads == {0: 1, 1: 1, 2: 2, 3: 2}  # section 2 and 3 also as the first slab's neighbours
