@@ -11,6 +11,7 @@ import pytest
 from emstream.errors import DamagedFile, EmptyInput, InputUnreadable, UnsupportedFormat
 from emstream.readers.file_kind import kind_of, known_kind
 from emstream.readers.formats import (
+    ALL_KINDS,
     ALLOWED,
     FORMATS,
     MARK_BYTES,
@@ -82,7 +83,7 @@ def test_the_content_decides_and_not_the_name(tmp_path: Path) -> None:
     ("name", "content", "error", "sentence"),
     [
         ("a.tif", b"", EmptyInput, "is empty"),
-        ("a.tif", b"text", DamagedFile, "its content is no PNG, JPEG, TIFF, HDF5 or MRC"),
+        ("a.tif", b"text", DamagedFile, f"its content is no {ALL_KINDS}"),
         ("a.txt", b"text", UnsupportedFormat, "is of a kind that is not read; give a folder"),
     ],
 )
