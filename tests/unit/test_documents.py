@@ -26,6 +26,7 @@ README = ROOT / "README.md"
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GENERATED = {REFERENCE / name for name in pages()}
 WRITTEN = [path for path in DOCUMENTS if path not in GENERATED]
+WAY = ROOT / "docs" / "explanation" / "architecture.md"
 LONGEST_README = 900
 COMMANDS = typer.main.get_command(app)
 OTHER_VARIABLES = {"EMSTREAM_SIF", "EMSTREAM_TEST_DATA", "EMSTREAM_TEST_HOSTS", "EMSTREAM_TEST_IMAGES"}
@@ -203,3 +204,30 @@ def test_the_manual_builds_without_a_warning(tmp_path: Path) -> None:
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     assert (tmp_path / "index.html").exists()
+
+
+def rows_of_the_way() -> list[tuple[str, str]]:
+    """Return file and function of each row of the table of a package's way."""
+    table = WAY.read_text().partition("## The way of a package")[2].partition("\n## ")[0]
+    return re.findall(r"\| `((?:services|shared)/[^`]*)` \| `([^`]*)` \|", table)
+
+
+def names_in(path: Path) -> set[str]:
+    """Return the functions, classes, and methods as Class.method of a module; of another file the words."""
+    if path.suffix != ".py":
+        return set(re.findall(r"\w+", path.read_text())) | {path.stem}
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}.{each.name}" for each in node.body if isinstance(each, ast.FunctionDef)}
+    return names
+
+
+def test_the_way_of_a_package_leads_through_files_and_functions_that_exist() -> None:
+    rows = rows_of_the_way()
+    assert len(rows) > 20
+    for file, function in rows:
+        assert (ROOT / file).is_file(), file
+        assert function in names_in(ROOT / file), f"{file} has no {function}"
