@@ -63,8 +63,8 @@ class Inference:
         seen = make_package(unit.folder, plan, unit.hint.unit, predictor_of, self._batcher, unit.check)
         if seen is None:
             return Made()
-        busy = [round(seconds, 3) for seconds in (busy_before, self._busy.seconds)]
-        return Made(facts={"windows": seen, "worker": worker_name(self._settings), "engine_s": busy})
+        busy = round(busy_before, 3), round(self._busy.seconds, 3)
+        return Made(windows=seen, worker=worker_name(self._settings), engine_s=busy)
 
     def _predictor(self, grid: Grid, variants: int, with_spread: bool) -> Predictor:
         key = grid.model_dump_json(exclude={"size_yx"}), variants, with_spread

@@ -7,15 +7,17 @@ import platform
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from emstream.errors import UsageError
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import Plan, PlannedJob, Region, Request
+from emstream.jobs.timeline import Timings
 from emstream.settings import CORE_SIDE, SLAB_SECTIONS
 from emstream.version import __version__
 from emstream.volume.files import Check, write_bytes
@@ -48,9 +50,44 @@ class Wanted:
             raise UsageError(f"the format must be one of {', '.join(FORMATS)}, got {', '.join(unknown)}")
 
 
-def finish(
-    folder: JobFolder, record: PlannedJob, wanted: Wanted, output: Path, timings: Mapping[str, object]
-) -> dict[str, object]:
+class ObjectFacts(TypedDict):
+    """What was found of one structure. volume_um3: None without a voxel size. measured: None unless measured."""
+
+    threshold: float
+    voxels: int
+    fraction: float
+    volume_um3: float | None
+    measured: dict[str, object] | None
+
+
+class UnitFailure(TypedDict):
+    """A unit that failed for good, and why."""
+
+    stage: str
+    unit: int
+    sentence: str
+
+
+class Report(TypedDict):
+    """All that is needed to judge a result and to make it again: report.json. errors: in the service only."""
+
+    emstream: str
+    finished: str
+    python: str
+    settings: dict[str, object]
+    input: str
+    plan: dict[str, object]
+    grids: list[dict[str, object]]
+    checkpoints: dict[str, str]
+    fingerprint: dict[str, str]
+    objects: dict[str, ObjectFacts]
+    warnings: list[str]
+    timings: Timings
+    command: str
+    errors: NotRequired[list[UnitFailure]]
+
+
+def finish(folder: JobFolder, record: PlannedJob, wanted: Wanted, output: Path, timings: Timings) -> Report:
     """Write mask.h5, the formats asked for, overlay.png, objects and report.json into `output`; return the report."""
     make_files(folder, record, wanted, output)
     if record.request.measure:
@@ -87,7 +124,7 @@ def make_files(
         write_overlay(folder, plan, output / "overlay.png", check)
 
 
-def write_report(report: Mapping[str, object], final: Path) -> None:
+def write_report(report: Report, final: Path) -> None:
     """Write report.json in one step."""
     write_bytes(final, (json.dumps(report, indent=2) + "\n").encode())
 
@@ -103,13 +140,11 @@ def provenance(record: PlannedJob) -> dict[str, str]:
     }
 
 
-def make_report(
-    folder: JobFolder, record: PlannedJob, wanted: Wanted, output: Path, timings: Mapping[str, object]
-) -> dict[str, object]:
+def make_report(folder: JobFolder, record: PlannedJob, wanted: Wanted, output: Path, timings: Timings) -> Report:
     """Return all that is needed to judge the result and to make it again."""
     plan = record.plan
     voxel_volume = float(np.prod(plan.voxel_size_nm)) * 1e-9 if plan.voxel_size_nm else None
-    objects = {}
+    objects: dict[str, ObjectFacts] = {}
     for name, threshold in plan.thresholds.items():
         voxels = sum(made_of_sections(_structure_voxels, folder, plan, f"{name}/mask", "result"))
         objects[name] = {
@@ -131,7 +166,7 @@ def make_report(
         "fingerprint": record.fingerprint,
         "objects": objects,
         "warnings": list(plan.warnings),
-        "timings": dict(timings),
+        "timings": timings,
         "command": command_line(record.request, wanted, output),
     }
 

@@ -16,7 +16,7 @@ from emstream.jobs.finish_tasks import LABELS_FROM, MESHES, is_export
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import FORMATS, UNITS, export_path
 from emstream.jobs.record import JobRecord, Plan, PlannedJob
-from emstream.jobs.timeline import Timeline
+from emstream.jobs.timeline import Timeline, timings
 from emstream.ledger.terms import Ledger
 from emstream.stages import Stage
 from emstream.volume.geometry import Slab
@@ -25,7 +25,7 @@ from emstream.work.queues import Pool, run_worker
 from emstream_postprocess.exports.build import build_export
 from emstream_postprocess.objects.mesh import make_meshes
 from emstream_postprocess.objects.steps import number_in_slab
-from emstream_postprocess.report import Wanted, make_files, make_report, write_report
+from emstream_postprocess.report import UnitFailure, Wanted, make_files, make_report, write_report
 from emstream_postprocess.result_files import write_tiff_masks, write_zipped_masks
 from emstream_postprocess.slab_result import make_result
 from emstream_postprocess.stitch import drop_packages
@@ -64,7 +64,7 @@ class Postprocess:
         plan = record.plan
         errors = self._errors(record)
         if not folder.done_units("result"):
-            raise JobFailed(str(errors[0]["sentence"]) if errors else "no slab could be stitched: retry the job")
+            raise JobFailed(errors[0]["sentence"] if errors else "no slab could be stitched: retry the job")
         for slab in plan.slabs:
             if folder.result(slab.index).exists():
                 drop_packages(folder, plan, slab)  # a worker that came back late may have left some
@@ -81,7 +81,8 @@ class Postprocess:
                 leftover.unlink(missing_ok=True)
         request = record.request.model_copy(update={"input": record.name or "INPUT"})
         shown = record.model_copy(update={"request": request})
-        report = make_report(folder, shown, Wanted(), Path("OUT"), timings(folder)) | {"errors": errors}
+        report = make_report(folder, shown, Wanted(), Path("OUT"), timings(Timeline(folder.timeline_path).read()))
+        report["errors"] = errors
         unit.check()
         write_report(report, folder.report_path)
 
@@ -96,11 +97,11 @@ class Postprocess:
         for slab in slabs[:-1]:
             self._ledger.add(job, LABELS_FROM + slab.index)
 
-    def _errors(self, record: JobRecord) -> list[dict[str, object]]:
+    def _errors(self, record: JobRecord) -> list[UnitFailure]:
         status = self._ledger.status(record.id)
         failed = sorted(status.failed.items()) if status else []
         return [
-            {"stage": stage, "unit": unit, "sentence": reason}
+            UnitFailure(stage=stage, unit=unit, sentence=reason)
             for (stage, unit), reason in failed
             if not is_export(unit)  # an export that failed is no error of the job
         ]
@@ -151,17 +152,6 @@ def with_fingerprint(folder: JobFolder, record: PlannedJob) -> PlannedJob:
     if not folder.fingerprint_path.exists():
         return record
     return record.model_copy(update={"fingerprint": json.loads(folder.fingerprint_path.read_bytes())})
-
-
-def timings(folder: JobFolder) -> dict[str, object]:
-    """Return the seconds that each stage worked on the job, and from its first unit's start to its last one's end."""
-    units = Timeline(folder.timeline_path).read()
-    stages: dict[str, float] = {}
-    for unit in units:
-        stage = str(unit["stage"])
-        stages[stage] = round(stages.get(stage, 0.0) + float(str(unit["stop"])) - float(str(unit["start"])), 3)
-    times = [float(str(unit[edge])) for unit in units for edge in ("start", "stop")]
-    return {"total_s": round(max(times) - min(times), 3) if times else 0.0, "stages_s": stages}
 
 
 def main() -> None:

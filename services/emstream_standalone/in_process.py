@@ -22,7 +22,7 @@ from emstream.errors import OutputInUse
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, PlannedJob, Request, input_identity
 from emstream.jobs.shards import Share
-from emstream.jobs.timeline import Timeline
+from emstream.jobs.timeline import Timeline, TimelineEntry
 from emstream.ledger.hints import Hint
 from emstream.ledger.in_memory import MemoryLedger
 from emstream.ledger.terms import Answer, Found, Limits
@@ -64,9 +64,9 @@ class Outcome:
         sizes = [tiling.read_yx for tiling in self.record.plan.tilings]
         pixels = 0
         for unit in self.timeline.read():
-            if unit["stage"] == Stage.INFERENCE:
-                _, package = self.record.plan.package(int(str(unit["unit"])))
-                pixels += int(str(unit.get("windows", 0))) * sizes[package.grid][0] * sizes[package.grid][1]
+            if unit.stage is Stage.INFERENCE:
+                _, package = self.record.plan.package(unit.unit)
+                pixels += (unit.windows or 0) * sizes[package.grid][0] * sizes[package.grid][1]
         return pixels
 
 
@@ -178,7 +178,7 @@ class Run:
         done = {"slabs": len(found.slabs), "packages": len(found.packages), "results": len(found.results)}
         logger.info("job entered", extra=done)
 
-    def _workers(self, batcher: Batcher) -> list[tuple[Stage, Callable[[int], object]]]:
+    def _workers(self, batcher: Batcher) -> list[tuple[Stage, Callable[[int], int | None]]]:
         inference = (Stage.INFERENCE, lambda unit: self._infer(unit, batcher))
         return [
             (Stage.PREPROCESS, self._preprocess),
@@ -192,7 +192,7 @@ class Run:
             threads[-1].join(0.1)
         progress(self._counts())
 
-    def _work(self, stage: Stage, make: Callable[[int], object]) -> None:
+    def _work(self, stage: Stage, make: Callable[[int], int | None]) -> None:
         """A worker's life: ask, claim, make, complete, until the stage is done or the run stops."""
         try:
             while not self._stopping.is_set() and not self._is_over(stage):
@@ -207,14 +207,14 @@ class Run:
             self._error = self._error or error
             self._stopping.set()
 
-    def _do(self, hint: Hint, make: Callable[[int], object]) -> None:
+    def _do(self, hint: Hint, make: Callable[[int], int | None]) -> None:
         lease = self._ledger.claim(hint, time.time())
         if lease.answer is not Answer.OK:
             return
         with bound(job=hint.job, stage=str(hint.stage), unit=hint.unit):
             start = time.time()
-            facts = make(hint.unit)
-            self._timeline.add(hint.stage, hint.unit, start, time.time(), **(facts if isinstance(facts, dict) else {}))
+            windows = make(hint.unit)
+            self._timeline.add(TimelineEntry(hint.stage, hint.unit, start, time.time(), windows))
             logger.info("unit done", extra={"seconds": round(time.time() - start, 3)})
         self._ledger.complete(hint, lease.token)
 
@@ -238,9 +238,8 @@ class Run:
             self._reader = open_request(Path(request.input), request, self._settings.max_voxels)
         return self._reader
 
-    def _infer(self, unit: int, batcher: Batcher) -> dict[str, object]:
-        seen = make_package(self.folder, self.plan, unit, self._predictors.__getitem__, batcher)
-        return {} if seen is None else {"windows": seen}
+    def _infer(self, unit: int, batcher: Batcher) -> int | None:
+        return make_package(self.folder, self.plan, unit, self._predictors.__getitem__, batcher)
 
     def _postprocess(self, unit: int) -> None:
         if unit not in self._share.whole_slabs:

@@ -8,15 +8,15 @@ from pathlib import Path
 from emstream.host.allocator import return_freed_memory
 from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.shards import find_shards
-from emstream.jobs.timeline import Timeline
+from emstream.jobs.timeline import Timeline, Timings, stage_seconds
 from emstream_postprocess.merge_shards import common_record, gather, stitch_shared
-from emstream_postprocess.report import Wanted, drop_job, finish
+from emstream_postprocess.report import Report, Wanted, drop_job, finish
 from emstream_standalone.in_process import lock_folder
 from emstream_standalone.predict import interruptible
 
 
 @interruptible()
-def join_shards(shards: list[Path], wanted: Wanted, output: Path, *, restart: bool, keep: bool) -> dict[str, object]:
+def join_shards(shards: list[Path], wanted: Wanted, output: Path, *, restart: bool, keep: bool) -> Report:
     """Return the report of the joined job; the shards' folders stay as they are.
 
     Raises UsageError for folders that are not the shards of one job, and Interrupted on Ctrl-C.
@@ -37,10 +37,6 @@ def join_shards(shards: list[Path], wanted: Wanted, output: Path, *, restart: bo
     return report
 
 
-def timings(folder: JobFolder, began: float) -> dict[str, object]:
+def timings(folder: JobFolder, began: float) -> Timings:
     """Return seconds per stage over all shards, and the seconds of merging until the files are written."""
-    stages: dict[str, float] = {}
-    for unit in Timeline(folder.timeline_path).read():
-        stage = str(unit["stage"])
-        stages[stage] = round(stages.get(stage, 0.0) + float(str(unit["stop"])) - float(str(unit["start"])), 3)
-    return {"joined_s": round(time.time() - began, 3), "stages_s": stages}
+    return {"joined_s": round(time.time() - began, 3), "stages_s": stage_seconds(Timeline(folder.timeline_path).read())}

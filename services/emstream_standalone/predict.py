@@ -17,10 +17,11 @@ from emstream.host.allocator import return_freed_memory
 from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.record import PlannedJob, Request
 from emstream.jobs.shards import Shard, share_of
+from emstream.jobs.timeline import Timings, stage_seconds
 from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream_inference.engines import Engine, make_engine
-from emstream_postprocess.report import Wanted, drop_job, finish
+from emstream_postprocess.report import Report, Wanted, drop_job, finish
 from emstream_postprocess.timeline_picture import draw_timeline
 from emstream_standalone.in_process import Outcome, Run, lock_folder, prepare_job
 from emstream_standalone.listener import SILENT, Listener
@@ -49,7 +50,7 @@ class ShardResult:
     shard: Shard
     packages: int
     folder: Path
-    timings: dict[str, object]
+    timings: Timings
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def interruptible() -> Iterator[None]:
 
 
 @interruptible()
-def run(options: PredictOptions, settings: Settings, listener: Listener = SILENT) -> dict[str, object]:
+def run(options: PredictOptions, settings: Settings, listener: Listener = SILENT) -> Report:
     """Run a job to its end and return its report; the working files go unless kept. Raises Interrupted on Ctrl-C."""
     folder = JobFolder(options.output / WORK)
     with lock_folder(options.output):
@@ -90,7 +91,7 @@ def run_shard(options: PredictOptions, shard: Shard, settings: Settings, listene
 
 def write_timeline(outcome: Outcome, final: Path) -> None:
     """Draw the units of all stages, and the engine's batches of this run."""
-    units = [(str(u["stage"]), float(str(u["start"])), float(str(u["stop"]))) for u in outcome.timeline.read()]
+    units = [(str(unit.stage), unit.start, unit.stop) for unit in outcome.timeline.read()]
     lanes = [stage.value for stage in Stage]
     units.sort(key=lambda unit: (lanes.index(unit[0]), unit[1]))
     units += [("engine", start, stop) for start, stop in outcome.timeline.engine]
@@ -98,18 +99,14 @@ def write_timeline(outcome: Outcome, final: Path) -> None:
         draw_timeline(units, final)
 
 
-def timings(outcome: Outcome, began: float) -> dict[str, object]:
+def timings(outcome: Outcome, began: float) -> Timings:
     """Return seconds per stage (over all runs of the job), and of this run the engine's busy and idle share."""
-    stages: dict[str, float] = {}
-    for unit in outcome.timeline.read():
-        stage = str(unit["stage"])
-        stages[stage] = stages.get(stage, 0.0) + float(str(unit["stop"])) - float(str(unit["start"]))
     engine = outcome.timeline.engine
     busy = sum(stop - start for start, stop in engine)
     span = engine[-1][1] - engine[0][0] if engine else 0.0
     return {
         "total_s": round(time.time() - began, 3),
-        "stages_s": {stage: round(seconds, 3) for stage, seconds in stages.items()},
+        "stages_s": stage_seconds(outcome.timeline.read()),
         "engine_busy_s": round(busy, 3),
         "window_pixels": outcome.window_pixels,
         "engine_idle_share": round(1 - busy / span, 4) if span else 0.0,

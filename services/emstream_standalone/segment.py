@@ -31,7 +31,7 @@ from emstream.settings import read_settings
 from emstream.volume.files import opened
 from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes
-from emstream_postprocess.report import Wanted
+from emstream_postprocess.report import Report, Wanted
 from emstream_standalone.predict import PredictOptions, run
 from emstream_standalone.request import make_request
 from emstream_standalone.stage_progress import shown
@@ -142,7 +142,7 @@ def _array_named(source: Path) -> Iterator[None]:
         raise type(error)(text) from error
 
 
-def _read(output: Path, folder: JobFolder, report: dict[str, object]) -> Segmentation:
+def _read(output: Path, folder: JobFolder, report: Report) -> Segmentation:
     job = folder.read_planned()
     assert job is not None
     plan = job.plan

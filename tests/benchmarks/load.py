@@ -77,7 +77,7 @@ def load(service: Service, folder: Path, jobs: int, clients: int) -> list[Seen]:
 
 def wait_of(service: Service, job: Job) -> float:
     """Return the seconds from a job's creation to its last unit's end."""
-    return max(float(str(unit["stop"])) for unit in units(service, job)) - job.created
+    return max(unit.stop for unit in units(service, job)) - job.created
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from emstream.client.client import Client
 from emstream.client.replies import Job
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import Plan
-from emstream.jobs.timeline import Timeline
+from emstream.jobs.timeline import Timeline, TimelineEntry
 from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream_inference.engines import make_engine
@@ -40,7 +40,7 @@ def submit(service: Service, shape: tuple[int, int, int], folder: Path, name: st
     return (client or service.client).submit(path, FAST)[0]
 
 
-def units(service: Service, job: Job) -> list[dict[str, object]]:
+def units(service: Service, job: Job) -> list[TimelineEntry]:
     """Return a job's finished units."""
     return Timeline(JobFolder(service.data / "jobs" / job.id).timeline_path).read()
 
@@ -53,16 +53,16 @@ def plan_of(service: Service, job: Job) -> Plan:
     return record.plan
 
 
-def span(found: list[dict[str, object]], stage: str | None = None) -> float:
+def span(found: list[TimelineEntry], stage: str | None = None) -> float:
     """Return seconds from the first start to the last stop."""
-    chosen = [u for u in found if stage in (None, u["stage"])]
-    return max(float(str(u["stop"])) for u in chosen) - min(float(str(u["start"])) for u in chosen)
+    chosen = [u for u in found if stage in (None, u.stage)]
+    return max(u.stop for u in chosen) - min(u.start for u in chosen)
 
 
-def idle_share(found: list[dict[str, object]]) -> float:
+def idle_share(found: list[TimelineEntry]) -> float:
     """Return the share of the time between first and last package in which the engine did nothing."""
-    inference = sorted((u for u in found if u["stage"] == Stage.INFERENCE), key=lambda u: float(str(u["start"])))
-    engine: list[list[float]] = [list(map(float, u["engine_s"])) for u in inference]  # type: ignore[call-overload]
+    inference = sorted((u for u in found if u.stage == Stage.INFERENCE), key=lambda u: u.start)
+    engine = [u.engine_s for u in inference if u.engine_s is not None]
     busy = max(stop for _, stop in engine) - min(start for start, _ in engine)
     return 1 - busy / span(inference)
 
@@ -102,9 +102,9 @@ def rate_of(folder: Path, shape: tuple[int, int, int]) -> None:
         service.client.wait(job.id)
         seconds = time.monotonic() - began
         found, plan = units(service, job), plan_of(service, job)
-    windows = sum(int(str(u.get("windows", 0))) for u in found)
+    windows = sum(u.windows or 0 for u in found)
     bare.append(bare_rate(plan, BARE_WINDOWS))
-    packages = sum(u["stage"] == Stage.INFERENCE for u in found)
+    packages = sum(u.stage == Stage.INFERENCE for u in found)
     print(
         f"{packages} packages of {shape}, {windows} windows in {seconds:.1f} s: {windows / seconds:.2f} per s; ",
         end="",
@@ -122,11 +122,12 @@ def samples(folder: Path) -> None:
         for job in jobs:
             service.client.wait(job.id)
         makespan = time.monotonic() - began
-        found = [u | {"job": k} for k, job in enumerate(jobs) for u in units(service, job)]
-    sums = {s: sum(float(str(u["stop"])) - float(str(u["start"])) for u in found if u["stage"] == s) for s in Stage}
+        by_sample = [units(service, job) for job in jobs]
+    found = [unit for units_of_one in by_sample for unit in units_of_one]
+    sums = {s: sum(u.stop - u.start for u in found if u.stage == s) for s in Stage}
     engine = idle_share(found)
     busy = span(found, Stage.INFERENCE) * (1 - engine)
-    moments = overlaps(found)
+    moments = sum(overlaps(*triple) for triple in zip(by_sample, by_sample[1:], by_sample[2:], strict=False))
     print(
         f"makespan {makespan:.1f} s; engine busy {busy:.1f} s; stages in sum",
         {s.value: round(v, 1) for s, v in sums.items()},
@@ -135,16 +136,15 @@ def samples(folder: Path) -> None:
     print(f"moments with samples k, k+1, k+2 in the three stages: {moments}")
 
 
-def overlaps(found: list[dict[str, object]]) -> int:
-    """Count triples of units of samples k < k+1 < k+2 in postprocess, inference, preprocess that share a moment."""
-    of = {s: [u for u in found if u["stage"] == s] for s in (Stage.PREPROCESS, Stage.INFERENCE, Stage.POSTPROCESS)}
+def overlaps(first: list[TimelineEntry], second: list[TimelineEntry], third: list[TimelineEntry]) -> int:
+    """Count triples of units of three successive samples in postprocess, inference, preprocess that share a moment."""
     return sum(
-        max(float(str(u["start"])) for u in triple) < min(float(str(u["stop"])) for u in triple)
-        for a in of[Stage.POSTPROCESS]
-        for b in of[Stage.INFERENCE]
-        for c in of[Stage.PREPROCESS]
+        max(u.start for u in triple) < min(u.stop for u in triple)
+        for a in first
+        for b in second
+        for c in third
         for triple in [(a, b, c)]
-        if int(str(a["job"])) + 1 == int(str(b["job"])) == int(str(c["job"])) - 1
+        if [u.stage for u in triple] == [Stage.POSTPROCESS, Stage.INFERENCE, Stage.PREPROCESS]
     )
 
 

@@ -72,8 +72,8 @@ def test_workers_on_two_nodes_make_the_masks_of_predict(slurm: dict[str, str], s
     words = (tmp_path / "calls").read_text().split()
     assert {"--ntasks=2", "--ntasks-per-node=1", "--gpus-per-task=1", "--cpus-per-task=4"} <= set(words)
     data = tmp_path / "data"
-    found = [unit for path in data.glob("jobs/*/timeline.jsonl") for unit in Timeline(path).read() if "worker" in unit]
-    assert {unit["worker"] for unit in found} == {"node-1", "node-2"}
+    found = [unit for path in data.glob("jobs/*/timeline.jsonl") for unit in Timeline(path).read() if unit.worker]
+    assert {unit.worker for unit in found} == {"node-1", "node-2"}
     for sample in sorted(samples.iterdir()):
         output = tmp_path / "predicted" / sample.name
         command = [

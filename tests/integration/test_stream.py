@@ -87,13 +87,13 @@ def inodes(service: Service, job: Job) -> dict[Path, int]:
 def finished(service: Service, kind: str) -> int:
     """Return how many units workers of a kind have finished; of any kind for the broker."""
     found = [unit for path in service.data.glob("jobs/*/timeline.jsonl") for unit in Timeline(path).read()]
-    return sum(kind in ("broker", unit["stage"]) for unit in found)
+    return sum(kind in ("broker", unit.stage) for unit in found)
 
 
 def longest_silence(service: Service) -> float:
     """Return the longest time in which no worker finished a unit, while there was a job."""
     found = [unit for path in service.data.glob("jobs/*/timeline.jsonl") for unit in Timeline(path).read()]
-    stops = sorted(float(str(unit["stop"])) for unit in found)
+    stops = sorted(unit.stop for unit in found)
     return max(later - earlier for earlier, later in pairwise(stops))
 
 
@@ -107,9 +107,9 @@ def packages_of(service: Service, worker: str) -> set[str]:
 
 def workers_of(service: Service, job: Job) -> list[str]:
     """Return which worker made each package of a job, none of them twice."""
-    found = [unit for unit in Timeline(service.data / "jobs" / job.id / "timeline.jsonl").read() if "worker" in unit]
-    assert len({unit["unit"] for unit in found}) == len(found)
-    return [str(unit["worker"]) for unit in found]
+    found = [unit for unit in Timeline(service.data / "jobs" / job.id / "timeline.jsonl").read() if unit.worker]
+    assert len({unit.unit for unit in found}) == len(found)
+    return [str(unit.worker) for unit in found]
 
 
 def note(sentence: str) -> None:

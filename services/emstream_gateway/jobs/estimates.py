@@ -6,7 +6,6 @@ seconds are those from its first unit to its last, so all that belongs to a job 
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from statistics import median
 from emstream.api.models import Estimate
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, Plan
+from emstream.jobs.timeline import TimelineEntry, entries_of
 from emstream.models.checkpoint import RESCALE_TOLERANCE
 from emstream.models.recipes import Recipe
 from emstream.stages import SHOWN, Stage
@@ -97,11 +97,11 @@ def _read_span(timeline: Path, _changed: int) -> float | None:
     """Return the seconds from the start of the first unit to the end of the last one."""
     with timeline.open("rb") as file:
         try:
-            first = json.loads(file.readline())["start"]
-        except (ValueError, KeyError, TypeError):
+            first = TimelineEntry.from_json(file.readline()).start
+        except ValueError:
             return None
-    stops = [float(str(unit["stop"])) for unit in tail(timeline)]
-    return max(stops) - float(first) if stops and max(stops) > float(first) else None
+    stop = max((unit.stop for unit in tail(timeline)), default=first)
+    return stop - first if stop > first else None
 
 
 def seconds_left(timeline: Path, counts: Mapping[Stage, tuple[int, int]]) -> float | None:
@@ -109,22 +109,22 @@ def seconds_left(timeline: Path, counts: Mapping[Stage, tuple[int, int]]) -> flo
 
     Each stage's rate is that of its units in the timeline's tail; stages work side by side, so the slowest one counts.
     """
-    times: dict[str, list[tuple[float, float]]] = {}
-    for line in tail(timeline):
-        times.setdefault(str(line["stage"]), []).append((float(str(line["start"])), float(str(line["stop"]))))
+    times: dict[Stage, list[TimelineEntry]] = {}
+    for unit in tail(timeline):
+        times.setdefault(unit.stage, []).append(unit)
     needs = []
     for stage in SHOWN:
         done, total = counts[stage]
         spans = times.get(stage, [])
         if spans and done < total:
-            elapsed = max(stop for _, stop in spans) - min(start for start, _ in spans)
+            elapsed = max(unit.stop for unit in spans) - min(unit.start for unit in spans)
             needs.append((total - done) * elapsed / len(spans))
         elif done < total and stage is Stage.INFERENCE:
             return None  # nothing is predicted yet
     return round(max(needs), 1) if needs else None
 
 
-def tail(timeline: Path) -> Iterator[dict[str, object]]:
+def tail(timeline: Path) -> Iterator[TimelineEntry]:
     """Yield the timeline's last units; a line cut off by a kill, or by the tail's start, is left out."""
     try:
         with timeline.open("rb") as file:
@@ -133,15 +133,4 @@ def tail(timeline: Path) -> Iterator[dict[str, object]]:
             lines = file.read().splitlines()
     except FileNotFoundError:
         return
-    yield from units(lines)
-
-
-def units(lines: list[bytes]) -> Iterator[dict[str, object]]:
-    """Yield the lines that are whole units."""
-    for text in lines:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and {"stage", "unit", "start", "stop"} <= line.keys():
-            yield line
+    yield from entries_of(lines)

@@ -10,11 +10,11 @@ from fastapi.responses import Response
 from emstream.api.timelines import Begun, Span, Timeline
 from emstream.errors import BrokerUnavailable
 from emstream.jobs.folder import JobFolder
-from emstream.stages import KINDS, Stage
+from emstream.jobs.timeline import Timeline as JobTimeline
+from emstream.stages import KINDS
 from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.openapi import as_json, refusals, returns
-from emstream_gateway.jobs.estimates import units
 
 router = APIRouter(prefix="/v1", tags=["timeline"])
 JOBS_AT_MOST = 100
@@ -70,9 +70,8 @@ def lanes(folders: list[JobFolder], since: float) -> dict[str, list[Span]]:
     """Return the units that ended after `since`, by kind of worker, each lane in order of its starts."""
     found: dict[str, list[Span]] = {lane: [] for lane in KINDS}
     for folder in folders:
-        lines = folder.timeline_path.read_bytes().splitlines() if folder.timeline_path.exists() else []
-        for line in units(lines):
-            span = Span.model_validate({"job": folder.path.name, **line})
-            if span.stop >= since:
-                found[Stage(str(line["stage"])).queue].append(span)
+        for unit in JobTimeline(folder.timeline_path).read():
+            if unit.stop >= since:
+                span = Span(job=folder.path.name, unit=unit.unit, start=unit.start, stop=unit.stop)
+                found[unit.stage.queue].append(span)
     return {lane: sorted(spans, key=lambda span: span.start) for lane, spans in found.items()}

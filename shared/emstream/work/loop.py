@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from emstream.errors import BrokerUnavailable, DiskFull, EmstreamError, JobFailed, MessageUnreadable
@@ -26,7 +26,7 @@ from emstream.host.allocator import return_freed_memory
 from emstream.host.disk_space import has_room
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, PlannedJob
-from emstream.jobs.timeline import Timeline
+from emstream.jobs.timeline import Timeline, TimelineEntry
 from emstream.ledger.hints import Hint, Sender, decode
 from emstream.ledger.in_redis import RedisLedger, open_ledger
 from emstream.ledger.redis_client import make_client
@@ -53,10 +53,16 @@ class Abandoned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What making a unit gave. shape: of a plan. facts: for the timeline."""
+    """What making a unit gave. shape: of a plan. The others are facts for the timeline, see `TimelineEntry`."""
 
     shape: JobShape | None = None
-    facts: dict[str, object] = field(default_factory=dict)
+    windows: int | None = None
+    worker: str | None = None
+    engine_s: tuple[float, float] | None = None
+
+    def entry(self, hint: Hint, start: float, stop: float) -> TimelineEntry:
+        """Return the unit's line in the timeline."""
+        return TimelineEntry(hint.stage, hint.unit, start, stop, self.windows, self.worker, self.engine_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,7 @@ class Work:
             stop = time.time()
             answer = self._answer(lambda: self._ledger.complete(hint, token, made.shape))
             if answer is Answer.OK:
-                Timeline(folder.timeline_path).add(hint.stage, hint.unit, start, stop, **made.facts)
+                Timeline(folder.timeline_path).add(made.entry(hint, start, stop))
             logger.info("unit done", extra={"seconds": round(stop - start, 3), "answer": str(answer)})
         except Abandoned:
             self._answer(lambda: self._ledger.release(hint, token))
