@@ -13,7 +13,7 @@ from pathlib import Path
 from emstream.api.problems import NotReady
 from emstream.errors import UnknownObject, UploadRefused
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.record import InputFile, JobRecord, input_identity
+from emstream.jobs.record import InputFile, JobRecord, PlannedJob, input_identity
 from emstream.jobs.retention import INPUT_GONE, SECTIONS_GONE, has_sections
 from emstream.readers.natural_order import natural_key
 from emstream.readers.samples import is_clutter
@@ -22,6 +22,7 @@ from emstream_gateway.jobs.inputs import INPUT, as_input, identity_of, link_file
 from emstream_gateway.jobs.status import state_of
 from emstream_gateway.storage.file_names import check_one_folder
 from emstream_gateway.storage.job_store import UploadHeader
+from emstream_gateway.storage.quotas import is_over
 from emstream_gateway.storage.uploads import Arrival, Upload
 
 logger = logging.getLogger(__name__)
@@ -73,8 +74,9 @@ def _record(
 
 
 def start_upload(context: AppContext, folder: JobFolder) -> None:
-    """Start a job whose files have arrived. One that is started stays as it is."""
+    """Start a job whose files have arrived. One that is started goes on, also if its entering was interrupted."""
     if folder.record_path.exists():
+        _enter_started(context, folder)
         return
     upload = context.uploads.get(folder)
     with upload.starting:
@@ -143,10 +145,19 @@ def start_copy(context: AppContext, header: UploadHeader, of: JobFolder) -> JobF
 
 
 def enter(context: AppContext, header: UploadHeader) -> None:
-    """Enter a job into the ledger; while the broker is away `records` does, once it is back."""
+    """Enter a job into the ledger; while the broker is away, the dispatcher does it once it is back."""
     if context.try_broker(lambda: context.ledger.enter(header.id, header.owner)):
         context.nudge()
     logger.info("job started", extra={"job": header.id, "owner": header.owner})
+
+
+def _enter_started(context: AppContext, folder: JobFolder) -> None:
+    """Enter a started job as the disk shows it, unless it is over or the ledger knows it."""
+    record = context.store.record(folder)
+    if record is None or is_over(folder):
+        return
+    if context.try_broker(lambda: context.ledger.enter(record.id, record.owner, folder.found())):
+        context.nudge()
 
 
 def server_input(context: AppContext, path: str) -> Path:
@@ -191,31 +202,31 @@ def retry(context: AppContext, folder: JobFolder, owner: str) -> None:
         context.nudge()
 
 
-def change_thresholds(context: AppContext, folder: JobFolder, thresholds: Mapping[str, float]) -> None:
-    """Have masks, labels and measurements made anew by other thresholds; what is not named keeps its own.
+def change_thresholds(
+    context: AppContext, folder: JobFolder, record: PlannedJob, thresholds: Mapping[str, float]
+) -> None:
+    """Have masks, labels and measurements of a completed job made again by other thresholds; the others stay.
 
     The probabilities stay. Safe to repeat: job.json changes in one step, and the report goes before the unit is given
     out, so a job left half way counts as unfinished, and is finished. Raises NotReady, UnknownObject.
     """
-    record = context.store.record(folder)
-    if record is None or record.plan is None or not folder.report_path.exists():
-        state = state_of(context, folder)
-        raise NotReady(f"the job is {state}: its thresholds can be changed once it is completed")
     if not has_sections(folder):
         raise NotReady(f"{SECTIONS_GONE}: its thresholds stay as they are; start a new job for others")
+    objects = record.plan.objects
     for name in thresholds:
-        if name not in record.plan.objects:
-            raise UnknownObject(f"the job has no object {name[:40]!r}; it has: {', '.join(record.plan.objects)}")
+        if name not in objects:
+            raise UnknownObject(f"the job has no object {name[:40]!r}; it has: {', '.join(objects)}")
+    folder.write(_with_thresholds(record, thresholds))
+    folder.report_path.unlink(missing_ok=True)
+    request_finish(context, folder, 0)
+
+
+def _with_thresholds(record: PlannedJob, thresholds: Mapping[str, float]) -> JobRecord:
     plan = record.plan.model_copy(update={"thresholds": {**record.plan.thresholds, **thresholds}})
     common = set(plan.thresholds.values())
-    only = common.pop() if len(common) == 1 else None  # the command that makes it again knows one for all objects
+    only = common.pop() if len(common) == 1 else None  # `emstream predict` takes one threshold for all objects
     request = record.request.model_copy(update={"threshold": only})
-    folder.write(record.model_copy(update={"plan": plan, "request": request}))
-    folder.report_path.unlink(missing_ok=True)
-    if context.ledger.status(record.id) is None:
-        context.ledger.enter(record.id, record.owner, folder.found())
-    context.ledger.add(record.id, 0)
-    context.nudge()
+    return record.model_copy(update={"plan": plan, "request": request})
 
 
 def delete(context: AppContext, folder: JobFolder) -> None:
@@ -237,9 +248,7 @@ def request_finish(context: AppContext, folder: JobFolder, unit: int) -> None:
     """Have a `finish` unit of a job done, again if it was done before; one that waits or runs stays as it is."""
     job = folder.path.name
     if context.ledger.status(job) is None:
-        record = context.store.record(folder)
-        assert record is not None
-        context.ledger.enter(job, record.owner, folder.found())
+        context.ledger.enter(job, context.store.owner_of(folder), folder.found())
     context.ledger.add(job, unit)
     context.nudge()
 

@@ -25,9 +25,10 @@ from emstream_gateway.http.bodies import json_body
 from emstream_gateway.http.file_responses import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import request_finish, save_name
-from emstream_gateway.jobs.status import state_of
+from emstream_gateway.jobs.lookup import finished_job
 
 router = APIRouter(prefix="/v1/jobs/{job}/exports", tags=["results"])
+PURPOSE = "it can be saved"
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -52,9 +53,8 @@ async def order_export(request: Request, caller: WriteKey, context: Context, job
 
 
 def _order(context: AppContext, owner: str, job: str, wish: ExportWish) -> Response:
-    folder, record = _finished(context, job, owner)
+    folder, record = finished_job(context, job, owner, PURPOSE)
     context.quotas.check_bytes(owner, 0)
-    assert record.plan is not None
     asked = Wish(wish.content, wish.format, wish.objects, wish.combined, wish.z)
     order = make_order(folder, record.plan, asked)
     number = place_order(folder, order)
@@ -71,7 +71,7 @@ def _order(context: AppContext, owner: str, job: str, wish: ExportWish) -> Respo
 )
 def list_exports(caller: ReadKey, context: Context, job: str) -> Response:
     """List exports."""
-    folder, record = _finished(context, job, caller.owner)
+    folder, record = finished_job(context, job, caller.owner, PURPOSE)
     try:
         status = context.ledger.status(job)
     except BrokerUnavailable:
@@ -92,7 +92,7 @@ def list_exports(caller: ReadKey, context: Context, job: str) -> Response:
 )
 def get_export(request: Request, caller: ReadKey, context: Context, job: str, export: str) -> Response:
     """Hand out an export, or say how far it is."""
-    folder, record = _finished(context, job, caller.owner)
+    folder, record = finished_job(context, job, caller.owner, PURPOSE)
     number, order = _known(folder, export)
     path = export_file(folder, number, order)
     if path.exists():
@@ -113,19 +113,10 @@ def get_export(request: Request, caller: ReadKey, context: Context, job: str, ex
 )
 def remove_export(caller: WriteKey, context: Context, job: str, export: str) -> Response:
     """Remove an export; a worker that builds it stops within a second."""
-    folder, _ = _finished(context, job, caller.owner)
+    folder, _ = finished_job(context, job, caller.owner, PURPOSE)
     number, _ = _known(folder, export)
     withdraw(folder, number)
     return Response(status_code=204)
-
-
-def _finished(context: AppContext, job: str, owner: str) -> tuple[JobFolder, JobRecord]:
-    folder = context.store.owned(job, owner)
-    record = context.store.record(folder)
-    if record is None or record.plan is None or not folder.report_path.exists():
-        state = state_of(context, folder)
-        raise NotReady(f"the job is {state}: it can be saved once it is completed, follow it at /v1/jobs/{job}")
-    return folder, record
 
 
 def _known(folder: JobFolder, export: str) -> tuple[int, ExportOrder]:

@@ -23,6 +23,7 @@ from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.file_responses import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import request_finish, save_name
+from emstream_gateway.jobs.lookup import finished_job
 from emstream_gateway.jobs.status import describe_job
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["results"])
@@ -51,8 +52,7 @@ async def get_mask(
     object_name: Annotated[str | None, Query(alias="object", max_length=100, description=_WHICH_OBJECT)] = None,
 ) -> Response:
     """Hand out masks."""
-    folder = await run_sync(context.store.owned, job, caller.owner)
-    path, save_as = await run_sync(_mask_path, context, folder, form, object_name)
+    folder, path, save_as = await run_sync(_find_masks, context, job, caller.owner, form, object_name)
     if not path.exists():
         await run_sync(request_finish, context, folder, UNITS.get(form, 0))
         stop = time.monotonic() + WAIT_S
@@ -64,18 +64,16 @@ async def get_mask(
     return await run_sync(send_file, request, path, MEDIA_TYPES[form], save_as)
 
 
-def _mask_path(context: AppContext, folder: JobFolder, form: Format, object_name: str | None) -> tuple[Path, str]:
-    record = context.store.record(folder)
-    if record is None or record.plan is None or not folder.report_path.exists():
-        state = describe_job(context, folder).state
-        raise NotReady(
-            f"the job is {state}: there are masks once it is completed, follow it at /v1/jobs/{folder.path.name}"
-        )
+def _find_masks(
+    context: AppContext, job: str, owner: str, form: Format, object_name: str | None
+) -> tuple[JobFolder, Path, str]:
+    """Return the job's folder, the path of its masks, made or not, and the name to save them under."""
+    folder, record = finished_job(context, job, owner, "there are masks")
     objects = record.plan.objects
     if object_name is not None and object_name not in objects:
         raise JobNotFound(f"the job has no masks of {object_name[:40]!r}; it has: {', '.join(objects)}")
     path = export_path(folder, form, object_name or objects[0])
-    return path, save_name(record, path.name)
+    return folder, path, save_name(record, path.name)
 
 
 def _check_possible(context: AppContext, folder: JobFolder, form: Format) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,7 @@ from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.file_responses import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import request_finish, save_name
-from emstream_gateway.jobs.lookup import measured
+from emstream_gateway.jobs.lookup import measured_job
 from emstream_gateway.jobs.status import describe_job
 from emstream_gateway.storage.measurement_table import table_path
 
@@ -56,8 +57,7 @@ async def get_mesh(
     form: MeshForm,
 ) -> Response:
     """Hand out a surface."""
-    folder = await run_sync(context.store.owned, job, caller.owner)
-    path, save_as = await run_sync(_path, context, folder, name, label, form)
+    folder, path, save_as = await run_sync(_find_mesh, context, job, caller.owner, Surface(name, label, form))
     if not path.exists():
         await run_sync(_request_mesh, context, folder, path)
         stop = time.monotonic() + WAIT_S
@@ -69,14 +69,24 @@ async def get_mesh(
     return await run_sync(send_file, request, path, MEDIA_TYPES[form], save_as)
 
 
-def _path(context: AppContext, folder: JobFolder, name: str, label: int, form: MeshForm) -> tuple[Path, str]:
-    record, name = measured(context, folder, name)
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """The surface of object `label` of a structure, in a file format."""
+
+    structure: str
+    label: int
+    form: MeshForm
+
+
+def _find_mesh(context: AppContext, job: str, owner: str, surface: Surface) -> tuple[JobFolder, Path, str]:
+    """Return the job's folder, the path of the surface, made or not, and the name to save it under."""
+    folder, record, name = measured_job(context, job, owner, surface.structure)
     with opened(table_path(folder, name)) as file:
         count = file["id"].shape[0]
-    if label > count:
-        raise JobNotFound(f"the job has no object {label} of {name}: its numbers go from 1 to {count}")
-    path = mesh_path(folder, name, label, form)
-    return path, save_name(record, f"{name}_{path.name}")
+    if surface.label > count:
+        raise JobNotFound(f"the job has no object {surface.label} of {name}: its numbers go from 1 to {count}")
+    path = mesh_path(folder, name, surface.label, surface.form)
+    return folder, path, save_name(record, f"{name}_{path.name}")
 
 
 def _request_mesh(context: AppContext, folder: JobFolder, path: Path) -> None:

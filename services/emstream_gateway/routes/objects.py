@@ -22,7 +22,7 @@ from emstream_gateway.context import Context
 from emstream_gateway.http.file_responses import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import change_thresholds, save_name
-from emstream_gateway.jobs.lookup import measured
+from emstream_gateway.jobs.lookup import finished_job, measured_job, planned_job
 from emstream_gateway.jobs.status import describe_job
 from emstream_gateway.storage.measurement_table import Page, read_page, table_path
 
@@ -59,8 +59,7 @@ def get_measurements(
     limit: Annotated[int, Query(ge=0, le=ROWS_AT_ONCE)] = 100,
 ) -> Response:
     """Hand out measurements."""
-    folder = context.store.owned(job, caller.owner)
-    record, name = measured(context, folder, object_name)
+    folder, record, name = measured_job(context, job, caller.owner, object_name)
     if form != "json":
         path = folder.measurements / f"{name}.{form}"
         return send_file(request, path, MEDIA_TYPES[form], save_name(record, path.name))
@@ -83,8 +82,7 @@ def get_uncertain(
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> Response:
     """List unsure objects."""
-    folder = context.store.owned(job, caller.owner)
-    _, name = measured(context, folder, object_name)
+    folder, _, name = measured_job(context, job, caller.owner, object_name)
     page = read_page(table_path(folder, name), "uncertainty", True, 0, limit)
     return as_json(Unsure(object=name, rows=unsure(page)))
 
@@ -112,10 +110,7 @@ def unsure(page: Page) -> list[UnsureObject]:
 )
 def get_at(caller: ReadKey, context: Context, job: str, z: Place, y: Place, x: Place) -> Response:
     """Look at a voxel."""
-    folder = context.store.owned(job, caller.owner)
-    record = context.store.record(folder)
-    if record is None or record.plan is None:
-        raise NotReady(f"the job is {describe_job(context, folder).state}: nothing of it is stitched yet")
+    folder, record = planned_job(context, job, caller.owner, "nothing of it is stitched yet")
     _check_inside(record.plan, (z, y, x))
     slab = z // record.plan.slab_sections
     if not folder.result(slab).exists():
@@ -162,7 +157,7 @@ def read_voxel(path: Path, datasets: list[str], place: tuple[int, int, int]) -> 
 )
 def put_thresholds(caller: WriteKey, context: Context, job: str, thresholds: Thresholds) -> Response:
     """Change thresholds."""
-    folder = context.store.owned(job, caller.owner)
-    change_thresholds(context, folder, thresholds.root)
+    folder, record = finished_job(context, job, caller.owner, "its thresholds can be changed")
+    change_thresholds(context, folder, record, thresholds.root)
     found = describe_job(context, folder)
     return as_json(found, 202, {"Location": f"/v1/jobs/{found.id}", "Retry-After": "1"})

@@ -8,19 +8,19 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
-from emstream.api.problems import NotReady
 from emstream.api.view import SeenObject, View
 from emstream.errors import UsageError
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import labels_dataset
-from emstream.jobs.record import JobRecord, Plan
+from emstream.jobs.record import Plan, PlannedJob
 from emstream.volume.colours import colour_of, in_hex
 from emstream.volume.geometry import pyramid_levels
 from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.file_responses import is_known
 from emstream_gateway.http.openapi import HEADER_TEXT, as_json, refusals, returns
-from emstream_gateway.jobs.status import describe_job, state_of
+from emstream_gateway.jobs.lookup import planned_job
+from emstream_gateway.jobs.status import state_of
 from emstream_gateway.storage.tiles import (
     MEDIA_TYPES,
     TILE,
@@ -36,6 +36,7 @@ from emstream_gateway.storage.tiles import (
 )
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["view"])
+PURPOSE = "there is something to see once its first sections are read"
 FOR_EVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -50,8 +51,8 @@ _ETAG = {"ETag": {"schema": {"type": "string"}, "description": HEADER_TEXT["ETag
 )
 def get_view(caller: ReadKey, context: Context, job: str) -> Response:
     """Show what there is to see."""
-    folder = context.store.owned(job, caller.owner)
-    record, plan = planned(context, folder)
+    folder, record = planned_job(context, job, caller.owner, PURPOSE)
+    plan = record.plan
     found = View(
         name=record.name,
         state=state_of(context, folder),
@@ -63,7 +64,7 @@ def get_view(caller: ReadKey, context: Context, job: str) -> Response:
         version=version_of(folder),
         sections_read=_sections(plan, folder.done_units("stack")),
         sections_stitched=_sections(plan, folder.done_units("result")),
-        objects=_objects(context, folder, record, plan),
+        objects=_objects(context, folder, record),
         section_names=list(plan.section_names),
     )
     return as_json(found, headers={"Cache-Control": ASK_AGAIN})
@@ -95,8 +96,8 @@ def get_tile(
     ),
 ) -> Response:
     """Show a tile."""
-    folder = context.store.owned(job, caller.owner)
-    record, plan = planned(context, folder)
+    folder, record = planned_job(context, job, caller.owner, PURPOSE)
+    plan = record.plan
     chosen, place = layer_of(layer, record), Place(z, level, x, y)
     if picture == "jpg" and chosen.kind != "raw":
         raise UsageError(f"the layer {layer[:60]!r} is sent as png only: JPEG would change its values")
@@ -112,15 +113,6 @@ def get_tile(
     return Response(encode(values, picture), 200, headers, MEDIA_TYPES[picture])
 
 
-def planned(context: AppContext, folder: JobFolder) -> tuple[JobRecord, Plan]:
-    """Return a job's record and plan. Raises NotReady while it has none."""
-    record = context.store.record(folder)
-    if record is None or record.plan is None:
-        state = describe_job(context, folder).state
-        raise NotReady(f"the job is {state}: there is something to see once its first sections are read")
-    return record, record.plan
-
-
 def _sections(plan: Plan, slabs: Iterable[int]) -> list[tuple[int, int]]:
     """Return the sections of some slabs as half-open ranges, neighbours joined."""
     ranges: list[tuple[int, int]] = []
@@ -134,8 +126,8 @@ def _sections(plan: Plan, slabs: Iterable[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _objects(context: AppContext, folder: JobFolder, record: JobRecord, plan: Plan) -> list[SeenObject]:
-    labelled = folder.done_units("labels")
+def _objects(context: AppContext, folder: JobFolder, record: PlannedJob) -> list[SeenObject]:
+    plan, labelled = record.plan, folder.done_units("labels")
     first = folder.labels(min(labelled, default=0))
     names = (
         context.slabs.read(first, lambda file: {n for n in plan.objects if labels_dataset(n) in file})

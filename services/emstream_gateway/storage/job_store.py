@@ -90,6 +90,13 @@ class JobStore:
             raise JobNotFound(f"there is no job {job[:40]!r} of this key: GET /v1/jobs lists those there are")
         return self.folder(job)
 
+    def owner_of(self, folder: JobFolder) -> str:
+        """Return whose job it is. Raises JobNotFound."""
+        entry = self._entry(folder.path.name)
+        if entry is None:
+            raise JobNotFound(f"there is no job {folder.path.name!r} any more")
+        return entry.owner
+
     def entries(self, owner: str | None = None) -> list[Entry]:
         """Return the jobs of an owner, or of all, newest first."""
         there = [path.name for path in self.path.iterdir() if _ID.fullmatch(path.name)]

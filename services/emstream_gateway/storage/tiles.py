@@ -21,7 +21,7 @@ from emstream.api.problems import SectionNotReady
 from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import labels_dataset
-from emstream.jobs.record import JobRecord, Plan
+from emstream.jobs.record import Plan, PlannedJob
 from emstream.volume.colours import coloured
 from emstream.volume.geometry import Box, pyramid_levels
 from emstream.volume.planes import Planes
@@ -57,9 +57,8 @@ class Place:
     y: int
 
 
-def layer_of(text: str, record: JobRecord) -> Layer:
+def layer_of(text: str, record: PlannedJob) -> Layer:
     """Return the layer that an address names. Raises JobNotFound, listing those there are."""
-    assert record.plan is not None
     objects = record.plan.objects
     name, _, kind = text.rpartition(".")
     if text == "raw":
