@@ -273,8 +273,12 @@ def test_a_job_is_shown_and_started_while_the_broker_is_away(house: House, monke
         assert "broker" in house.client.get("/readyz").json()["failing"]
         assert "emstream_broker_up 0.0" in house.client.get("/metrics").text
     house.sender.sent.clear()
-    assert house.client.get(f"/v1/jobs/{job}").json()["warnings"] == []
-    assert [hint.job for hint in house.sender.sent] == [job]
+    found = house.client.get(f"/v1/jobs/{job}").json()
+    assert (found["state"], found["warnings"]) == ("queued", [])
+    assert (house.ledger.status(job), house.sender.sent) == (None, [])  # a read leaves everything as it is
+    for _ in range(2):
+        assert house.client.post(f"/v1/jobs/{job}/start").json()["state"] == "queued"
+        assert [hint.job for hint in house.sender.sent] == [job]
 
 
 def test_health_names_what_fails(house: House) -> None:

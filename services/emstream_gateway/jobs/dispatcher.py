@@ -97,6 +97,7 @@ class Dispatcher:
                         self._retain_at = time.monotonic() + RETAIN_EVERY_S
                         self.retain(time.time())
             except (BrokerUnavailable, OSError) as error:
+                self._compare_at = 0.0  # a job may have been started meanwhile: its entering failed, too
                 logger.warning("round missed", extra={"reason": str(error)})
             except Exception:
                 logger.exception("round failed")

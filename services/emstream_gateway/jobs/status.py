@@ -17,7 +17,6 @@ from emstream_gateway.context import AppContext
 from emstream_gateway.jobs.estimates import seconds_left
 from emstream_gateway.storage.job_store import UploadHeader
 
-"""Each stage's share of a job's progress: the network takes most of the time."""
 AWAY = "The broker does not answer for the moment: counts are those on disk, and the work goes on once it is back."
 Counts = Mapping[Stage, tuple[int, int]]
 
@@ -94,7 +93,7 @@ def _started(context: AppContext, folder: JobFolder, record: JobRecord, files: l
     status, warnings = None, list(plan.warnings if plan else ())
     if not over:
         try:
-            status = context.ledger.status(record.id) or _enter(context, folder, record)
+            status = context.ledger.status(record.id)
         except BrokerUnavailable:
             warnings.append(AWAY)
     state = over or _state_in_ledger(status)
@@ -119,13 +118,6 @@ def _started(context: AppContext, folder: JobFolder, record: JobRecord, files: l
         objects=tuple(plan.objects if plan else record.request.objects or asked_for((), context.books())),
         links=_links(record.id, state, folder.measurements.exists()),
     )
-
-
-def _enter(context: AppContext, folder: JobFolder, record: JobRecord) -> JobStatus | None:
-    """Enter a job that was started while the broker was away."""
-    context.ledger.enter(record.id, record.owner, folder.found())
-    context.nudge()
-    return context.ledger.status(record.id)
 
 
 def _state_on_disk(folder: JobFolder) -> State | None:
