@@ -1,8 +1,8 @@
-"""How fast and how small the gateway is: big uploads beside `cp`, and status for 100 clients while 20 upload.
+"""Speed and memory of the gateway: large uploads compared with `cp`, and status for 100 clients while 20 upload.
 
-    python -m tests.benchmarks.gateway [--gib 2] [--folder /a/disk/with/room]
+Usage: `python -m tests.benchmarks.gateway [--gib 2] [--folder FOLDER]`; FOLDER is on a disk with enough room.
 
-The gateway is a process of its own with the ledger in memory, so that nothing but itself is measured; clients are other
+The gateway is a separate process with the ledger in memory, so that no other service is measured; clients are other
 processes on the same machine, and share its cores.
 """
 
@@ -29,16 +29,20 @@ from tests.integration.gateway_house import gateway_process, peak_memory_mb
 KEY = {"X-API-Key": "ems_ann"}
 JSON = {"Content-Type": "application/json"}
 BLOCK = 1 << 20
+"""Bytes in a MiB, and of a block that is sent at once."""
 POLLERS, UPLOADERS = 100, 20
+"""Numbers of clients that poll and that upload."""
 POLL_EVERY_S = 1.0
+"""Seconds between two polls of a client."""
 UPLOAD_MIB = 64
+"""Size of an upload while clients poll."""
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gib", type=float, default=2.0)
-    parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--gib", type=float, default=2.0, help="size of the large upload")
+    parser.add_argument("--folder", type=Path, default=None, help="folder for uploads; default: a temporary one")
     given = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="gateway-bench-", dir=given.folder))
     try:
@@ -72,7 +76,7 @@ def uploads(scratch: Path, source: Path, mib: int) -> None:
 
 
 def new_job(port: int, name: str) -> str:
-    """Make a job and return its id."""
+    """Create a job and return its id."""
     answer = httpx.post(f"http://127.0.0.1:{port}/v1/jobs", json={"files": [{"name": name}]}, headers=KEY)
     return str(answer.json()["jobs"][0]["id"])
 
@@ -110,7 +114,7 @@ def multipart(port: int, source: Path) -> None:
 
 
 def polling(scratch: Path) -> None:
-    """Poll status from 100 clients, each once a second, before and while 20 others upload."""
+    """Poll status with 100 clients, each once a second, before and during uploads of 20 others."""
     with gateway_process(scratch / "polling") as (port, process), ProcessPoolExecutor(2) as pool:
         files = [("files", (f"s{n:03d}.png", b"x")) for n in range(100)]
         answer = httpx.post(f"http://127.0.0.1:{port}/v1/jobs", files=files, headers=KEY)
@@ -130,7 +134,7 @@ def polling(scratch: Path) -> None:
 
 
 def poll(port: int, job: str, seconds: float) -> tuple[list[float], int]:
-    """Return each answer's seconds, and the number of errors. Bare sockets: clients cost more than answers."""
+    """Return the seconds of each answer and the number of errors. Bare sockets, since HTTP clients cost more."""
 
     request = f"GET /v1/jobs/{job} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: ems_ann\r\n\r\n".encode()
 
@@ -150,16 +154,16 @@ def poll(port: int, job: str, seconds: float) -> tuple[list[float], int]:
         writer.close()
         return errors
 
-    async def everybody() -> tuple[list[float], int]:
+    async def all_clients() -> tuple[list[float], int]:
         times: list[float] = []
         errors = await asyncio.gather(*(one(n, times) for n in range(POLLERS)))
         return times, sum(errors)
 
-    return asyncio.run(everybody())
+    return asyncio.run(all_clients())
 
 
 def upload_many(port: int, seconds: float) -> float:
-    """Upload from 20 clients for a while; return MiB per second over all."""
+    """Upload with 20 clients for some seconds; return MiB per second of all together."""
     block = os.urandom(BLOCK)
     began = time.perf_counter()
 

@@ -1,8 +1,11 @@
-"""Prints how the service does under many jobs at once: `python -m tests.benchmarks.load [--jobs 200] [--clients 20]`.
+"""Behaviour of the service under many jobs at once.
 
-Each client is an owner of its own, sends its share of small jobs as fast as they are taken, and waits for all; the
-first one sends a large job before. A key may have `--limit` unfinished jobs, so that clients meet 429, which they
-honour. A job's wait is counted from its creation to its last unit's end; that of a refused one from when it was taken.
+Usage: `python -m tests.benchmarks.load [--jobs 200] [--clients 20] [--limit 6] [--large Z,Y,X]`.
+
+Each client has its own key, sends its share of small jobs as fast as the service accepts them, and waits for all; the
+first client sends a large job before. A key may have `--limit` unfinished jobs, so that clients get status 429 and send
+later. The wait of a job is the time from its creation to the end of its last unit; of a job refused at first, from its
+acceptance.
 """
 
 from __future__ import annotations
@@ -29,10 +32,11 @@ from tests.integration.service import Service, running
 SETTINGS = {"quality": "fast", "voxel_size_nm": [50, 5.5, 5.5]}
 CUT = {"EMSTREAM_SLAB_SECTIONS": "4", "EMSTREAM_CORE_SIDE": "256"}
 PATIENCE_S = 3600.0
+"""Seconds for which a client keeps trying."""
 
 
 class CountingTransport(httpx.HTTPTransport):
-    """Counts the answers by status and keeps the slowest one's seconds."""
+    """Counts answers by status, and keeps the seconds of the slowest one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +44,7 @@ class CountingTransport(httpx.HTTPTransport):
         self.slowest_s = 0.0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass a request on."""
+        """Forward a request and time its answer."""
         began = time.monotonic()
         answer = super().handle_request(request)
         self.slowest_s = max(self.slowest_s, time.monotonic() - began)
@@ -50,7 +54,7 @@ class CountingTransport(httpx.HTTPTransport):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a client met: its jobs, now over, and its answers."""
+    """Finished jobs of a client, and its answers."""
 
     small: list[Job]
     large: list[Job]
@@ -58,7 +62,7 @@ class Seen:
 
 
 def load(service: Service, folder: Path, jobs: int, clients: int) -> list[Seen]:
-    """Let all clients send and wait at once; return what each has seen."""
+    """Let all clients send and wait at the same time; return the jobs and answers of each."""
     keys, at_once = KeyFile(service.data / "keys.json"), threading.Barrier(clients)
     own = [keys.add(f"client{number}") for number in range(clients)]
 
@@ -76,17 +80,17 @@ def load(service: Service, folder: Path, jobs: int, clients: int) -> list[Seen]:
 
 
 def wait_of(service: Service, job: Job) -> float:
-    """Return the seconds from a job's creation to its last unit's end."""
+    """Return the seconds from a job's creation to the end of its last unit."""
     return max(unit.stop for unit in units(service, job)) - job.created
 
 
 def main() -> None:
-    """Print one paragraph."""
+    """Run the clients and print waits and answers."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=200, help="small jobs of all clients")
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--limit", type=int, default=6, help="unfinished jobs of one key")
-    parser.add_argument("--large", default="4,2048,2048", help="Z,Y,X")
+    parser.add_argument("--large", default="4,2048,2048", help="shape of the large job, Z,Y,X")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -1,7 +1,9 @@
-"""Prints what numbering and measuring objects costs, and its peak memory: `python -m tests.benchmarks.objects`.
+"""Time and peak memory of numbering and measuring objects.
 
-The phantom's true mitochondria, drawn at half the resolution, stand for the probabilities of a stitched job. With
-`--check` the labels are compared with cc3d on the whole volume, which needs the memory of all of it.
+Usage: `python -m tests.benchmarks.objects [Z,Y,X ...] [--sections 32] [--split] [--check]`.
+
+The phantom's true mitochondria, drawn at half the resolution, replace the probabilities of a stitched job. With
+`--check` the labels are compared with cc3d on the whole volume, which is then held in memory.
 """
 
 from __future__ import annotations
@@ -33,13 +35,13 @@ NAME = "mitochondria"
 
 
 def phantom_of(plan: Plan) -> Phantom:
-    """Return the phantom at half the resolution, which is four times as fast to draw."""
+    """Return the phantom at half the resolution, which is drawn four times as fast."""
     depth, height, width = plan.shape_zyx
     return Phantom((depth, -(-height // 2), -(-width // 2)), (50, 11, 11))
 
 
 def write_slab(folder: JobFolder, plan: Plan, phantom: Phantom, slab: Slab) -> None:
-    """Write what stitching would: the truth as probability, with noise beside it."""
+    """Write the result of a slab as stitching does: the truth as probability, with noise around it."""
     shape = (slab.z_stop - slab.z_start, *plan.shape_zyx[1:])
     with publishing(folder.result(slab.index)) as part, created(part) as file:
         pyramid = Pyramid.create(file, f"{NAME}/probability", shape, "zstd")
@@ -55,7 +57,7 @@ def write_slab(folder: JobFolder, plan: Plan, phantom: Phantom, slab: Slab) -> N
 
 
 def whole_labels(folder: JobFolder, plan: Plan, least: int) -> NDArray[np.uint32]:
-    """Return cc3d's labels of the whole volume, by first voxel, without the small ones."""
+    """Return cc3d's labels of the whole volume, in the order of first voxels, without small objects."""
     import cc3d
 
     masks = []
@@ -66,7 +68,7 @@ def whole_labels(folder: JobFolder, plan: Plan, least: int) -> NDArray[np.uint32
     labels = cc3d.connected_components(np.stack(masks), connectivity=26, out_dtype=np.uint32)
     count, places = int(labels.max()) + 1, np.flatnonzero(labels)[::-1]
     found, first = labels.ravel()[places], np.zeros(count, np.int64)
-    first[found] = places  # of several the last assignment stays: that of the first voxel
+    first[found] = places  # the last of several assignments stays, which is the first voxel
     order = np.argsort(first)
     order = order[np.bincount(found, minlength=count)[order] >= least]
     numbers = np.zeros(count, np.uint32)
@@ -75,7 +77,7 @@ def whole_labels(folder: JobFolder, plan: Plan, least: int) -> NDArray[np.uint32
 
 
 def is_same(folder: JobFolder, plan: Plan, least: int) -> bool:
-    """Whether labels, slab by slab, are those of the whole volume."""
+    """Return whether the labels of all slabs equal those of the whole volume."""
     expected = whole_labels(folder, plan, least)
     for slab in plan.slabs:
         with opened(folder.labels(slab.index)) as file:
@@ -86,7 +88,7 @@ def is_same(folder: JobFolder, plan: Plan, least: int) -> bool:
 
 
 def digest(folder: JobFolder, plan: Plan) -> str:
-    """Return a digest of labels and table: the same for the same objects, however the volume was cut."""
+    """Return a digest of labels and table: equal for equal objects, however the volume was cut."""
     found = hashlib.sha256((folder.measurements / f"{NAME}.csv").read_bytes())
     for slab in plan.slabs:
         with opened(folder.labels(slab.index)) as file:
@@ -97,7 +99,7 @@ def digest(folder: JobFolder, plan: Plan) -> str:
 
 
 def run(folder: JobFolder, plan: Plan, request: Request) -> dict[str, float]:
-    """Number and measure; return the processor's seconds per step, which other work on the machine changes little."""
+    """Number and measure; return the CPU seconds of each step, which other work on the machine changes little."""
     start, seconds = time.process_time(), {}
     for slab in plan.slabs:
         find_in_slab(folder, plan, request, slab)
@@ -112,10 +114,10 @@ def main() -> None:
     """Print one line per depth."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shapes", nargs="*", default=["32,2000,2000", "96,2000,2000"], help="Z,Y,X ...")
-    parser.add_argument("--sections", type=int, default=32, help="in a slab")
+    parser.add_argument("--sections", type=int, default=32, help="sections in a slab")
     parser.add_argument("--split", action="store_true", help="split touching objects, too")
     parser.add_argument("--check", action="store_true", help="compare with cc3d on the whole volume")
-    parser.add_argument("--job", help="folder of results made before (inner use)")
+    parser.add_argument("--job", help="folder of existing results (for internal use)")
     arguments = parser.parse_args()
     for text in arguments.shapes:
         depth, height, width = (int(part) for part in text.split(","))
@@ -131,7 +133,7 @@ def main() -> None:
             options = [f"--sections={arguments.sections}", f"--job={scratch}", *["--split"] * arguments.split]
             options += ["--check"] * arguments.check
             command = [sys.executable, "-m", "tests.benchmarks.objects", text, *options]
-            subprocess.run(command, check=True)  # a process of its own, whose peak memory is that of the work
+            subprocess.run(command, check=True)  # a separate process, so that its peak memory is that of the work
 
 
 def _print(folder: JobFolder, plan: Plan, request: Request, is_checked: bool) -> None:

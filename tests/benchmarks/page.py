@@ -1,7 +1,9 @@
-"""Looking at a large result in a browser: `python -m tests.benchmarks.page FOLDER [Z,Y,X]`; prints seconds and memory.
+"""Seconds until a large result is drawn in a browser, and memory of the gateway.
 
-FOLDER gets a phantom's result (default 8,10000,16000: 3 GB) unless it holds one. Chromium, the gateway and this program
-share the machine. A view or section counts from the order until all tiles of both panels are drawn.
+Usage: `python -m tests.benchmarks.page FOLDER [Z,Y,X]`.
+
+A phantom's result (default 8,10000,16000: 3 GB) is written to FOLDER unless it has one. Chromium, the gateway and this
+program share the machine. The time of a view or section ends when all tiles of both panels are drawn.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ from tests.e2e.conftest import CHROMIUM, PATIENCE_MS, WINDOW
 from tests.integration.gateway_house import gateway_process, peak_memory_mb
 
 VIEWS = 5
+"""Number of times that the result is opened."""
 
 
 def main() -> None:
-    """Run."""
-    folder = prepared_result(sys.argv)
+    """Open the view several times, step through its sections, and print times."""
+    folder = prepared_result(__doc__)
     [record] = folder.glob("jobs/*/job.json")
     job, depth = record.parent.name, json.loads(record.read_text())["plan"]["shape_zyx"][0]
     with gateway_process(folder) as (port, process), sync_playwright() as tool:
@@ -44,19 +47,19 @@ def main() -> None:
                 steps.append(drawn(page, z) - began)
             context.close()
         browser.close()
-        tell("first view", first)
-        tell("next section", steps)
+        report("first view", first)
+        report("next section", steps)
         sys.stdout.write(f"peak memory of the gateway: {peak_memory_mb(process.pid):.0f} MB\n")
 
 
 def drawn(page: Page, z: int) -> float:
-    """Return when section z was drawn in both panels."""
+    """Return the time at which section z is drawn in both panels."""
     page.wait_for_selector(f'[data-testid="view-status"][data-ready="{z}"]', timeout=PATIENCE_MS, state="attached")
     return time.monotonic()
 
 
-def tell(what: str, seconds: list[float]) -> None:
-    """Print the least, the median and the largest."""
+def report(what: str, seconds: list[float]) -> None:
+    """Print minimum, maximum and median."""
     low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
     sys.stdout.write(f"{what}: {low:.2f} to {high:.2f} s, median {middle:.2f} s, of {len(seconds)}\n")
 

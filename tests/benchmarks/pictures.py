@@ -1,11 +1,13 @@
-"""Takes the manual's pictures of the page again: `python -m tests.benchmarks.pictures docs/pictures`.
+"""New pictures of the page for the manual.
 
-A phantom goes through the real service; its viewer is taken in dark, its table of objects in light colours.
+Usage: `python -m tests.benchmarks.pictures docs/pictures`.
+
+A phantom goes through the real service; the viewer is shown in dark colours, the table of objects in light ones.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -22,8 +24,10 @@ QUALITY = 88
 
 
 def main() -> None:
-    """Write page-viewer.jpg and page-objects.jpg into the folder given."""
-    folder = Path(sys.argv[1])
+    """Write page-viewer.jpg and page-objects.jpg into the given folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
     with tempfile.TemporaryDirectory() as scratch, running(Path(scratch) / "data") as service:
         write_sections(Phantom(SHAPE), Path(scratch), instances=False)
         sample = (Path(scratch) / "images").rename(Path(scratch) / NAME)
@@ -37,7 +41,7 @@ def main() -> None:
 
 
 def take(browser: Browser, service: Service, job: str, colours: str, final: Path) -> None:
-    """Open the job and take a picture; in light colours of the table, with the third largest object chosen."""
+    """Open the job and take a picture; in light colours of the table, with the third largest object selected."""
     with opened_page(browser, service, f"/#/job/{job}", color_scheme=colours) as page:
         ready(page, 0)
         for z in range(1, SECTION):

@@ -1,11 +1,13 @@
-"""Prints time per package against section size, and peak memory against depth: `python -m tests.benchmarks.scaling`.
+"""Time per package for sections of several sizes, and peak memory for stacks of several depths.
 
-A section of one package has no halo around it: its windows are smaller, so look at the time per window pixel there.
-By default each stack has 128 windows or more, so that the first ones, which find the caches cold, do not weigh, and
-each size comes twice, in both orders, so that a machine that changes its speed shows.
+Usage: `python -m tests.benchmarks.scaling [Z,Y,X ...] [--option OPTION]`.
 
-The stacks are plain TIFFs of noise, so that reading costs little and no window is flat. Figures of one run compare with
-each other only: machines are shared.
+A section of one package has no halo around it and smaller windows, so compare the time per window pixel there. By
+default each stack has 128 windows or more, so that the first ones, which fill the caches, hardly count, and each size
+is measured twice, in both orders, so that changes in the machine's speed are visible.
+
+The stacks are uncompressed TIFFs of noise, so that reading takes little time and no window is flat. Compare figures of
+one run only with each other: machines are shared.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import tifffile
 from numpy.typing import NDArray
 
 SHAPES = ("128,1024,1024", "32,2048,2048", "9,4096,4096")
+"""Stacks that are measured by default, Z,Y,X."""
 
 
 def write_noise(path: Path, shape: tuple[int, int, int]) -> None:
@@ -39,7 +42,7 @@ def _pages(pages: object) -> NDArray[np.uint8]:
 
 
 def measure(path: Path, folder: Path, options: list[str]) -> tuple[dict[str, object], float]:
-    """Run `emstream predict` in a process of its own; return its report and its peak resident memory in MB."""
+    """Run `emstream predict` in a separate process; return its report and its peak resident memory in MB."""
     command = [
         sys.executable,
         "-m",
@@ -64,7 +67,7 @@ def main() -> None:
     """Print one line per stack."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shapes", nargs="*", default=(*SHAPES, *reversed(SHAPES)), help="Z,Y,X ...")
-    parser.add_argument("--option", action="append", default=[], help="passed on to predict")
+    parser.add_argument("--option", action="append", default=[], help="option for `emstream predict`")
     arguments = parser.parse_args()
     heads = f"{'shape':>18} {'packages':>9} {'s/package':>10} {'us/pixel':>9} {'total s':>8}"
     print(f"{heads} {'peak MB':>8} {'engine idle':>12}")

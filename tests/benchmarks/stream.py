@@ -1,7 +1,9 @@
-"""Prints how the service does beside its parts: `python -m tests.benchmarks.stream [rate samples latency fair cancel]`.
+"""Speed of the service compared with its parts.
 
-Each figure is a ratio within one run, or seconds on the machine at hand. Uses the shipped checkpoint, the real broker,
-gateway and workers.
+Usage: `python -m tests.benchmarks.stream [rate samples latency fair cancel]`; all of them by default.
+
+Each figure is a ratio within one run, or seconds on this machine. The shipped checkpoint and the real broker, gateway
+and workers are used.
 """
 
 from __future__ import annotations
@@ -28,9 +30,9 @@ from tests.benchmarks.scaling import write_noise
 from tests.integration.service import Service, running
 
 FAST = {"quality": "fast", "voxel_size_nm": [50, 5.5, 5.5], "measure": False}
-"""Masks alone: what numbering objects costs is measured by `tests.benchmarks.objects`."""
+"""Settings for masks alone; `tests.benchmarks.objects` measures the numbering of objects."""
 BARE_WINDOWS = 400
-"""For one measure of the bare engine, a minute: over 15 s the rate varies by 10 % on a shared machine."""
+"""Windows of one measurement of the bare engine, about a minute; over 15 s its rate varies by 10 %."""
 
 
 def submit(service: Service, shape: tuple[int, int, int], folder: Path, name: str, client: Client | None = None) -> Job:
@@ -60,7 +62,7 @@ def span(found: list[TimelineEntry], stage: str | None = None) -> float:
 
 
 def idle_share(found: list[TimelineEntry]) -> float:
-    """Return the share of the time between first and last package in which the engine did nothing."""
+    """Return the share of the time between first and last package in which the engine was idle."""
     inference = sorted((u for u in found if u.stage == Stage.INFERENCE), key=lambda u: u.start)
     engine = [u.engine_s for u in inference if u.engine_s is not None]
     busy = max(stop for _, stop in engine) - min(start for start, _ in engine)
@@ -68,7 +70,7 @@ def idle_share(found: list[TimelineEntry]) -> float:
 
 
 def bare_rate(plan: Plan, windows: int) -> float:
-    """Return the engine's windows per second, all lanes at work, nothing else running on the machine."""
+    """Return the engine's windows per second with all lanes busy and no other work on the machine."""
     settings = Settings()
     engine = make_engine(settings)
     predictor = load_predictor(engine, plan.grids[0], plan.variants, with_spread=False)
@@ -82,16 +84,16 @@ def bare_rate(plan: Plan, windows: int) -> float:
 
 
 def rate(folder: Path) -> None:
-    """The service's windows per second, from start to masks, over the bare engine's, of 64 whole packages.
+    """Compare the service's windows per second, from start to masks, with the bare engine's, on 64 whole packages.
 
-    Nothing overlaps with reading the first slab and stitching the last: of four slabs a quarter of what it is of one.
+    Reading the first slab and stitching the last one overlap with nothing; with four slabs, that is a quarter of it.
     """
     for shape in ((32, 8192, 8192), (128, 4096, 4096)):
         rate_of(folder / f"slabs of {shape[0]}", shape)
 
 
 def rate_of(folder: Path, shape: tuple[int, int, int]) -> None:
-    """The same for one stack."""
+    """Compare the rates on one stack."""
     folder.mkdir()
     with running(folder / "data") as service:
         first = submit(service, (1, 2048, 2048), folder, "first")
@@ -115,7 +117,7 @@ def rate_of(folder: Path, shape: tuple[int, int, int]) -> None:
 
 
 def samples(folder: Path) -> None:
-    """Six samples of three slabs, default settings."""
+    """Time six samples of three slabs with default settings."""
     with running(folder / "data") as service:
         began = time.monotonic()
         jobs = [submit(service, (96, 1024, 1024), folder, f"sample{k}") for k in range(6)]
@@ -149,7 +151,7 @@ def overlaps(first: list[TimelineEntry], second: list[TimelineEntry], third: lis
 
 
 def latency(folder: Path) -> None:
-    """One section of 1024 x 1024: from the last byte to the mask, less the network's own time; the first compiles."""
+    """Time one section of 1024 x 1024 from its last byte to the mask, and the network's share; the first compiles."""
     with running(folder / "data") as service:
         for attempt in ("first", "second", "third"):
             job = submit(service, (1, 1024, 1024), folder, attempt)
@@ -167,7 +169,7 @@ def latency(folder: Path) -> None:
 
 
 def fair(folder: Path) -> None:
-    """A job of 20 packages behind one of 400 packages of another owner, over its time alone."""
+    """Compare the time of a job of 20 packages, behind another owner's job of 400, with its time alone."""
     with running(folder / "data", EMSTREAM_SLAB_SECTIONS="1", EMSTREAM_CORE_SIDE="256") as service:
         keys = KeyFile(service.data / "keys.json")
         with Client(service.client.url, keys.add("anna")) as anna, Client(service.client.url, keys.add("ben")) as ben:
@@ -187,7 +189,7 @@ def fair(folder: Path) -> None:
 
 
 def cancel(folder: Path) -> None:
-    """Cancel a job of 20 000 packages."""
+    """Time the cancelling of a job of 20 000 packages."""
     with running(folder / "data", EMSTREAM_SLAB_SECTIONS="1", EMSTREAM_CORE_SIDE="64") as service:
         job = submit(service, (20, 2048, 2048), folder, "many")
         while service.client.job(job.id).stages["inference"].done < 10:
@@ -206,7 +208,7 @@ BENCHMARKS = {f.__name__: f for f in (rate, samples, latency, fair, cancel)}
 
 
 def main() -> None:
-    """Run those named, or all."""
+    """Run the named benchmarks, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("which", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     for name in parser.parse_args().which or BENCHMARKS:

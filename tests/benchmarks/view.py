@@ -1,12 +1,15 @@
-"""Looking at a large result: `python -m tests.benchmarks.view FOLDER [Z,Y,X]`; prints latencies, rates and memory.
+"""Latencies, rates and memory of the gateway while tiles of a large result are requested.
 
-FOLDER gets a phantom's result (default 8,10000,16000: 3 GB) unless it holds one. The gateway runs as a process of its
-own; the client is this process, with six connections as a browser has. Rates are given per second of the clock, and per
-second that the gateway's process worked: the latter holds on a busy machine, too.
+Usage: `python -m tests.benchmarks.view FOLDER [Z,Y,X]`.
+
+A phantom's result (default 8,10000,16000: 3 GB) is written to FOLDER unless it has one. The gateway is a separate
+process; the client is this one, with six connections like a browser. Rates are given per second of the clock, and per
+CPU second of the gateway, which is valid on a busy machine, too.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import statistics
@@ -23,15 +26,17 @@ from emstream.phantom.sections import Phantom
 from tests.integration.gateway_house import gateway_process, peak_memory_mb
 
 CONNECTIONS = 6
+"""Connections of a browser to one server."""
 TILES = 300
+"""Tiles of a measured rate."""
 VIEWPORT = (700, 800)
-"""One of two panels of the page, in pixels (x, y)."""
+"""Size of one of the two panels of the page in pixels (x, y)."""
 Address = str
 
 
 def main() -> None:
-    """Run."""
-    folder = prepared_result(sys.argv)
+    """Start the gateway, request tiles, and print the figures."""
+    folder = prepared_result(__doc__)
     with gateway_process(folder) as (port, process), ThreadPoolExecutor(CONNECTIONS) as pool:
         headers = {"Authorization": "Bearer ems_ann"}
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
@@ -39,17 +44,21 @@ def main() -> None:
             say(f"peak memory of the gateway: {peak_memory_mb(process.pid):.0f} MB")
 
 
-def prepared_result(arguments: list[str]) -> Path:
-    """Return the folder that the command line names, with a result in it: made, if there is none."""
-    folder = Path(arguments[1])
-    depth, height, width = (int(n) for n in (arguments[2] if len(arguments) > 2 else "8,10000,16000").split(","))
+def prepared_result(description: str | None) -> Path:
+    """Return the folder of the command line; a result is written into it if it has none."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("shape", nargs="?", default="8,10000,16000", help="Z,Y,X of a new result")
+    given = parser.parse_args()
+    folder: Path = given.folder
+    depth, height, width = (int(n) for n in given.shape.split(","))
     if not list(folder.glob("jobs/*/job.json")):
         write_result(Phantom((depth, height, width)), folder / "jobs", owner="ann")
     return folder
 
 
 def look(client: httpx.Client, pool: ThreadPoolExecutor, pid: int) -> None:
-    """Open the view, step through sections, zoom in, and fetch tiles at random."""
+    """Open the view, step through sections, zoom in, and request random tiles."""
     say(f"memory of the gateway before: {peak_memory_mb(pid):.0f} MB")
     began = time.monotonic()
     [job] = client.get("/v1/jobs", params={"limit": 1}).json()["jobs"]
@@ -97,7 +106,7 @@ def look(client: httpx.Client, pool: ThreadPoolExecutor, pid: int) -> None:
 
 
 def tiles_across(side: int, level: int) -> int:
-    """Return how many tiles a section's side has at a level."""
+    """Return the number of tiles along a section's side at a level."""
     pixels = -(-side // (1 << level))
     return -(-pixels // 512)
 
@@ -105,7 +114,7 @@ def tiles_across(side: int, level: int) -> int:
 def rate(
     what: str, paths: Sequence[Address], pool: ThreadPoolExecutor, get: Callable[[Address], float], pid: int
 ) -> None:
-    """Fetch all and print how fast."""
+    """Request all tiles and print rate and latency."""
     worked, start = cpu_seconds(pid), time.monotonic()
     times = list(pool.map(get, paths))
     elapsed, worked = time.monotonic() - start, cpu_seconds(pid) - worked
@@ -114,13 +123,13 @@ def rate(
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the seconds that a process has worked (Linux)."""
+    """Return the CPU seconds of a process (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def say(text: str) -> None:
-    """Print at once."""
+    """Print a line immediately."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
