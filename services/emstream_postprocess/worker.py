@@ -12,9 +12,9 @@ from pathlib import Path
 
 from emstream.errors import JobFailed, VolumeDamaged
 from emstream.jobs.export_orders import export_file, note_progress, read_order
-from emstream.jobs.finish_tasks import LABELS_FROM, MESHES, is_export
+from emstream.jobs.finish_tasks import FinishKind, FinishTask, task_of
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.mask_files import FORMATS, UNITS, export_path
+from emstream.jobs.mask_files import FORMATS, ON_DEMAND, export_path, mask_task
 from emstream.jobs.record import JobRecord, Plan, PlannedJob
 from emstream.jobs.timeline import Timeline, timings
 from emstream.ledger.terms import Ledger
@@ -42,22 +42,27 @@ class Postprocess:
 
     def make(self, unit: Unit) -> Made:
         """Make one unit. Raises what stitching and writing raise."""
-        plan = unit.job.plan
         unit = replace(unit, check=fence(unit))
         if unit.hint.stage is Stage.POSTPROCESS:
             make_result(unit.folder, unit.job, unit.hint.unit, unit.check)
-        elif unit.hint.unit == 0:
-            self._finish(unit)
-        elif is_export(unit.hint.unit):
-            export(unit)
-        elif unit.hint.unit == MESHES:
-            make_meshes(unit.folder, plan, unit.check)
-        elif unit.hint.unit >= LABELS_FROM:
-            self._help(unit, plan.slabs[unit.hint.unit - LABELS_FROM], plan)
         else:
-            form = next(form for form, number in UNITS.items() if number == unit.hint.unit)
-            write_export(unit.folder, plan, form, unit.check)
+            self._do(task_of(unit.hint.unit), unit)
         return Made()
+
+    def _do(self, task: FinishTask, unit: Unit) -> None:
+        plan = unit.job.plan
+        match task.kind:
+            case FinishKind.RESULT:
+                self._finish(unit)
+            case FinishKind.MASKS:
+                form = next(form for form in ON_DEMAND if mask_task(form) == task)
+                write_masks(unit.folder, plan, form, unit.check)
+            case FinishKind.MESHES:
+                make_meshes(unit.folder, plan, unit.check)
+            case FinishKind.EXPORT:
+                export(unit)
+            case FinishKind.LABELS:
+                self._help(unit, plan.slabs[task.number], plan)
 
     def _finish(self, unit: Unit) -> None:
         folder, record = unit.folder, with_fingerprint(unit.folder, unit.job)
@@ -69,12 +74,12 @@ class Postprocess:
             if folder.result(slab.index).exists():
                 drop_packages(folder, plan, slab)  # a worker that came back late may have left some
         unit.check()
-        drop_exports(folder, plan)
+        drop_masks(folder, plan)
         help_wanted = partial(self._ask_for_help, record.id)
         make_files(folder, record, Wanted(), folder.exports, unit.check, help_wanted)
         for form in FORMATS[1:]:
             if form in record.formats:
-                write_export(folder, plan, form, unit.check)
+                write_masks(folder, plan, form, unit.check)
         unit.check()
         for leftover in folder.leftovers():
             if leftover.parent != folder.exports:  # there another unit may be writing
@@ -95,7 +100,7 @@ class Postprocess:
 
     def _ask_for_help(self, job: str, slabs: list[Slab]) -> None:
         for slab in slabs[:-1]:
-            self._ledger.add(job, LABELS_FROM + slab.index)
+            self._ledger.add(job, FinishTask(FinishKind.LABELS, slab.index).unit)
 
     def _errors(self, record: JobRecord) -> list[UnitFailure]:
         status = self._ledger.status(record.id)
@@ -103,11 +108,11 @@ class Postprocess:
         return [
             UnitFailure(stage=stage, unit=unit, sentence=reason)
             for (stage, unit), reason in failed
-            if not is_export(unit)  # an export that failed is no error of the job
+            if stage is not Stage.FINISH or task_of(unit).kind is not FinishKind.EXPORT  # no error of the job
         ]
 
 
-def write_export(folder: JobFolder, plan: Plan, form: str, check: Callable[[], None]) -> None:
+def write_masks(folder: JobFolder, plan: Plan, form: str, check: Callable[[], None]) -> None:
     """Write every object's masks in one format."""
     write = {"tiff": write_tiff_masks, "png": write_zipped_masks}[form]
     for name in plan.objects:
@@ -140,9 +145,9 @@ def export(unit: Unit) -> None:
         final.unlink(missing_ok=True)
 
 
-def drop_exports(folder: JobFolder, plan: Plan) -> None:
+def drop_masks(folder: JobFolder, plan: Plan) -> None:
     """Delete the masks made on demand: a job that is finished again may have other ones."""
-    for form in UNITS:
+    for form in ON_DEMAND:
         for name in plan.objects:
             export_path(folder, form, name).unlink(missing_ok=True)
 

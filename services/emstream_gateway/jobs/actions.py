@@ -12,6 +12,7 @@ from pathlib import Path
 
 from emstream.api.problems import NotReady
 from emstream.errors import UnknownObject, UploadRefused
+from emstream.jobs.finish_tasks import FinishTask
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile, JobRecord, PlannedJob, input_identity
 from emstream.jobs.retention import INPUT_GONE, SECTIONS_GONE, has_sections
@@ -244,12 +245,12 @@ def save_name(record: JobRecord, name: str) -> str:
     return f"{base}_{name}"
 
 
-def request_finish(context: AppContext, folder: JobFolder, unit: int) -> None:
-    """Have a `finish` unit of a job done, again if it was done before; one that waits or runs stays as it is."""
+def request_finish(context: AppContext, folder: JobFolder, task: FinishTask) -> None:
+    """Have a task of `finish` done for a job, again if it was done before; one that waits or runs stays as it is."""
     job = folder.path.name
     if context.ledger.status(job) is None:
         context.ledger.enter(job, context.store.owner_of(folder), folder.found())
-    context.ledger.add(job, unit)
+    context.ledger.add(job, task.unit)
     context.nudge()
 
 

@@ -15,6 +15,7 @@ from emstream.errors import BrokerUnavailable, JobNotFound
 from emstream.jobs.export_formats import MEDIA_TYPES
 from emstream.jobs.export_order import ExportOrder, Wish, make_order
 from emstream.jobs.export_orders import export_file, orders, place_order, read_order, read_progress, withdraw
+from emstream.jobs.finish_tasks import FinishKind, FinishTask
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord
 from emstream.ledger.terms import JobStatus
@@ -59,7 +60,7 @@ def _order(context: AppContext, owner: str, job: str, wish: ExportWish) -> Respo
     order = make_order(folder, record.plan, asked)
     number = place_order(folder, order)
     if not export_file(folder, number, order).exists():
-        request_finish(context, folder, number)
+        request_finish(context, folder, FinishTask(FinishKind.EXPORT, number))
     return _accepted(_state(folder, record, number, order, context.ledger.status(job)))
 
 
@@ -100,7 +101,7 @@ def get_export(request: Request, caller: ReadKey, context: Context, job: str, ex
     state = _state(folder, record, number, order, context.ledger.status(job))
     if state.state == "failed":
         raise NotReady(f"the export could not be made: {state.sentence}. Order it again to try again")
-    request_finish(context, folder, number)  # the broker may have lost it
+    request_finish(context, folder, FinishTask(FinishKind.EXPORT, number))  # the broker may have lost it
     return _accepted(state)
 
 

@@ -16,7 +16,7 @@ from emstream.api.jobs import Format, Job
 from emstream.api.problems import NotReady
 from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.mask_files import UNITS, export_path
+from emstream.jobs.mask_files import export_path, mask_task
 from emstream.stages import Stage
 from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
@@ -54,7 +54,7 @@ async def get_mask(
     """Hand out masks."""
     folder, path, save_as = await run_sync(_find_masks, context, job, caller.owner, form, object_name)
     if not path.exists():
-        await run_sync(request_finish, context, folder, UNITS.get(form, 0))
+        await run_sync(request_finish, context, folder, mask_task(form))
         stop = time.monotonic() + WAIT_S
         while not path.exists() and time.monotonic() < stop and not context.stopping.is_set():
             await run_sync(_check_possible, context, folder, form)
@@ -78,7 +78,7 @@ def _find_masks(
 
 def _check_possible(context: AppContext, folder: JobFolder, form: Format) -> None:
     status = context.ledger.status(folder.path.name)
-    reason = status.failed.get((Stage.FINISH, UNITS.get(form, 0))) if status else None
+    reason = status.failed.get((Stage.FINISH, mask_task(form).unit)) if status else None
     if reason is not None:
         raise NotReady(f"the {form} masks could not be made: {reason}. Ask again to try again")
 

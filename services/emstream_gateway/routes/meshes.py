@@ -17,7 +17,7 @@ from starlette.requests import Request
 from emstream.api.jobs import Job
 from emstream.api.problems import NotReady
 from emstream.errors import JobNotFound
-from emstream.jobs.finish_tasks import MESHES
+from emstream.jobs.finish_tasks import FinishKind, FinishTask
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mesh_files import MeshForm, failed_mark, mesh_path, wanted_mark
 from emstream.stages import Stage
@@ -32,6 +32,7 @@ from emstream_gateway.jobs.status import describe_job
 from emstream_gateway.storage.measurement_table import table_path
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
+MESHES = FinishTask(FinishKind.MESHES)
 MEDIA_TYPES: dict[str, str] = {"stl": "model/stl", "ply": "application/octet-stream", "glb": "model/gltf-binary"}
 WAIT_S = 5.0
 _POLL_S = 0.1
@@ -100,6 +101,6 @@ def _check_possible(context: AppContext, folder: JobFolder, path: Path) -> None:
     if failed_mark(path).exists():
         raise NotReady(f"the surface could not be made: {failed_mark(path).read_text()}")
     status = context.ledger.status(folder.path.name)
-    reason = status.failed.get((Stage.FINISH, MESHES)) if status else None
+    reason = status.failed.get((Stage.FINISH, MESHES.unit)) if status else None
     if reason is not None:
         raise NotReady(f"the surface could not be made: {reason}. Ask again to try again")

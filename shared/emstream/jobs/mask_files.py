@@ -9,11 +9,12 @@ from pathlib import Path
 
 import h5py
 
+from emstream.jobs.finish_tasks import RESULT, FinishKind, FinishTask
 from emstream.jobs.folder import JobFolder
 
 FORMATS = ("h5", "tiff", "png")
-UNITS = {"tiff": 1, "png": 2}
-"""Further `finish` units of a job; unit 0 makes mask.h5, overlay.png and the report."""
+ON_DEMAND = ("tiff", "png")
+"""Formats of masks that are made when they are wanted; mask.h5 comes with the result."""
 
 
 def export_path(folder: JobFolder, form: str, object_name: str | None = None) -> Path:
@@ -27,6 +28,15 @@ def export_path(folder: JobFolder, form: str, object_name: str | None = None) ->
             return folder.exports / f"{object_name}_png.zip"
         case _:
             raise ValueError(f"the format must be one of {', '.join(FORMATS)}, got {form!r}")
+
+
+def mask_task(form: str) -> FinishTask:
+    """Return the task that makes the masks of a format.
+
+    >>> mask_task("h5").unit, mask_task("tiff").unit, mask_task("png").unit
+    (0, 1, 2)
+    """
+    return FinishTask(FinishKind.MASKS, 1 + ON_DEMAND.index(form)) if form in ON_DEMAND else RESULT
 
 
 def labels_dataset(name: str) -> str:

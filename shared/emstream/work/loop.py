@@ -24,6 +24,7 @@ from pathlib import Path
 from emstream.errors import BrokerUnavailable, DiskFull, EmstreamError, JobFailed, MessageUnreadable
 from emstream.host.allocator import return_freed_memory
 from emstream.host.disk_space import has_room
+from emstream.jobs.finish_tasks import RESULT
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, PlannedJob
 from emstream.jobs.timeline import Timeline, TimelineEntry
@@ -157,7 +158,7 @@ class Work:
         sentence = told(str(error), folder, record)
         logger.warning("unit given up", extra={"reason": sentence})
         answer = self._answer(lambda: self._ledger.fail(hint, token, sentence))
-        is_the_jobs = hint.stage is Stage.PLAN or (hint.stage, hint.unit) == (Stage.FINISH, 0)
+        is_the_jobs = hint.stage is Stage.PLAN or (hint.stage, hint.unit) == (Stage.FINISH, RESULT.unit)
         if is_the_jobs and answer is Answer.OK:  # a worker that comes back late has no say
             note_failure(folder, sentence)
 
