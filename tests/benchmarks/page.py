@@ -16,7 +16,7 @@ import time
 from playwright.sync_api import Page, sync_playwright
 
 from tests.benchmarks.view import prepared_result
-from tests.e2e.conftest import CHROMIUM, PATIENCE_MS, WINDOW
+from tests.e2e.conftest import CHROMIUM, WAIT_MS, WINDOW
 from tests.integration.gateway_house import gateway_process, peak_memory_mb
 
 VIEWS = 5
@@ -54,7 +54,7 @@ def main() -> None:
 
 def drawn(page: Page, z: int) -> float:
     """Return the time at which section z is drawn in both panels."""
-    page.wait_for_selector(f'[data-testid="view-status"][data-ready="{z}"]', timeout=PATIENCE_MS, state="attached")
+    page.wait_for_selector(f'[data-testid="view-status"][data-ready="{z}"]', timeout=WAIT_MS, state="attached")
     return time.monotonic()
 
 
