@@ -12,7 +12,7 @@ from pathlib import Path
 
 from emstream.api.problems import NotReady
 from emstream.errors import UnknownObject, UploadRefused
-from emstream.jobs.finish_tasks import FinishTask
+from emstream.jobs.finish_tasks import RESULT, FinishTask
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile, JobRecord, PlannedJob, input_identity
 from emstream.jobs.retention import INPUT_GONE, SECTIONS_GONE, has_sections
@@ -219,7 +219,7 @@ def change_thresholds(
             raise UnknownObject(f"the job has no object {name[:40]!r}; it has: {', '.join(objects)}")
     folder.write(_with_thresholds(record, thresholds))
     folder.report_path.unlink(missing_ok=True)
-    request_finish(context, folder, 0)
+    request_finish(context, folder, RESULT)
 
 
 def _with_thresholds(record: PlannedJob, thresholds: Mapping[str, float]) -> JobRecord:
