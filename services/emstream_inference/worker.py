@@ -90,13 +90,13 @@ class Inference:
 
 def main() -> None:
     """Run until SIGTERM."""
-    settings, _, work = begin_work()
+    settings, _, worker = begin_work()
     engine = make_engine(settings)
     pool = Pool("threads", settings.package_tasks)
     busy = Busy()
     with Batcher(engine.lanes, settings.max_batch, settings.max_delay_ms / 1000, on_busy=busy.add) as batcher:
         stage = Inference(engine, batcher, settings, busy)
-        run_worker("inference", pool, settings, lambda message: work.do(message, stage.make), work.drain.set)
+        run_worker("inference", pool, settings, lambda message: worker.do(message, stage.make), worker.drain.set)
 
 
 if __name__ == "__main__":

@@ -161,10 +161,10 @@ def with_fingerprint(folder: JobFolder, record: PlannedJob) -> PlannedJob:
 
 def main() -> None:
     """Run until SIGTERM."""
-    settings, ledger, work = begin_work()
+    settings, ledger, worker = begin_work()
     stage = Postprocess(ledger)
     pool = Pool("prefork", settings.postprocess_workers)
-    run_worker("postprocess", pool, settings, lambda message: work.do(message, stage.make), work.drain.set)
+    run_worker("postprocess", pool, settings, lambda message: worker.do(message, stage.make), worker.drain.set)
 
 
 if __name__ == "__main__":

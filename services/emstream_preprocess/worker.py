@@ -107,10 +107,10 @@ class Preprocess:
 
 def main() -> None:
     """Run until SIGTERM."""
-    settings, _, work = begin_work()
+    settings, _, worker = begin_work()
     stage = Preprocess(settings)
     pool = Pool("prefork", settings.preprocess_workers)
-    run_worker("preprocess", pool, settings, lambda message: work.do(message, stage.make), work.drain.set)
+    run_worker("preprocess", pool, settings, lambda message: worker.do(message, stage.make), worker.drain.set)
 
 
 if __name__ == "__main__":

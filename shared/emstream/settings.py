@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -55,7 +57,7 @@ class Settings(BaseSettings):
     input_roots: str = Field("", description="Folders on the server, ':'-separated, that jobs may name as input.")
     preprocess_workers: int = Field(1, ge=1, description="Processes that read and clean, on one machine.")
     postprocess_workers: int = Field(1, ge=1, description="Processes that stitch and write, on one machine.")
-    window: int = Field(8, ge=1, description="Units of a stage handed out at the same time, over all workers.")
+    units_at_once: int = Field(8, ge=1, description="Units of a stage handed out at the same time, over all workers.")
     lease_s: float = Field(
         8.0, ge=1, description="Seconds without a sign of life after which work is given to another."
     )
@@ -77,11 +79,27 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field("text", description="Log lines as text or as JSON.")
 
 
+OLD_NAMES = {"EMSTREAM_WINDOW": "units_at_once"}
+"""Variables of 0.2 by the settings that they now are; read until 0.4."""
+
+
 def read_settings() -> Settings:
     """Read the environment. Raises SettingsError naming the variable, its value, and what is allowed."""
     try:
-        return Settings()
+        return Settings(**_from_old_names())
     except ValidationError as error:
         first = error.errors()[0]
         name = "EMSTREAM_" + "_".join(str(part) for part in first["loc"]).upper()
         raise SettingsError(f"{name} is {first['input']!r}: {first['msg']}. Change it or unset it.") from error
+
+
+def _from_old_names() -> dict[str, Any]:
+    """Return the settings that the environment has under their old names only; warn of each old name."""
+    found = {}
+    for old, setting in OLD_NAMES.items():
+        new = f"EMSTREAM_{setting.upper()}"
+        if old in os.environ:
+            warnings.warn(f"{old} is now called {new}: rename it", FutureWarning, stacklevel=3)
+            if new not in os.environ:
+                found[setting] = os.environ[old]
+    return found

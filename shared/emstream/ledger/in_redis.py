@@ -37,7 +37,8 @@ WITHOUT_BOUND = 1 << 30
 
 def open_ledger(settings: Settings, client: redis.Redis) -> RedisLedger:
     """Return the ledger that the settings mean."""
-    return RedisLedger(client, settings.redis_prefix, Limits(settings.window, settings.run_ahead, settings.lease_s))
+    limits = Limits(settings.units_at_once, settings.run_ahead, settings.lease_s)
+    return RedisLedger(client, settings.redis_prefix, limits)
 
 
 @all_named

@@ -87,7 +87,7 @@ class Unit:
 Make = Callable[[Unit], Made]
 
 
-class Work:
+class Worker:
     """One process's work on units. `drain` may be set from a signal handler."""
 
     def __init__(self, ledger: Ledger, sender: Sender, settings: Settings, holder: str) -> None:
@@ -178,7 +178,7 @@ class Work:
                 time.sleep(0.2)
 
 
-def begin_work() -> tuple[Settings, RedisLedger, Work]:
+def begin_work() -> tuple[Settings, RedisLedger, Worker]:
     """Do what every worker process does first: read the settings, configure logs and memory, open ledger and queues.
 
     Raises SettingsError.
@@ -187,7 +187,7 @@ def begin_work() -> tuple[Settings, RedisLedger, Work]:
     configure(settings.log_level, settings.log_format)
     return_freed_memory()
     ledger = open_ledger(settings, make_client(settings.redis_url))
-    return settings, ledger, Work(ledger, CelerySender(settings), settings, worker_name(settings))
+    return settings, ledger, Worker(ledger, CelerySender(settings), settings, worker_name(settings))
 
 
 class Leases:
