@@ -1,8 +1,12 @@
 // Tests of the page's pure functions: `node --test tests/e2e/page.test.mjs`. pytest runs them if node is installed.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 
 const web = new URL("../../services/emstream_gateway/web/", import.meta.url);
+const cases = JSON.parse(readFileSync(new URL("../samples.json", import.meta.url), "utf8")); // those of the Python tests, too
+const formats = JSON.parse(process.env.EMSTREAM_TEST_FORMATS ?? "null"); // as GET /v1/formats answers
+const ofFormats = { skip: formats ? false : "needs the service's formats: run tests/unit/emstream_gateway/routes/test_page.py" };
 const load = (name) => import(new URL(`${name}.js`, web));
 const [address, api, colours, states, words] = await Promise.all(["address", "api", "colours", "states", "words"].map((name) => load(`kit/${name}`)));
 const [draft, region, samples] = await Promise.all(["draft", "region", "samples"].map((name) => load(`predict/${name}`)));
@@ -48,13 +52,24 @@ test("grey values are stretched between black and white", () => {
   assert.deepEqual([bytes[0], bytes[4], bytes[8]], [0, 128, 255]);
 });
 
-test("folders, stacks and loose images become samples in natural order", () => {
+test("a file belongs to the sample of the table", ofFormats, () => {
+  for (const { file, sample } of cases.samples) {
+    const found = samples.isClutter(file, formats.clutter) ? null : samples.sampleOf(file, formats.stacks);
+    assert.equal(found, sample, file);
+  }
+});
+
+test("files are in the natural order of the table", () => {
+  assert.deepEqual([...cases.order].reverse().sort(samples.naturally), cases.order);
+});
+
+test("folders, stacks and loose images become samples in natural order; other files are left out", ofFormats, () => {
   const given = ["b/s10.png", "b/s2.png", "a/x.mrc", "a/y.mrc", "one.tif", "1.png", "b/notes.txt", "b/.hidden"]
     .map((path) => ({ path, file: { size: 1 } }));
-  const found = samples.intoSamples(given);
+  const found = samples.intoSamples(given, formats);
   assert.deepEqual(found.leftOut, ["b/notes.txt"]);
-  assert.deepEqual(found.samples.map((s) => [s.name, s.files.map((f) => f.path)]), [
-    ["b", ["b/s2.png", "b/s10.png"]], ["images", ["1.png"]], ["one.tif", ["one.tif"]], ["x.mrc", ["a/x.mrc"]], ["y.mrc", ["a/y.mrc"]],
+  assert.deepEqual(found.samples.map((s) => [s.name, s.bytes, s.files.map((f) => f.path)]), [
+    ["b", 2, ["b/s2.png", "b/s10.png"]], ["images", 1, ["1.png"]], ["one.tif", 1, ["one.tif"]], ["x.mrc", 1, ["a/x.mrc"]], ["y.mrc", 1, ["a/y.mrc"]],
   ]);
 });
 
@@ -125,6 +140,7 @@ test("counts, voxel sizes and regions read as people write them; sections count 
   assert.equal(words.regionInWords([[1, 100, 20], [2, 300, 400]]), "section 2, x 20 to 399, y 100 to 299");
   assert.equal(words.regionInWords([[0, 0, 0], [3, 10, 10]]), "sections 1 to 3, x 0 to 9, y 0 to 9");
   assert.equal(words.regionInWords(null), "everything");
+  assert.deepEqual([["a"], ["a", "b"], ["a", "b", "c"]].map(words.enumerated), ["a", "a or b", "a, b or c"]);
   assert.equal(words.sentence("cell membranes"), "Cell membranes");
 });
 
@@ -202,6 +218,7 @@ test("the columns that matter come first, places stay hidden, voxels are shown o
 
 test("headings are short and carry units of length only", () => {
   assert.equal(columns.headingOf({ name: "volume_um3", unit: "µm³" }), "volume µm³");
+  assert.equal(columns.headingOf({ name: "area_um2", unit: "µm²" }), "area µm²");
   assert.equal(columns.headingOf({ name: "mean_probability", unit: "1" }), "probability");
   assert.equal(columns.headingOf({ name: "volume_voxels", unit: "voxels" }), "voxels");
   assert.equal(columns.headingOf({ name: "some_new_one", unit: null }), "some new one");
@@ -217,10 +234,9 @@ test("an uncertain object is a row like a measured one; its section counts from 
   assert.deepEqual(columns.UNCERTAIN_COLUMNS.map(({ name }) => name), ["id", "uncertainty", "section"]);
 });
 
-test("labels need whole numbers, so that no format with losses takes them", () => {
-  assert.equal(exports.fits("labels", "jpeg"), false);
-  assert.equal(exports.fits("overlay", "jpeg"), true);
-  assert.equal(exports.fits("mask", "png"), true);
+test("every content that a format can hold is offered with a description", ofFormats, () => {
+  assert.deepEqual(exports.contentsOf(formats.exports).map(([name]) => name), ["mask", "labels", "probability", "overlay", "original"]);
+  assert.deepEqual(exports.contentsOf([{ contents: ["mask", "new"] }]), [["mask", "Mask: 0 and 255"], ["new", "New"]]);
 });
 
 test("an export is named with its sections counted from 1", () => {

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from emstream.api.formats import ExportFormatState, Formats, StackFormatState
 from emstream.jobs.export_formats import EXPORT_FORMATS
 from emstream.readers.formats import CLUTTER, FORMATS
+from emstream.stages import SHOWN
 from emstream_gateway.auth import ReadKey
 from emstream_gateway.http.openapi import as_json, refusals, returns
 
@@ -17,7 +18,7 @@ router = APIRouter(prefix="/v1/formats", tags=["models"])
 @router.get(
     "",
     response_class=Response,
-    summary="Formats that are read and written",
+    summary="Formats that are read and written, and stages",
     responses={**returns(Formats, "Stack formats and export formats, in the order to offer them"), **refusals(422)},
 )
 def list_formats(caller: ReadKey) -> Response:
@@ -37,4 +38,4 @@ def all_formats() -> Formats:
         )
         for row in EXPORT_FORMATS.values()
     ]
-    return Formats(stacks=stacks, exports=exports, clutter=sorted(CLUTTER))
+    return Formats(stacks=stacks, exports=exports, clutter=sorted(CLUTTER), stages=list(SHOWN))

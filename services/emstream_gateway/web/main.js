@@ -1,8 +1,9 @@
 // @ts-check
 /** Start of the page: builds its rooms, and shows the page that the address names. */
-import { Refusal, askJson } from "./kit/api.js";
+import { Refusal, pause } from "./kit/api.js";
 import { parseAddress } from "./kit/address.js";
 import { find } from "./kit/dom.js";
+import { loadFormats } from "./kit/formats.js";
 import { Exports } from "./results/exports.js";
 import { Jobs } from "./jobs/jobs.js";
 import { bindHelp } from "./kit/keys.js";
@@ -69,11 +70,24 @@ function askForKey() {
   find("token").focus();
 }
 
+/** Load what every page needs. Returns whether the key is known; waits until the service answers. */
+async function isLoaded() {
+  for (;;) {
+    try {
+      await loadFormats();
+      return true;
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 401) return false;
+      await pause(HEALTH_MS);
+    }
+  }
+}
+
 /** Check the key, show the page and load the models. */
 async function begin() {
   document.addEventListener("no-key", askForKey);
-  const isKnown = await askJson("/v1/jobs?limit=1").then(() => true, (error) => !(error instanceof Refusal && error.status === 401));
-  if (!isKnown) return;
+  if (!(await isLoaded())) return;
+  predict.offerFormats();
   window.addEventListener("hashchange", showPage);
   showPage();
   await predict.loadModels().catch((error) => { find("predict-note").textContent = error.message; });

@@ -1,4 +1,4 @@
-"""Formats that are read and written, as the API lists them, so that page and clients need no lists of their own."""
+"""Formats that are read and written, and stages, as the API lists them: page and clients need no lists of their own."""
 
 from __future__ import annotations
 
@@ -28,8 +28,12 @@ class ExportFormatState(Reply):
 
 
 class Formats(Reply):
-    """The formats. clutter: names of files that are in no stack, in lower case; so are hidden files."""
+    """The formats. clutter: names of files that are in no stack, in lower case; so are hidden files.
+
+    stages: the stages that progress is shown of, in flow order.
+    """
 
     stacks: list[StackFormatState]
     exports: list[ExportFormatState]
     clutter: list[str]
+    stages: list[str]

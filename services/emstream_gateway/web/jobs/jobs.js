@@ -2,9 +2,10 @@
 /** The list of jobs: their settings, progress, errors and actions. */
 import { askJson, jobPath, send } from "../kit/api.js";
 import { announce, confirmed, find, make } from "../kit/dom.js";
+import { formats } from "../kit/formats.js";
 import { factsOf, filesOf, isUploaded, settingsInWords, uploadInWords } from "./facts.js";
 import { follow } from "./follow.js";
-import { STAGES, isMoving, isOver, stateInWords } from "../kit/states.js";
+import { isMoving, isOver, stateInWords } from "../kit/states.js";
 import { duration, regionInWords, sentence, voxelInWords } from "../kit/words.js";
 
 const REFRESH_MS = 2500;
@@ -169,7 +170,7 @@ function progressOf(job) {
     make("span", { "data-testid": "state" }, make("i", { class: `dot ${job.state}`, "aria-hidden": "true" }), state, isMoving(job.state) ? ` · ${Math.floor(job.progress * 100)} %` : ""),
     make("span", { class: "note" }, left || (isOver(job.state) ? whenOf(job.created) : "")));
   if (!isMoving(job.state)) return make("div", {}, head);
-  const bars = STAGES.map((stage) => {
+  const bars = formats().stages.map((stage) => {
     const { done, total } = job.stages[stage] ?? { done: 0, total: 0 };
     return make("div", { title: `${stage}: ${done} of ${total || "?"}` },
       make("progress", { max: total || 1, value: done, "aria-label": stage }), make("span", {}, `${stage} ${total ? `${done}/${total}` : ""}`));
@@ -190,7 +191,7 @@ function detailsOf(job, isOpen) {
     ["Region", regionInWords(settings.region)],
     ["Settings", settingsInWords(settings)],
     ["Files", job.file_totals.count > 1 ? `${job.file_totals.first} … ${job.file_totals.last}` : job.file_totals.first ?? job.input ?? "on the server’s disk"],
-    ...STAGES.map((stage) => [sentence(stage), `${job.stages[stage]?.done ?? 0} of ${job.stages[stage]?.total || "?"}`]),
+    ...formats().stages.map((stage) => [sentence(stage), `${job.stages[stage]?.done ?? 0} of ${job.stages[stage]?.total || "?"}`]),
   ];
   const links = ["mask", "overlay", "report", "timeline"].filter((name) => job.links[name]).flatMap((name) => [make("a", { href: job.links[name] }, name), " "]);
   const details = make("details", {}, make("summary", {}, "Details"),

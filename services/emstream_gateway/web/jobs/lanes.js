@@ -2,8 +2,8 @@
 /** The pipeline, live: one lane per stage, one colour per sample. */
 import { askJson } from "../kit/api.js";
 import { draw, find, make } from "../kit/dom.js";
+import { formats } from "../kit/formats.js";
 import { busyShare, joined, open, ticks } from "./spans.js";
-import { STAGES } from "../kit/states.js";
 import { count, duration, sentence } from "../kit/words.js";
 
 const REFRESH_MS = 1000;
@@ -41,7 +41,7 @@ export class Pipeline {
     const now = Date.now() / 1000;
     try {
       const { lanes, at_work } = await askJson(`/v1/timeline?since=${Math.max(0, now - seconds).toFixed(2)}`);
-      const begun = Object.fromEntries(STAGES.map((stage) => [stage, open(at_work[stage] ?? [], now)]));
+      const begun = Object.fromEntries(formats().stages.map((stage) => [stage, open(at_work[stage] ?? [], now)]));
       await this.#learnNames([lanes, begun]);
       this.#draw(lanes, begun, now - seconds, now);
     } catch {
@@ -66,14 +66,14 @@ export class Pipeline {
   /** @param {Lanes} lanes @param {Open} begun @param {number} start @param {number} stop */
   #draw(lanes, begun, start, stop) {
     const scale = (WIDTH - LEFT) / (stop - start);
-    const height = STAGES.length * (LANE + GAP) + 18;
+    const height = formats().stages.length * (LANE + GAP) + 18;
     const image = draw("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": this.#summary(lanes, begun, start, stop) });
     for (const tick of ticks(start, stop - 30 / scale)) {
       const x = LEFT + (tick - start) * scale;
       image.append(draw("line", { class: "tick", x1: x, x2: x, y1: 0, y2: height - 18 }),
         draw("text", { x, y: height - 4, "text-anchor": "middle" }, new Date(tick * 1000).toLocaleTimeString()));
     }
-    STAGES.forEach((stage, i) => {
+    formats().stages.forEach((stage, i) => {
       const y = i * (LANE + GAP);
       image.append(draw("text", { class: "lane-name", x: 0, y: y + LANE / 2 + 4 }, sentence(stage)), draw("rect", { class: "rail", x: LEFT, y, width: WIDTH - LEFT, height: LANE, rx: 4 }));
       for (const span of joined(lanes[stage] ?? [], 1 / scale)) image.append(this.#bar(span, y, start, scale));
@@ -81,7 +81,7 @@ export class Pipeline {
     });
     find("lanes").replaceChildren(image);
     this.#legend(lanes, begun);
-    find("busy").textContent = STAGES.map((stage) => `${stage} ${busyPercent(lanes, begun, stage, start, stop)} % busy`).join(" · ");
+    find("busy").textContent = formats().stages.map((stage) => `${stage} ${busyPercent(lanes, begun, stage, start, stop)} % busy`).join(" · ");
     if (/** @type {any} */ (find("lane-table").parentElement).open) this.#table(lanes, begun);
   }
 
@@ -109,7 +109,7 @@ export class Pipeline {
 
   /** @param {Lanes} lanes @param {Open} begun */
   #legend(lanes, begun) {
-    const jobs = [...new Set(STAGES.flatMap((stage) => [...(lanes[stage] ?? []), ...begun[stage]].map((span) => span.job)))];
+    const jobs = [...new Set(formats().stages.flatMap((stage) => [...(lanes[stage] ?? []), ...begun[stage]].map((span) => span.job)))];
     find("lane-samples").replaceChildren(...jobs.map((job) => {
       const patch = draw("svg", { viewBox: "0 0 1 1", "aria-hidden": "true" }, draw("rect", { width: 1, height: 1, fill: this.#colour(job) }));
       return make("li", {}, make("a", { href: `#/job/${job}` }, patch, this.#name(job)));
@@ -119,7 +119,7 @@ export class Pipeline {
 
   /** @param {Lanes} lanes @param {Open} begun @param {number} start @param {number} stop */
   #summary(lanes, begun, start, stop) {
-    return STAGES.map((stage) => {
+    return formats().stages.map((stage) => {
       const spans = lanes[stage] ?? [];
       const last = spans[spans.length - 1];
       const now = begun[stage].map((span) => this.#name(span.job)).join(", ");
@@ -129,8 +129,8 @@ export class Pipeline {
 
   /** @param {Lanes} lanes @param {Open} begun */
   #table(lanes, begun) {
-    const done = STAGES.flatMap((stage) => (lanes[stage] ?? []).map((span) => rowOf(this.#name(span.job), stage, span, String(span.unit), `${(span.stop - span.start).toFixed(2)} s`)));
-    const now = STAGES.flatMap((stage) => begun[stage].map((span) => rowOf(this.#name(span.job), stage, span, count(span.units, "unit"), `at work for ${duration(span.stop - span.start)}`)));
+    const done = formats().stages.flatMap((stage) => (lanes[stage] ?? []).map((span) => rowOf(this.#name(span.job), stage, span, String(span.unit), `${(span.stop - span.start).toFixed(2)} s`)));
+    const now = formats().stages.flatMap((stage) => begun[stage].map((span) => rowOf(this.#name(span.job), stage, span, count(span.units, "unit"), `at work for ${duration(span.stop - span.start)}`)));
     const rows = [...now, ...done.sort((a, b) => b.start - a.start)].slice(0, 200);
     find("lane-table").replaceChildren(make("table", {},
       make("thead", {}, make("tr", {}, ...["Stage", "Sample", "Unit", "Start", "Time"].map((text) => make("th", { scope: "col" }, text)))),

@@ -1,7 +1,5 @@
 // @ts-check
-/** The states and stages of a job, in the words of the service. Pure. */
-
-export const STAGES = ["preprocess", "inference", "postprocess"];
+/** The states of a job, in the words of the service. Pure. */
 
 const OVER = new Set(["completed", "completed_with_errors", "failed", "cancelled"]);
 

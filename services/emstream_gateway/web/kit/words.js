@@ -69,6 +69,11 @@ export function roundLength(widest) {
   return factor * power;
 }
 
+/** List names in a sentence: "a, b or c". @param {string[]} names */
+export function enumerated(names) {
+  return names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names[names.length - 1]}` : names.join("");
+}
+
 /** Return a text with a capital first letter. @param {string} text */
 export function sentence(text) {
   return text ? text[0].toUpperCase() + text.slice(1) : text;

@@ -2,10 +2,11 @@
 /** The way from files to a running job: the drop zone, the new samples, the settings, the Predict button. */
 import { askJson, orIfMissing, send, jobPath } from "../kit/api.js";
 import { announce, find, make } from "../kit/dom.js";
+import { formats } from "../kit/formats.js";
 import { Draft } from "./draft.js";
 import { chosen, dropped } from "./drop.js";
 import { intoSamples } from "./samples.js";
-import { count, duration, sentence } from "../kit/words.js";
+import { count, duration, enumerated, sentence } from "../kit/words.js";
 
 const QUALITIES = ["fast", "balanced", "accurate"];
 const REMEMBERED = "emstream.settings";
@@ -28,6 +29,13 @@ export class Predict {
       this.#predict();
     });
     find("settings").addEventListener("change", () => this.#settingsChanged());
+  }
+
+  /** Offer files of the formats that the service reads. */
+  offerFormats() {
+    const { stacks } = formats();
+    find("files-input").accept = stacks.flatMap(({ suffixes }) => suffixes).join(",");
+    find("stack-kinds").textContent = enumerated(stacks.filter((format) => format.is_stack).map(({ kind }) => kind));
   }
 
   /** Fetch the structures that can be found, and show them. */
@@ -102,12 +110,12 @@ export class Predict {
 
   /** Add files as samples. @param {import("./samples.js").Given[]} given */
   add(given) {
-    const { samples, leftOut } = intoSamples(given);
+    const { samples, leftOut } = intoSamples(given, formats());
     const note = find("left-out");
     note.hidden = leftOut.length === 0 && samples.length > 0;
     note.textContent = samples.length || !given.length
       ? `Left out, not section images: ${leftOut.slice(0, 5).join(", ")}${leftOut.length > 5 ? ` and ${leftOut.length - 5} more` : ""}.`
-      : "None of these files is a section image or a stack: choose PNG, JPEG, TIFF, HDF5 or MRC files.";
+      : `None of these files is a section image or a stack: choose ${enumerated(formats().stacks.map(({ kind }) => kind))} files.`;
     for (const sample of samples) this.#enter({ name: sample.name, sample });
     if (samples.length) announce(`${count(samples.length, "sample")} added`);
   }

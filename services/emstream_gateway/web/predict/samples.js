@@ -1,18 +1,20 @@
 // @ts-check
-/** Files to samples: a folder is one, a stack file is one, loose images are one together. Pure. */
+/** Samples: the files among many that make one job together, by the service's rule and its formats. Pure. */
+
+/** @typedef {import("../kit/formats.js").Formats} Formats */
 
 /**
  * @typedef {{path: string, file: File}} Given path: with its folders, as the user sees it
  * @typedef {{name: string, files: Given[], bytes: number}} Sample
  */
 
-const IMAGES = new Set(["png", "jpg", "jpeg", "tif", "tiff"]);
-const STACKS = new Set(["h5", "hdf5", "hdf", "he5", "ims", "mrc", "mrcs", "rec", "st", "ali", "preali", "map"]);
-const TIFF_STACKS = new Set(["tif", "tiff", "btf", "tf8"]);
+/** Name of the sample that images without a folder make. */
+const LOOSE = "images";
 
 /** @param {string} path */
 function suffixOf(path) {
-  return path.includes(".") ? path.slice(path.lastIndexOf(".") + 1).toLowerCase() : "";
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return name.lastIndexOf(".") > 0 ? name.slice(name.lastIndexOf(".")).toLowerCase() : "";
 }
 
 /** @param {string} path */
@@ -20,53 +22,63 @@ function folderOf(path) {
   return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "";
 }
 
-/** @param {string} path */
-function isHidden(path) {
-  return path.split("/").some((part) => part.startsWith(".") || /^(thumbs\.db|desktop\.ini|__macosx)$/i.test(part));
+/** Return whether a file is hidden, or left by a file manager. @param {string} path @param {string[]} clutter */
+export function isClutter(path, clutter) {
+  const parts = path.split("/");
+  return parts[parts.length - 1].startsWith(".") || parts.some((part) => clutter.includes(part.toLowerCase()));
 }
 
 /**
- * Names with numbers in the order of the numbers: s2 before s10.
+ * Return the sample of a file; null if its suffix is none of a section image or a stack.
+ * A stack is a sample by itself: one that may be an image as well only without a folder. The images of a folder are a
+ * sample together.
+ * @param {string} path @param {Formats["stacks"]} stacks
+ */
+export function sampleOf(path, stacks) {
+  const format = stacks.find(({ suffixes }) => suffixes.includes(suffixOf(path)));
+  if (!format) return null;
+  const folder = folderOf(path);
+  return format.is_stack && !(format.is_image && folder) ? path : folder || LOOSE;
+}
+
+/**
+ * Compare names in natural order: s2 before s10. Case does not count.
  * @param {string} one @param {string} other
  */
 export function naturally(one, other) {
-  return order.compare(one, other) || (one < other ? -1 : one > other ? 1 : 0);
+  const [a, b] = [one, other].map((name) => name.toLowerCase().split(/([0-9]+)/));
+  for (let i = 0; i < Math.min(a.length, b.length); i += 1) {
+    const order = i % 2 ? compare(BigInt(a[i]), BigInt(b[i])) : compare(a[i], b[i]);
+    if (order) return order;
+  }
+  return a.length - b.length || compare(one, other);
 }
-const order = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+
+/** @template T @param {T} one @param {T} other */
+function compare(one, other) {
+  return one < other ? -1 : one > other ? 1 : 0;
+}
 
 /**
- * @param {Given[]} given
- * @returns {{samples: Sample[], leftOut: string[]}} leftOut: files that are no sections
+ * Group files into samples, in natural order.
+ * @param {Given[]} given @param {Pick<Formats, "stacks" | "clutter">} formats
+ * @returns {{samples: Sample[], leftOut: string[]}} leftOut: files that are neither section images nor stacks, nor clutter
  */
-export function intoSamples(given) {
+export function intoSamples(given, { stacks, clutter }) {
   /** @type {Map<string, Sample>} */
   const samples = new Map();
   const leftOut = [];
-  for (const one of given) {
-    const key = isHidden(one.path) ? null : keyOf(one.path);
+  for (const one of given.filter(({ path }) => !isClutter(path, clutter))) {
+    const key = sampleOf(one.path, stacks);
     if (key === null) {
-      if (!isHidden(one.path)) leftOut.push(one.path);
+      leftOut.push(one.path);
       continue;
     }
-    const sample = samples.get(key) ?? { name: nameOf(key), files: [], bytes: 0 };
+    const sample = samples.get(key) ?? { name: key.split("/").pop() || key, files: [], bytes: 0 };
     sample.files.push(one);
     sample.bytes += one.file.size;
     samples.set(key, sample);
   }
   for (const sample of samples.values()) sample.files.sort((a, b) => naturally(a.path, b.path));
   return { samples: [...samples.values()].sort((a, b) => naturally(a.name, b.name)), leftOut };
-}
-
-/** What the files of one sample share; null for a file that is no section. @param {string} path @returns {string | null} */
-function keyOf(path) {
-  const suffix = suffixOf(path);
-  const folder = folderOf(path);
-  if (STACKS.has(suffix) || (!folder && TIFF_STACKS.has(suffix))) return path;
-  if (IMAGES.has(suffix) || TIFF_STACKS.has(suffix)) return folder || "images";
-  return null;
-}
-
-/** @param {string} key */
-function nameOf(key) {
-  return key.split("/").pop() || key;
 }

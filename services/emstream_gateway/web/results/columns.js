@@ -7,8 +7,7 @@
 const LEADING = ["id", "volume_um3", "volume_voxels", "area_um2", "area_voxels", "uncertainty", "surface_area_um2", "length_um", "sphericity", "mean_probability", "touches_border"];
 const HIDDEN = /^(centroid|box)_|^volume_voxels$/;
 const SHORT = /** @type {Record<string, string>} */ ({
-  volume_um3: "volume", volume_voxels: "voxels", surface_area_um2: "surface", length_um: "length", mean_probability: "probability",
-  touches_border: "at border",
+  volume_voxels: "voxels", surface_area_um2: "surface", mean_probability: "probability", touches_border: "border",
 });
 
 /** Columns of the list of uncertain objects. */
@@ -35,7 +34,7 @@ function placeOf(name) {
 
 /** Return a column's name, with its unit if it is one of length. @param {Pick<Column, "name" | "unit">} column */
 export function headingOf({ name, unit }) {
-  const short = SHORT[name] ?? name.replaceAll("_", " ");
+  const short = SHORT[name] ?? name.replace(/_um[23]?$/, "").replaceAll("_", " ");
   return /^[a-zµ]/.test(unit ?? "") && unit !== short ? `${short} ${unit}` : short;
 }
 

@@ -2,24 +2,19 @@
 /** The Save tab: content, structures, sections and format of an export, which the service makes and the browser downloads. */
 import { Refusal, ask, askJson, jobPath, orIfMissing, pause, send } from "../kit/api.js";
 import { announce, download, find, make } from "../kit/dom.js";
+import { formats } from "../kit/formats.js";
 import { isCompleted } from "../kit/states.js";
 import { sentence } from "../kit/words.js";
 
 const POLL_MS = 700;
-const CONTENTS = [
-  ["mask", "Mask: 0 and 255"], ["labels", "Labels: one number per object"], ["probability", "Probability: 0 to 255"],
-  ["overlay", "Overlay: highlighted sections"], ["original", "Original sections"],
-];
-const FORMATS = [
-  ["tiff", "TIFF: Fiji, Imaris, napari"], ["h5", "HDF5: Python, MATLAB, ilastik"], ["png", "PNG: one per section, zipped"], ["jpeg", "JPEG: one per section, zipped"],
-  ["raw", "RAW with .nhdr: ParaView, Amira"], ["pdf", "PDF: pages with captions"], ["zarr", "OME-Zarr: cloud viewers"],
-];
+const CONTENTS = /** @type {Record<string, string>} */ ({
+  mask: "Mask: 0 and 255", labels: "Labels: one number per object", probability: "Probability: 0 to 255",
+  overlay: "Overlay: highlighted sections", original: "Original sections",
+});
 
-/** Return whether a format can hold a content. @param {string} content @param {string} format */
-export function fits(content, format) {
-  if (content === "labels") return !["jpeg", "pdf"].includes(format);
-  if (content === "mask" || content === "probability") return format !== "jpeg";
-  return true;
+/** Return the contents that the formats can hold, each with its description. @param {import("../kit/formats.js").ExportFormat[]} exports */
+export function contentsOf(exports) {
+  return [...new Set(exports.flatMap(({ contents }) => contents))].map((name) => [name, CONTENTS[name] ?? sentence(name)]);
 }
 
 export class Exports {
@@ -38,9 +33,10 @@ export class Exports {
   #fill() {
     const { view, job } = this.viewer;
     if (!view || !job) return;
+    const { exports } = formats();
     const depth = view.shape_zyx[0];
-    this.content = make("select", { name: "content", "data-testid": "export-content", onchange: () => this.#limit() }, ...CONTENTS.map(([value, text]) => make("option", { value }, text)));
-    this.format = make("select", { name: "format", "data-testid": "export-format" }, ...FORMATS.map(([value, text]) => make("option", { value }, text)));
+    this.content = make("select", { name: "content", "data-testid": "export-content", onchange: () => this.#limit() }, ...contentsOf(exports).map(([value, text]) => make("option", { value }, text)));
+    this.format = make("select", { name: "format", "data-testid": "export-format" }, ...exports.map(({ name, title, hint }) => make("option", { value: name }, `${title}: ${hint}`)));
     this.first = make("input", { type: "number", min: 1, max: depth, value: 1, "aria-label": "First section" });
     this.last = make("input", { type: "number", min: 1, max: depth, value: depth, "aria-label": "Last section" });
     this.wanted = view.objects.map((/** @type {import("../kit/api.js").ViewStructure} */ { name }) => {
@@ -66,9 +62,11 @@ export class Exports {
     if (find("side").dataset.tab === "save") this.#list();
   }
 
+  /** Offer only the formats that keep the values of the content. */
   #limit() {
-    for (const option of this.format.options) option.disabled = !fits(this.content.value, option.value);
-    if (this.format.selectedOptions[0]?.disabled) this.format.value = "tiff";
+    const { exports } = formats();
+    for (const [i, { exact }] of exports.entries()) this.format.options[i].disabled = !exact.includes(this.content.value);
+    if (this.format.selectedOptions[0]?.disabled) this.format.value = exports.find(({ exact }) => exact.includes(this.content.value))?.name;
   }
 
   async #save() {

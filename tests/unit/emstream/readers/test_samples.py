@@ -1,14 +1,19 @@
-"""The one rule of which files make a job together."""
+"""The one rule of which files make a job together. The page's tests read the same cases, tests/samples.json."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emstream.readers.formats import FORMATS, LONE_SUFFIXES, STACK_SUFFIXES
+from emstream.readers.natural_order import natural_key
 from emstream.readers.samples import IMAGES, is_clutter, is_stack, sample_of
+from tests.places import ROOT
 
+CASES = json.loads((ROOT / "tests" / "samples.json").read_text())
 PARTS = st.text("ab1.", min_size=1, max_size=5).filter(lambda part: part.strip("."))
 SUFFIXES = st.sampled_from([*(suffix for row in FORMATS for suffix in row.suffixes), ".txt", ""])
 
@@ -17,6 +22,15 @@ def test_each_folder_and_each_stack_is_a_sample_and_loose_images_are_one() -> No
     names = ["a/1.png", "a/2.png", "b/c/1.tif", "whole.TIF", "whole.h5", "1.png", "2.jpg"]
     samples = [sample_of(name) for name in names]
     assert samples == ["a", "a", "b/c", "whole.TIF", "whole.h5", "images", "images"]
+
+
+@pytest.mark.parametrize(("file", "sample"), [(case["file"], case["sample"]) for case in CASES["samples"]])
+def test_a_file_belongs_to_the_sample_of_the_table(file: str, sample: str | None) -> None:
+    assert (None if is_clutter(file) else sample_of(file)) == sample
+
+
+def test_files_are_in_the_natural_order_of_the_table() -> None:
+    assert sorted(sorted(CASES["order"]), key=natural_key) == CASES["order"]
 
 
 @pytest.mark.parametrize("suffix", [".btf", ".tf8", ".tif", ".TIFF"])

@@ -21,3 +21,7 @@ def test_exports_come_in_the_order_to_offer_them() -> None:
     rows = all_formats().exports
     assert [row.name for row in rows] == list(EXPORT_FORMATS)
     assert rows[0].name == "tiff"
+
+
+def test_the_stages_are_those_that_progress_is_shown_of() -> None:
+    assert all_formats().stages == ["preprocess", "inference", "postprocess"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from emstream_gateway.routes.formats import all_formats
 from emstream_gateway.routes.page import FILES, POLICY, WEB
 from tests.places import ROOT
 
@@ -105,7 +107,7 @@ def test_the_policy_lets_no_inline_script_run() -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed: the page's functions are not checked")
 def test_the_page_s_pure_functions() -> None:
-    done = subprocess.run(
-        ["node", "--test", ROOT / "tests" / "e2e" / "page.test.mjs"], capture_output=True, text=True, check=False
-    )
+    command = ["node", "--test", str(ROOT / "tests" / "e2e" / "page.test.mjs")]
+    environment = os.environ | {"EMSTREAM_TEST_FORMATS": all_formats().model_dump_json()}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
