@@ -1,37 +1,72 @@
-"""The typer application and what all commands share: settings, logs, messages."""
+"""The typer application: a list of commands, added here and nowhere else."""
 
 from __future__ import annotations
 
 import typer
 
-from emstream.logs import configure
-from emstream.settings import Settings, read_settings
 from emstream.version import __version__
-
-app = typer.Typer(
-    name="emstream",
-    help="Outline mitochondria, membranes and nuclei in electron-microscopy stacks.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+from emstream_cli.commands import (
+    bench,
+    cancel,
+    doctor,
+    evaluate,
+    export,
+    fetch,
+    info,
+    keys,
+    merge,
+    models,
+    phantom,
+    predict,
+    prepare,
+    report,
+    serve,
+    status,
+    submit,
+    train,
 )
+from emstream_cli.console import say
+
+COMMANDS = (
+    bench.bench,
+    cancel.cancel,
+    cancel.retry,
+    doctor.doctor,
+    predict.predict,
+    evaluate.evaluate,
+    export.export,
+    fetch.fetch,
+    info.info,
+    merge.merge,
+    models.models,
+    phantom.phantom,
+    prepare.prepare,
+    report.report,
+    serve.serve,
+    status.status,
+    submit.submit,
+    train.train,
+)
+"""Commands in the order of `emstream --help`; each has the name of its function."""
 
 
-def start(verbose: bool) -> Settings:
-    """Read the settings and configure logs: the first thing each command does."""
-    settings = read_settings()
-    configure("INFO" if verbose and settings.log_level == "WARNING" else settings.log_level, settings.log_format)
-    return settings
-
-
-def say(text: str = "") -> None:
-    """Print a line for the user."""
-    typer.echo(text)
-
-
-def warn(text: str) -> None:
-    """Print a line beside the result, on standard error."""
-    typer.echo(text, err=True)
+def make_app() -> typer.Typer:
+    """Return the application with all commands."""
+    made = typer.Typer(
+        name="emstream",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    made.callback()(_emstream)
+    for command in COMMANDS:
+        made.command()(command)
+    keys_app = typer.Typer(no_args_is_help=True)
+    keys_app.command("add")(keys.add)
+    keys_app.command("list")(keys.list_keys)
+    keys_app.command("remove")(keys.remove)
+    made.add_typer(keys_app, name="keys", help=keys.HELP)
+    return made
 
 
 def _show_version(value: bool) -> None:
@@ -40,8 +75,10 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def _options(
+def _emstream(
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
 ) -> None:
     """Outline mitochondria, membranes and nuclei in electron-microscopy stacks."""
+
+
+app = make_app()

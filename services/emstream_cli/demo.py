@@ -22,7 +22,7 @@ from emstream.errors import EmstreamError, JobFailed, ServiceUnavailable, UsageE
 from emstream.phantom.sections import Phantom, write_sections
 from emstream.readers.open_stack import open_stack
 from emstream.stages import Stage
-from emstream_cli.app import say, start, warn
+from emstream_cli.console import say, start, warn
 from emstream_postprocess.timeline_picture import draw_timeline
 from emstream_standalone.stage_progress import StageProgress
 from emstream_training.metrics.confusion import Confusion, otsu_threshold

@@ -11,27 +11,8 @@ import sys
 from typing import NoReturn
 
 from emstream.errors import DiskFull, EmstreamError, Interrupted
-from emstream_cli.app import app, warn
-from emstream_cli.commands import (  # noqa: F401  # they register themselves
-    bench,
-    cancel,
-    doctor,
-    evaluate,
-    export,
-    fetch,
-    info,
-    keys,
-    merge,
-    models,
-    phantom,
-    predict,
-    prepare,
-    report,
-    serve,
-    status,
-    submit,
-    train,
-)
+from emstream_cli.app import app
+from emstream_cli.console import warn
 
 __all__ = ["app", "main"]
 logger = logging.getLogger(__name__)

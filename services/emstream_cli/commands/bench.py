@@ -8,11 +8,10 @@ from pathlib import Path
 import typer
 
 from emstream.models.recipes import MODELS
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import CHECKPOINT, VERBOSE
 
 
-@app.command()
 def bench(
     checkpoints: list[Path] = CHECKPOINT,
     side: int = typer.Option(1152, help="Side of a window in pixels: 1024 and two fast halos."),

@@ -7,12 +7,11 @@ import json
 import typer
 
 from emstream.client.client import Client
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import VERBOSE
 from emstream_cli.service_options import AS_JSON, JOB, KEY, URL, in_a_line, whole_id
 
 
-@app.command()
 def cancel(
     job: str = JOB,
     delete: bool = typer.Option(False, "--delete", help="Delete its files, too."),
@@ -33,7 +32,6 @@ def cancel(
     say(stopped.model_dump_json() if as_json else in_a_line(stopped))
 
 
-@app.command()
 def retry(job: str = JOB, as_json: bool = AS_JSON, url: str = URL, key: str = KEY, verbose: bool = VERBOSE) -> None:
     """Do again what failed of a job, or go on with a cancelled one."""
     start(verbose)

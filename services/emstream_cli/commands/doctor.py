@@ -7,12 +7,11 @@ import json
 
 import typer
 
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import VERBOSE
 from emstream_standalone.doctor import run_checks
 
 
-@app.command()
 def doctor(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     verbose: bool = VERBOSE,

@@ -12,7 +12,7 @@ import typer
 from emstream.errors import UsageError
 from emstream.models.recipes import outlines
 from emstream.readers.formats import STACK_KINDS
-from emstream_cli.app import app, say, start, warn
+from emstream_cli.console import say, start, warn
 from emstream_cli.options import (
     CHECKPOINT,
     CONTRAST_STRETCH,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from emstream_training.metrics.evaluate import Evaluation
 
 
-@app.command()
 def evaluate(
     labels: Path = typer.Option(..., help="Labels of the same sections: 0, and one other value for structure."),
     images: Path = typer.Option(None, help=f"Raw sections to segment and score: folder, {STACK_KINDS}."),

@@ -13,14 +13,13 @@ from emstream.errors import UsageError
 from emstream.jobs.export_formats import CONTENTS, EXPORT_FORMATS
 from emstream.jobs.export_order import Wish
 from emstream.readers.formats import enumerated
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import VERBOSE
 from emstream_cli.progress.transfer import TransferProgress
 from emstream_cli.service_options import AS_JSON, KEY, URL, whole_id
 from emstream_standalone.export_kept import export_kept, is_kept_job
 
 
-@app.command()
 def export(
     job: str = typer.Argument(
         ..., metavar="ID|OUT", help="The job, by the first characters of its id, or the folder of `predict --keep`."

@@ -8,13 +8,12 @@ from pathlib import Path
 import typer
 
 from emstream.client.client import Client
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import VERBOSE
 from emstream_cli.progress.transfer import TransferProgress
 from emstream_cli.service_options import AS_JSON, JOB, KEY, URL, whole_id
 
 
-@app.command()
 def fetch(
     job: str = JOB,
     output: Path = typer.Option(..., "--output", "-o", help="Folder for mask.h5, measurements, report.json."),

@@ -9,11 +9,10 @@ from pathlib import Path
 import typer
 
 from emstream.readers.formats import ALL_KINDS
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import DATASET, VERBOSE
 
 
-@app.command()
 def info(
     source: Path = typer.Argument(..., metavar="INPUT", help=f"Folder of sections, or a {ALL_KINDS} file."),
     dataset: str = DATASET,

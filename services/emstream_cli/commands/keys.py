@@ -9,18 +9,16 @@ from pathlib import Path
 import typer
 
 from emstream.api_keys import SCOPES, KeyFile
-from emstream_cli.app import app, say, start, warn
+from emstream_cli.console import say, start, warn
 from emstream_cli.options import VERBOSE
 from emstream_cli.service_options import AS_JSON
 
 KEYS_FILE = "keys.json"
 DATA = typer.Option(None, help="Data folder of the service. [EMSTREAM_DATA]")
 
-keys = typer.Typer(help="Add, list and remove API keys of the service on this machine.", no_args_is_help=True)
-app.add_typer(keys, name="keys")
+HELP = "Add, list and remove API keys of the service on this machine."
 
 
-@keys.command()
 def add(
     owner: str = typer.Argument(..., help="Whose key it is; a key sees only its owner's jobs."),
     scopes: list[str] = typer.Option(list(SCOPES), "--scope", help="read, write; may be repeated. Default: both."),
@@ -37,7 +35,6 @@ def add(
     warn("Keep it: it cannot be shown again. Use it as EMSTREAM_KEY, or in `Authorization: Bearer`.")
 
 
-@keys.command("list")
 def list_keys(data: Path = DATA, as_json: bool = AS_JSON, verbose: bool = VERBOSE) -> None:
     """Show all keys by their first characters."""
     found = _file(data, verbose).list()
@@ -51,7 +48,6 @@ def list_keys(data: Path = DATA, as_json: bool = AS_JSON, verbose: bool = VERBOS
         say("no keys: `emstream keys add OWNER` makes one")
 
 
-@keys.command()
 def remove(
     prefix: str = typer.Argument(..., help="First characters of the key, as `list` shows them."),
     data: Path = DATA,

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import typer
 
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import VERBOSE
 from emstream_cli.summary import result_lines
 
 
-@app.command()
 def merge(
     shards: list[Path] = typer.Argument(..., help="Folders that `emstream predict --shard I/N -o FOLDER` wrote to."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for mask.h5, overlay.png, report.json."),

@@ -7,11 +7,10 @@ import json
 import typer
 
 from emstream.models.recipes import MODELS, checkpoints_of, shipped_books
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import VERBOSE
 
 
-@app.command()
 def models(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     verbose: bool = VERBOSE,

@@ -7,11 +7,10 @@ from pathlib import Path
 import typer
 
 from emstream.errors import UsageError
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import VERBOSE, parse_voxel_size
 
 
-@app.command()
 def phantom(
     output: Path = typer.Argument(
         ..., help="A folder for PNG sections, a file ending in .h5, or with --result a service's data folder."

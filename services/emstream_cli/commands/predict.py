@@ -13,7 +13,7 @@ from emstream.errors import UsageError
 from emstream.jobs.shards import Shard, parse_shard
 from emstream.readers.formats import ALL_KINDS
 from emstream.settings import Settings
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import (
     CHECKPOINT,
     CONTRAST_STRETCH,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from emstream_standalone.predict import PredictOptions
 
 
-@app.command()
 def predict(
     source: Path = typer.Argument(..., metavar="INPUT", help=f"Folder of sections, or a {ALL_KINDS} file."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for mask.h5, overlay.png, report.json."),

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import typer
 
-from emstream_cli.app import app, say, start, warn
+from emstream_cli.console import say, start, warn
 from emstream_cli.options import VERBOSE
 
 
-@app.command()
 def prepare(
     data: Path = typer.Argument(..., help="JSON file that lists the labelled stacks (see docs/how-to/train.md)."),
     output: Path = typer.Option(..., "--output", "-o", help="HDF5 file to write, with a training file beside it."),

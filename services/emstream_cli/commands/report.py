@@ -9,7 +9,7 @@ import typer
 
 from emstream.errors import EngineUnavailable, Interrupted
 from emstream.readers.formats import STACK_KINDS
-from emstream_cli.app import app, say, start, warn
+from emstream_cli.console import say, start, warn
 from emstream_cli.options import (
     CHECKPOINT,
     DATASET,
@@ -28,7 +28,6 @@ HOW_TO_INSTALL = "the report needs matplotlib, which is not installed: pip insta
 DEFAULT_SIZES = "1024,2048,4096"
 
 
-@app.command()
 def report(
     images: Path = typer.Option(..., help=f"Raw labelled sections: folder, {STACK_KINDS}."),
     labels: Path = typer.Option(..., help="Labels of the same sections: 0, and one other value for structure."),

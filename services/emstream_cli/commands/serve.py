@@ -11,13 +11,12 @@ import typer
 
 from emstream.client.address import Address
 from emstream.errors import EngineUnavailable
-from emstream_cli.app import app, say, start, warn
+from emstream_cli.console import say, start, warn
 from emstream_cli.options import VERBOSE
 
 NEEDED = ("redis", "celery", "uvicorn", "fastapi")
 
 
-@app.command()
 def serve(
     port: int = typer.Option(None, min=0, max=65535, help="Port of the gateway; 0 = any free one. [EMSTREAM_PORT]"),
     data: Path = typer.Option(None, help="Folder for jobs, the broker's files and keys. [EMSTREAM_DATA]"),

@@ -7,12 +7,11 @@ import json
 import typer
 
 from emstream.client.client import Client
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import VERBOSE
 from emstream_cli.service_options import AS_JSON, KEY, LISTED, URL, in_a_line, in_words, whole_id
 
 
-@app.command()
 def status(
     job: str = typer.Argument(None, metavar="[ID]", help="One job, by the first characters of its id; none = all."),
     limit: int = typer.Option(20, min=1, max=LISTED, help="Jobs listed at the most, newest first."),

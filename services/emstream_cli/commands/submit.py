@@ -14,7 +14,7 @@ from emstream.client.replies import Job
 from emstream.errors import Interrupted, JobFailed, UsageError
 from emstream.readers.formats import STACK_KINDS
 from emstream.stages import Stage
-from emstream_cli.app import app, say, start, warn
+from emstream_cli.console import say, start, warn
 from emstream_cli.options import (
     CONTRAST_STRETCH,
     DATASET,
@@ -39,7 +39,6 @@ POLL_S = 1.0
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-@app.command()
 def submit(
     sources: list[Path] = typer.Argument(..., metavar="INPUT...", help=f"Folders of sections; {STACK_KINDS} files."),
     objects: list[str] = OBJECT,

@@ -12,7 +12,7 @@ import typer
 from emstream.errors import EngineUnavailable
 from emstream.host.cpu_features import limit_instructions
 from emstream.models.checkpoint import NetworkName, read_checkpoint
-from emstream_cli.app import app, say, start
+from emstream_cli.console import say, start
 from emstream_cli.options import VERBOSE
 from emstream_cli.progress.training import TrainingProgress
 
@@ -30,7 +30,6 @@ class DeviceName(StrEnum):
     CUDA = "cuda"
 
 
-@app.command()
 def train(
     data: Path = typer.Argument(..., help="JSON file that lists the labelled stacks (see docs/how-to/train.md)."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for the curve, the state and the checkpoint."),
