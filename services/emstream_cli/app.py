@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from emstream.version import __version__
@@ -26,6 +28,7 @@ from emstream_cli.commands import (
     train,
 )
 from emstream_cli.console import say
+from emstream_cli.groups import flattened
 
 COMMANDS = (
     bench.bench,
@@ -60,11 +63,11 @@ def make_app() -> typer.Typer:
     )
     made.callback()(_emstream)
     for command in COMMANDS:
-        made.command()(command)
+        made.command()(flattened(command))
     keys_app = typer.Typer(no_args_is_help=True)
-    keys_app.command("add")(keys.add)
-    keys_app.command("list")(keys.list_keys)
-    keys_app.command("remove")(keys.remove)
+    keys_app.command("add")(flattened(keys.add))
+    keys_app.command("list")(flattened(keys.list_keys))
+    keys_app.command("remove")(flattened(keys.remove))
     made.add_typer(keys_app, name="keys", help=keys.HELP)
     return made
 
@@ -76,7 +79,9 @@ def _show_version(value: bool) -> None:
 
 
 def _emstream(
-    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Outline mitochondria, membranes and nuclei in electron-microscopy stacks."""
 

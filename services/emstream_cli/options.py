@@ -1,113 +1,119 @@
-"""Options that several commands share."""
+"""Options that several commands share, each declared once; the ones that go together are groups."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import StrEnum
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from emstream.errors import UsageError
-from emstream.jobs.record import Region, Voxel
+from emstream.models.recipes import HaloMode, Quality
+from emstream_cli.parse import parse_region, parse_voxel_size
 
-SMALLEST_SIDE, LARGEST_SIDE = 64, 32768
-"""Smallest and largest side, in pixels, of the sections that can be timed."""
-
-
-class QualityName(StrEnum):
-    """The recipes' qualities."""
-
-    FAST = "fast"
-    BALANCED = "balanced"
-    ACCURATE = "accurate"
-
-
-class HaloName(StrEnum):
-    """The halo's modes."""
-
-    FAST = "fast"
-    EXACT = "exact"
+Verbose = Annotated[bool, typer.Option("--verbose", help="Log what happens.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
+Checkpoints = Annotated[
+    list[Path] | None,
+    typer.Option("--checkpoint", help="Your own checkpoint. May be repeated, to average several."),
+]
+Dataset = Annotated[str | None, typer.Option(help="Data set inside an HDF5 file, e.g. /volumes/raw.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option(min=0.004, max=0.996, help="Threshold on the probability. Default: the recipe's."),
+]
+ContrastStretch = Annotated[
+    bool,
+    typer.Option("--contrast-stretch", help="Stretch 8-bit grey values, too: for stacks of low contrast."),
+]
 
 
-OBJECT = typer.Option(
-    None, "--object", help="What to find; may be repeated; all: everything `models` lists. Default: mitochondria."
-)
-QUALITY = typer.Option(QualityName.BALANCED, help="fast: 1 variant, balanced: 4, accurate: 16.")
-CHECKPOINT = typer.Option(None, "--checkpoint", help="Your own checkpoint; may be repeated to average several.")
-VOXEL_SIZE = typer.Option(None, "--voxel-size", metavar="Z,Y,X", help="Voxel size in nanometres, over the input's own.")
-DATASET = typer.Option(None, help="Data set inside an HDF5 file, e.g. /volumes/raw.")
-REGION = typer.Option(None, metavar="Z:Z,Y:Y,X:X", help="Only a part, e.g. 0:5,1000:2024,0:1024 (stop excluded).")
-CONTRAST_STRETCH = typer.Option(
-    False, "--contrast-stretch", help="Stretch 8-bit grey values, too: for stacks of low contrast."
-)
-MEASURE = typer.Option(True, "--measure/--no-measure", help="Number and measure the objects.")
-MIN_VOXELS = typer.Option(64, "--min-voxels", min=1, help="Smaller objects are not counted; the mask keeps them.")
-SPLIT_TOUCHING = typer.Option(False, "--split-touching", help="Cut objects that touch where they are narrow.")
-VERBOSE = typer.Option(False, "--verbose", help="Log what happens.")
+@dataclass(frozen=True, slots=True)
+class FindOptions:
+    """What to find, and what the input does not say."""
+
+    objects: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--object",
+            help="Structure to find. May be repeated; all: every one that `models` lists. Default: mitochondria.",
+        ),
+    ] = None
+    quality: Annotated[Quality, typer.Option(help="fast: 1 variant, balanced: 4, accurate: 16.")] = "balanced"
+    voxel_size: Annotated[
+        str | None,
+        typer.Option("--voxel-size", metavar="Z,Y,X", help="Voxel size in nanometres, instead of the input's own."),
+    ] = None
+    dataset: Dataset = None
+
+    def fields(self) -> dict[str, object]:
+        """Return the fields of a request. Raises UsageError for a voxel size that is none."""
+        return {
+            "objects": tuple(self.objects or ()),
+            "quality": self.quality,
+            "voxel_size_nm": parse_voxel_size(self.voxel_size),
+            "dataset": self.dataset,
+        }
 
 
-def parse_voxel_size(text: str | None) -> Voxel | None:
-    """Return (z, y, x) nm. Raises UsageError saying how to write it.
+@dataclass(frozen=True, slots=True)
+class TuneOptions:
+    """How to predict, and what to do with what is found."""
 
-    >>> parse_voxel_size("50,5.5,5.5")
-    (50.0, 5.5, 5.5)
-    """
-    if text is None:
-        return None
-    try:
-        z, y, x = (float(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(
-            f"--voxel-size must be three numbers Z,Y,X in nanometres such as 50,5.5,5.5, got {text!r}"
-        ) from None
-    if not all(0 < v < 1e6 for v in (z, y, x)):
-        raise UsageError(f"--voxel-size must be three positive lengths below 1 mm, got {text!r}")
-    return z, y, x
+    region: Annotated[
+        str | None,
+        typer.Option(metavar="Z:Z,Y:Y,X:X", help="Only a part, e.g. 0:5,1000:2024,0:1024 (stop excluded)."),
+    ] = None
+    halo: Annotated[
+        HaloMode | None,
+        typer.Option(help="exact: tiled equals untiled; fast: smaller margin. Default: the recipe's."),
+    ] = None
+    variants: Annotated[int | None, typer.Option(help="Test-time variants: 1, 4 or 16. Default: the quality's.")] = None
+    threshold: Threshold = None
+    contrast_stretch: ContrastStretch = False
+    spread: Annotated[bool, typer.Option("--spread", help="Write how much variants and checkpoints differ.")] = False
+    measure: Annotated[bool, typer.Option("--measure/--no-measure", help="Number and measure the objects.")] = True
+    min_voxels: Annotated[
+        int, typer.Option("--min-voxels", min=1, help="Smaller objects are not counted; the mask keeps them.")
+    ] = 64
+    split_touching: Annotated[
+        bool, typer.Option("--split-touching", help="Cut objects that touch where they are narrow.")
+    ] = False
 
-
-def parse_region(text: str | None) -> Region | None:
-    """Return start and stop, each (z, y, x). Raises UsageError saying how to write it.
-
-    >>> parse_region("0:5,1000:2024,0:1024")
-    ((0, 1000, 0), (5, 2024, 1024))
-    """
-    if text is None:
-        return None
-    try:
-        (z0, z1), (y0, y1), (x0, x1) = (map(int, part.split(":")) for part in text.split(","))
-    except ValueError:
-        raise UsageError(
-            f"--region must be three ranges of voxels Z:Z,Y:Y,X:X such as 0:5,1000:2024,0:1024, got {text!r}"
-        ) from None
-    return (z0, y0, x0), (z1, y1, x1)
-
-
-def parse_sizes(text: str) -> tuple[int, ...]:
-    """Return sides in pixels, in order. Raises UsageError saying how to write them.
-
-    >>> parse_sizes("1024,2048")
-    (1024, 2048)
-    """
-    try:
-        sides = tuple(sorted({int(part) for part in text.split(",")}))
-    except ValueError:
-        raise UsageError(f"--sizes must be whole numbers such as 1024,2048,4096, got {text!r}") from None
-    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in sides):
-        raise UsageError(f"--sizes must be from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels, got {text!r}")
-    return sides
+    def fields(self) -> dict[str, object]:
+        """Return the fields of a request. Raises UsageError for a region that is none."""
+        return {
+            "region": parse_region(self.region),
+            "halo": self.halo,
+            "variants": self.variants,
+            "threshold": self.threshold,
+            "contrast_stretch": self.contrast_stretch,
+            "spread": self.spread,
+            "measure": self.measure,
+            "min_voxels": self.min_voxels,
+            "split_touching": self.split_touching,
+        }
 
 
-def parse_compared(texts: Sequence[str]) -> dict[str, list[Path]]:
-    """Return files by name. Raises UsageError saying how to write it.
+@dataclass(frozen=True, slots=True)
+class ResultOptions:
+    """What a run leaves in its output folder."""
 
-    >>> parse_compared(["DeepEM3D=a.onnx", "DeepEM3D=b.onnx"])
-    {'DeepEM3D': [PosixPath('a.onnx'), PosixPath('b.onnx')]}
-    """
-    compared: dict[str, list[Path]] = {}
-    for text in texts:
-        name, sign, file = text.partition("=")
-        if not (name and sign and file):
-            raise UsageError(f"--compare must be NAME=FILE such as DeepEM3D=deepem3d.onnx, got {text!r}")
-        compared.setdefault(name, []).append(Path(file))
-    return compared
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for mask.h5, overlay.png, report.json.")]
+    formats: Annotated[
+        list[str], typer.Option("--format", help="h5, png, tiff. May be repeated; h5 is always written.")
+    ] = field(default_factory=lambda: ["h5"])
+    overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.png.")] = True
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the working files (pyramids, timeline).")] = False
+    restart: Annotated[bool, typer.Option("--restart", help="Drop an unfinished job in the output folder.")] = False
+    as_json: AsJson = False
+
+    @property
+    def unique_formats(self) -> tuple[str, ...]:
+        """The formats, each once, in the order given."""
+        return tuple(dict.fromkeys(self.formats))
+
+
+def checkpoint_paths(checkpoints: list[Path] | None) -> tuple[str, ...]:
+    """Return the field `checkpoints` of a request."""
+    return tuple(str(path.absolute()) for path in checkpoints or ())

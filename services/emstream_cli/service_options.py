@@ -1,24 +1,43 @@
-"""What the commands share that ask a running service: its address, one job's id, a job in words."""
+"""Options of the commands that ask a running service: its address and key, and one job's id."""
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
+from typing import Annotated
 
 import typer
 
 from emstream.client.client import Client
-from emstream.client.replies import Job
 from emstream.errors import JobNotFound
+from emstream_cli.console import start
+from emstream_cli.options import AsJson, Verbose
 
 ID_LENGTH = 32
-SHORT_ID = 8
 LISTED = 100
-"""Jobs that the service lists at a time."""
+"""Number of jobs that the service lists at a time."""
 
-URL = typer.Option(None, help="The service. Default: EMSTREAM_URL, then the `emstream serve` of EMSTREAM_DATA.")
-KEY = typer.Option(None, help="API key. Default: EMSTREAM_KEY, then the token of the `emstream serve` here.")
-JOB = typer.Argument(..., metavar="ID", help="The job, by the first characters of its id.")
-AS_JSON = typer.Option(False, "--json", help="Print JSON, nothing else.")
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job, by the first characters of its id.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """Where the service is, and how to print its answers."""
+
+    as_json: AsJson = False
+    url: Annotated[
+        str | None,
+        typer.Option(help="The service. Default: EMSTREAM_URL, then the `emstream serve` of EMSTREAM_DATA."),
+    ] = None
+    key: Annotated[
+        str | None,
+        typer.Option(help="API key. Default: EMSTREAM_KEY, then the token of the `emstream serve` here."),
+    ] = None
+    verbose: Verbose = False
+
+    def client(self) -> Client:
+        """Return a client of the service; it is a context manager. Raises ServiceUnavailable if none is found."""
+        start(self.verbose)
+        return Client(self.url, self.key)
 
 
 def whole_id(client: Client, start: str) -> str:
@@ -32,40 +51,3 @@ def whole_id(client: Client, start: str) -> str:
             "give the whole id, or more of it; see `emstream status`"
         )
     return found[0]
-
-
-def in_a_line(job: Job) -> str:
-    """Return id, name, state and how far it is."""
-    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
-    how_far = "" if job.is_over else f" {100 * job.progress:3.0f} %{_remaining(job)}"
-    return f"{job.id[:SHORT_ID]}  {made}  {job.state}{how_far}  {job.name}"
-
-
-def in_words(job: Job) -> list[str]:
-    """Return the lines that tell all about a job."""
-    lines = [f"job {job.id}: {job.name}", f"state: {job.state}, {100 * job.progress:.0f} %{_remaining(job)}"]
-    if job.shape_zyx is not None:
-        lines.append(f"shape (z, y, x): {' x '.join(map(str, job.shape_zyx))}")
-    if job.voxel_size_nm is not None:
-        lines.append(f"voxel size (z, y, x): {' x '.join(f'{v:g}' for v in job.voxel_size_nm)} nm")
-    if job.objects:
-        lines.append(f"objects: {', '.join(job.objects)}")
-    lines += [f"{stage}: {done} of {total}" for stage, (done, total) in job.counts.items() if total]
-    lines += [f"note: {warning}" for warning in job.warnings]
-    lines += [f"failed: {error.stage} {error.unit}: {error.sentence}" for error in job.errors]
-    return lines
-
-
-def _remaining(job: Job) -> str:
-    return "" if job.eta_s is None else f", about {_duration(job.eta_s)} left"
-
-
-def _duration(seconds: float) -> str:
-    """Return a length of time in one unit, roundly.
-
-    >>> _duration(42), _duration(600), _duration(9000)
-    ('42 s', '10 min', '2.5 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from emstream.models.recipes import MODELS
 from emstream_cli.console import say, start
-from emstream_cli.options import CHECKPOINT, VERBOSE
+from emstream_cli.options import AsJson, Checkpoints, Verbose
 
 
 def bench(
-    checkpoints: list[Path] = CHECKPOINT,
-    side: int = typer.Option(1152, help="Side of a window in pixels: 1024 and two fast halos."),
-    repeats: int = typer.Option(5, min=1, help="Windows timed per engine; the fastest counts."),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-    verbose: bool = VERBOSE,
+    checkpoints: Checkpoints = None,
+    side: Annotated[int, typer.Option(help="Side of a window in pixels: 1024 and two fast halos.")] = 1152,
+    repeats: Annotated[int, typer.Option(min=1, help="Windows timed per engine; the fastest counts.")] = 5,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """Measure window pixels per second of each engine and precision, in turn, on the same window."""
     from emstream_inference.bench import measure
 
     settings = start(verbose)
     paths = checkpoints or sorted((settings.models or MODELS).glob("*.onnx"))
-    rows = measure([Path(path) for path in paths], side, repeats, settings)
+    rows = measure(list(paths), side, repeats, settings)
     if as_json:
         say(json.dumps(rows))
         return

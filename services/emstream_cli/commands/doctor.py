@@ -8,13 +8,13 @@ import json
 import typer
 
 from emstream_cli.console import say, start
-from emstream_cli.options import VERBOSE
+from emstream_cli.options import AsJson, Verbose
 from emstream_standalone.doctor import run_checks
 
 
 def doctor(
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-    verbose: bool = VERBOSE,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """Check broker, engine, machine, GPU, disk, keys and port; exit code 4 if the service cannot run."""
     checks = run_checks(start(verbose))

@@ -5,19 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from emstream.readers.formats import ALL_KINDS
 from emstream_cli.console import say, start
-from emstream_cli.options import DATASET, VERBOSE
+from emstream_cli.options import AsJson, Dataset, Verbose
 
 
 def info(
-    source: Path = typer.Argument(..., metavar="INPUT", help=f"Folder of sections, or a {ALL_KINDS} file."),
-    dataset: str = DATASET,
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-    verbose: bool = VERBOSE,
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help=f"Folder of sections, or a {ALL_KINDS} file.")],
+    dataset: Dataset = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """Show shape, voxel size, section order and warnings of a stack, from its headers."""
     from emstream.readers.open_stack import open_stack

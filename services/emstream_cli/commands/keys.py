@@ -4,41 +4,61 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from emstream.api_keys import SCOPES, KeyFile
 from emstream_cli.console import say, start, warn
-from emstream_cli.options import VERBOSE
-from emstream_cli.service_options import AS_JSON
+from emstream_cli.options import AsJson, Verbose
 
 KEYS_FILE = "keys.json"
-DATA = typer.Option(None, help="Data folder of the service. [EMSTREAM_DATA]")
-
 HELP = "Add, list and remove API keys of the service on this machine."
 
 
+@dataclass(frozen=True, slots=True)
+class KeyOptions:
+    """Where the keys are, and how to print them."""
+
+    data: Annotated[Path | None, typer.Option(help="Data folder of the service. [EMSTREAM_DATA]")] = None
+    as_json: AsJson = False
+    verbose: Verbose = False
+
+    def open(self) -> KeyFile:
+        """Return the service's file of keys."""
+        settings = start(self.verbose)
+        return KeyFile((self.data or settings.data).expanduser() / KEYS_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeOptions:
+    """What a key is for."""
+
+    scopes: Annotated[list[str], typer.Option("--scope", help="read, write. May be repeated. Default: both.")] = field(
+        default_factory=lambda: list(SCOPES)
+    )
+
+
 def add(
-    owner: str = typer.Argument(..., help="Whose key it is; a key sees only its owner's jobs."),
-    scopes: list[str] = typer.Option(list(SCOPES), "--scope", help="read, write; may be repeated. Default: both."),
-    data: Path = DATA,
-    as_json: bool = AS_JSON,
-    verbose: bool = VERBOSE,
+    owner: Annotated[str, typer.Argument(help="Whose key it is; a key sees only its owner's jobs.")],
+    file: KeyOptions,
+    which: ScopeOptions,
 ) -> None:
     """Make a key and print its secret, this once."""
-    secret = _file(data, verbose).add(owner, scopes)
-    if as_json:
-        say(json.dumps({"owner": owner, "scopes": scopes, "secret": secret}))
+    secret = file.open().add(owner, which.scopes)
+    if file.as_json:
+        say(json.dumps({"owner": owner, "scopes": which.scopes, "secret": secret}))
         return
     say(secret)
     warn("Keep it: it cannot be shown again. Use it as EMSTREAM_KEY, or in `Authorization: Bearer`.")
 
 
-def list_keys(data: Path = DATA, as_json: bool = AS_JSON, verbose: bool = VERBOSE) -> None:
+def list_keys(file: KeyOptions) -> None:
     """Show all keys by their first characters."""
-    found = _file(data, verbose).list()
-    if as_json:
+    found = file.open().list()
+    if file.as_json:
         say(json.dumps({"keys": [key.model_dump() for key in found]}))
         return
     for key in found:
@@ -49,16 +69,9 @@ def list_keys(data: Path = DATA, as_json: bool = AS_JSON, verbose: bool = VERBOS
 
 
 def remove(
-    prefix: str = typer.Argument(..., help="First characters of the key, as `list` shows them."),
-    data: Path = DATA,
-    as_json: bool = AS_JSON,
-    verbose: bool = VERBOSE,
+    prefix: Annotated[str, typer.Argument(help="First characters of the key, as `list` shows them.")],
+    file: KeyOptions,
 ) -> None:
     """Remove a key; a running service refuses it from then on."""
-    key = _file(data, verbose).remove(prefix)
-    say(key.model_dump_json() if as_json else f"removed the key {key.prefix}… of {key.owner}")
-
-
-def _file(data: Path | None, verbose: bool) -> KeyFile:
-    settings = start(verbose)
-    return KeyFile((data or settings.data).expanduser() / KEYS_FILE)
+    key = file.open().remove(prefix)
+    say(key.model_dump_json() if file.as_json else f"removed the key {key.prefix}… of {key.owner}")

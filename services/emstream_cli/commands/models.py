@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 
-import typer
-
 from emstream.models.recipes import MODELS, checkpoints_of, shipped_books
 from emstream_cli.console import say, start
-from emstream_cli.options import VERBOSE
+from emstream_cli.options import AsJson, Verbose
 
 
 def models(
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-    verbose: bool = VERBOSE,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """List the objects that can be found, with their recipes and how well they do."""
     settings = start(verbose)

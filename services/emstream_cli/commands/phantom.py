@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from emstream.errors import UsageError
 from emstream_cli.console import say, start
-from emstream_cli.options import VERBOSE, parse_voxel_size
+from emstream_cli.options import Verbose
+from emstream_cli.parse import parse_shape, parse_voxel_size
 
 
 def phantom(
-    output: Path = typer.Argument(
-        ..., help="A folder for PNG sections, a file ending in .h5, or with --result a service's data folder."
-    ),
-    shape: str = typer.Option("8,1500,1300", metavar="Z,Y,X", help="Sections, rows, columns."),
-    voxel_size: str = typer.Option("50,5.5,5.5", "--voxel-size", metavar="Z,Y,X", help="In nanometres."),
-    seed: int = typer.Option(0, help="Another seed is another tissue."),
-    instances: bool = typer.Option(
-        True, "--instances/--no-instances", help="Write instance labels as 16-bit PNG, too."
-    ),
-    result: bool = typer.Option(
-        False, "--result", help="Write a finished job, not predicted: `emstream serve --data OUTPUT` shows it."
-    ),
-    owner: str = typer.Option("local", help="With --result: whose job it is."),
-    verbose: bool = VERBOSE,
+    output: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder for PNG sections, a file ending in .h5, or with --result a service's data folder."
+        ),
+    ],
+    shape: Annotated[str, typer.Option(metavar="Z,Y,X", help="Sections, rows, columns.")] = "8,1500,1300",
+    voxel_size: Annotated[
+        str, typer.Option("--voxel-size", metavar="Z,Y,X", help="Voxel size in nanometres.")
+    ] = "50,5.5,5.5",
+    seed: Annotated[int, typer.Option(help="Another seed is another tissue.")] = 0,
+    instances: Annotated[
+        bool, typer.Option("--instances/--no-instances", help="Write instance labels as 16-bit PNG, too.")
+    ] = True,
+    result: Annotated[
+        bool,
+        typer.Option("--result", help="Write a finished job, not predicted: `emstream serve --data OUTPUT` shows it."),
+    ] = False,
+    owner: Annotated[str, typer.Option(help="With --result: whose job it is.")] = "local",
+    verbose: Verbose = False,
 ) -> None:
     """Make a volume of mitochondria among decoys, with its truth. Any size: sections are made one by one."""
     from emstream.phantom.sections import Phantom, write_hdf5, write_sections
 
     settings = start(verbose)
-    try:
-        depth, height, width = (int(part) for part in shape.split(","))
-    except ValueError:
-        raise UsageError(f"--shape must be three whole numbers Z,Y,X such as 8,1500,1300, got {shape!r}") from None
     size = parse_voxel_size(voxel_size)
     assert size is not None
-    volume = Phantom((depth, height, width), size, seed)
+    volume = Phantom(parse_shape(shape), size, seed)
     if result:
         from emstream.phantom.finished_job import write_result
 

@@ -4,47 +4,41 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from emstream.errors import EngineUnavailable, Interrupted
 from emstream.readers.formats import STACK_KINDS
 from emstream_cli.console import say, start, warn
-from emstream_cli.options import (
-    CHECKPOINT,
-    DATASET,
-    OBJECT,
-    QUALITY,
-    VERBOSE,
-    VOXEL_SIZE,
-    QualityName,
-    parse_compared,
-    parse_sizes,
-    parse_voxel_size,
-)
+from emstream_cli.options import Checkpoints, FindOptions, Verbose, checkpoint_paths
+from emstream_cli.parse import parse_compared, parse_sizes
 from emstream_standalone.request import make_request
 
 HOW_TO_INSTALL = "the report needs matplotlib, which is not installed: pip install 'emstream[train]'"
-DEFAULT_SIZES = "1024,2048,4096"
 
 
 def report(
-    images: Path = typer.Option(..., help=f"Raw labelled sections: folder, {STACK_KINDS}."),
-    labels: Path = typer.Option(..., help="Labels of the same sections: 0, and one other value for structure."),
-    output: Path = typer.Option(..., "--output", "-o", help="Folder for report.html, .pdf, .json and figures/."),
-    objects: list[str] = OBJECT,
-    checkpoints: list[Path] = CHECKPOINT,
-    quality: QualityName = QUALITY,
-    compare: list[str] = typer.Option(
-        None, metavar="NAME=FILE", help="A checkpoint to set against these; the same NAME again makes an ensemble."
-    ),
-    curves: list[Path] = typer.Option(None, "--curve", help="curve.csv of a training; may be repeated."),
-    voxel_size: str = VOXEL_SIZE,
-    dataset: str = DATASET,
-    sizes: str = typer.Option(DEFAULT_SIZES, metavar="N,N,...", help="Sides in pixels of the sections that are timed."),
-    run_time: bool = typer.Option(True, "--run-time/--no-run-time", help="Time the sizes."),
-    robustness: bool = typer.Option(True, "--robustness/--no-robustness", help="Predict spoiled sections, too."),
-    verbose: bool = VERBOSE,
+    images: Annotated[Path, typer.Option(help=f"Raw labelled sections: folder, {STACK_KINDS}.")],
+    labels: Annotated[Path, typer.Option(help="Labels of the same sections: 0, and one other value for structure.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for report.html, .pdf, .json and figures/.")],
+    find: FindOptions,
+    checkpoints: Checkpoints = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="A checkpoint to compare with; the same NAME again makes an ensemble."),
+    ] = None,
+    curves: Annotated[
+        list[Path] | None, typer.Option("--curve", help="File curve.csv of a training. May be repeated.")
+    ] = None,
+    sizes: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Sides in pixels of the sections that are timed.")
+    ] = "1024,2048,4096",
+    run_time: Annotated[bool, typer.Option("--run-time/--no-run-time", help="Time the sizes.")] = True,
+    robustness: Annotated[
+        bool, typer.Option("--robustness/--no-robustness", help="Predict spoiled sections, too.")
+    ] = True,
+    verbose: Verbose = False,
 ) -> None:
     """Predict labelled sections with each checkpoint and draw how well, how robustly and how fast that works."""
     settings = start(verbose)
@@ -57,17 +51,9 @@ def report(
     training = tuple(read_curves(curves or []))
     sides = parse_sizes(sizes) if run_time else ()
     compared = parse_compared(compare or [])
-    request = make_request(
-        images,
-        settings,
-        objects=tuple(objects or ()),
-        quality=quality.value,
-        checkpoints=tuple(str(path.absolute()) for path in checkpoints or ()),
-        voxel_size_nm=parse_voxel_size(voxel_size),
-        dataset=dataset,
-    )
+    request = make_request(images, settings, **find.fields(), checkpoints=checkpoint_paths(checkpoints))
     choice = report_choice(request, settings)
-    order = make_order(choice, quality.value, compared, robustness, sides)
+    order = make_order(choice, find.quality, compared, robustness, sides)
     given = Given(request, choice, labels, output, compared, tuple(curves or ()), training)
     try:
         make_report(given, order, settings, warn)
