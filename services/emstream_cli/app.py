@@ -58,7 +58,8 @@ def make_app() -> typer.Typer:
     made = typer.Typer(
         name="emstream",
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )
     made.callback()(_emstream)
