@@ -48,15 +48,6 @@ def loaded(path: Path, key: str) -> list[LabelledStack]:
     return [load_stack(source, described.pixel_size_nm) for source in getattr(described, key)]
 
 
-def test_variants_are_the_sixteen_symmetries_each_once() -> None:
-    stack = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-    assert len({turned(stack, number).tobytes() for number in range(1, COUNT + 1)}) == COUNT
-    assert np.array_equal(turned(stack, 1), stack)
-    assert np.array_equal(turned(stack, 4)[0], [[2, 5, 8], [1, 4, 7], [0, 3, 6]])  # counter-clockwise
-    assert np.array_equal(turned(stack, 6), np.rot90(stack[:, ::-1], 1, (1, 2)))
-    assert np.array_equal(turned(stack, 16), np.rot90(stack[::-1], 2, (1, 2)))
-
-
 def test_the_file_holds_every_variant_of_every_stack(tmp_path: Path, training_file: Path) -> None:
     prepare(training_file, tmp_path / "all.h5")
     with h5py.File(tmp_path / "all.h5") as file:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from emstream.errors import EngineUnavailable, OutOfMemory, SettingsError
+from emstream.errors import EngineUnavailable, OutOfMemory
 from emstream_training.fit.device import choose_device, full_memory_explained, wants_bf16
-from emstream_training.settings import TrainingSettings
 
 
 @pytest.mark.parametrize(
@@ -34,19 +33,3 @@ def test_bf16_is_taken_where_it_is_fast_or_asked_for(monkeypatch: pytest.MonkeyP
 def test_a_full_gpu_is_told() -> None:
     with pytest.raises(OutOfMemory, match="smaller --batch"), full_memory_explained():
         raise torch.OutOfMemoryError("CUDA out of memory")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "phrase"),
-    [
-        ({"sections": 2}, "1, 3 or 5, got 2"),
-        ({"reduction": 3}, "1, 2 or 4, got 3"),
-        ({"space_to_depth": True}, "needs a reduced network"),
-        ({"patch": 100}, "multiple of 16 for this network, got 100"),
-        ({"patch": 80, "reduction": 4}, "multiple of 64"),
-        ({"network": "UNet"}, "MultiResUNet, DeepEM3D"),
-    ],
-)
-def test_settings_that_cannot_be_are_told(wrong: dict[str, object], phrase: str) -> None:
-    with pytest.raises(SettingsError, match=phrase):
-        TrainingSettings(object_name="spots", **wrong)  # type: ignore[arg-type]  # they are wrong on purpose
