@@ -19,9 +19,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def visible_gpus(devices: Path = DEVICES, visible: str | None = None) -> list[str]:
-    """Return what CUDA_VISIBLE_DEVICES may name, one entry for each GPU.
+    """Return the values for CUDA_VISIBLE_DEVICES, one for each GPU.
 
-    devices: where the driver's files nvidia0, nvidia1, ... lie. visible: CUDA_VISIBLE_DEVICES; None = not set.
+    devices: the folder of the driver's files nvidia0, nvidia1, .... visible: CUDA_VISIBLE_DEVICES; None = not set.
     """
     if visible is not None:
         return [name for name in (part.strip() for part in visible.split(",")) if name]

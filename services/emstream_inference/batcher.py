@@ -40,7 +40,7 @@ class _Order:
 class Batcher:
     """Start with `with`; `submit` from any thread.
 
-    lanes, max_batch: windows at work are `max_batch` at the most, of all lanes together. on_busy(start, stop): called
+    lanes, max_batch: at most `max_batch` windows are computed at once, over all lanes. on_busy(start, stop): called
     after each batch with times (monotonic) at which any lane worked; they never overlap.
     """
 

@@ -31,7 +31,7 @@ class Engine(Protocol):
     name: str
     precision: Precision
     lanes: int
-    """How many threads may compute at once, each its own windows, and keep the whole device busy."""
+    """Number of threads that may compute at once, each its own windows, and keep the whole device busy."""
 
     def fingerprint(self) -> dict[str, str]:
         """Return what decides the bytes of a prediction: engine, version, precision, instruction set or GPU."""
@@ -79,7 +79,7 @@ class OpenVinoEngine:
     """The CPU engine. One compiled network per checkpoint and window shape, dynamic in the batch.
 
     Two lanes with half of the cores each: 7 % faster on two cores than one with both, as no core waits for the other
-    within a layer, and where other processes use a fifth of a core it loses 6 % in place of 9 %.
+    within a layer, and where other processes use a fifth of a core it loses 6 % instead of 9 %.
     """
 
     name = "openvino"

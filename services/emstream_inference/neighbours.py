@@ -1,4 +1,4 @@
-"""The sections that a network sees at once: one, and its neighbours. A nearer one stands for a neighbour that is blank.
+"""Sections that a network sees at once: one, and its neighbours. A nearer one stands for a blank neighbour.
 
 Sections get lost when they are cut or imaged, and files keep an empty one in their place. Beyond the stack's ends the
 end section is repeated; it is the same here, where the tissue has a gap. What is in the blank section itself is not
@@ -16,11 +16,11 @@ from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes
 
 STRIP_ROWS = 512
-"""Read at once when a section is looked through; rows of the files' chunks."""
+"""Rows read at once when a section is searched: the rows of the files' chunks."""
 
 
 def is_blank(planes: Planes, z: int, part: NDArray[np.uint8]) -> bool:
-    """Return whether all of section z is of one grey value. part: what has been read of it, (y, x).
+    """Return whether all of section z has one grey value. part: what has been read of it, (y, x).
 
     Of a section with tissue in that part no more is read, else of most no more than a strip: the answer is the whole
     section's, and does not depend on how it was cut.

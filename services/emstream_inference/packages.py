@@ -32,8 +32,8 @@ Orders = list[tuple[Future[Prediction] | None, NDArray[np.bool_] | None]]
 def read_package(stack: Path, names: tuple[str, str], package: Package) -> tuple[UINT8, list[bool]]:
     """Return (HALO_SECTIONS + z + HALO_SECTIONS, y, x) uint8: the read box, zeros where it leaves the section.
 
-    names: the data sets of the package's grid in the slab's file (sections, halo sections). Also returned is of each
-    section whether it is blank, all of it, not only what is read.
+    names: the data sets of the package's grid in the slab's file (sections, halo sections). Also returned, for each
+    section: whether all of it is blank, not only the part that is read.
     """
     with opened(stack) as file:
         sections, halo = (Planes.open(file, name) for name in names)
@@ -54,7 +54,7 @@ def read_package(stack: Path, names: tuple[str, str], package: Package) -> tuple
 def flat_core(window: UINT8, halo: int, cell: int) -> NDArray[np.bool_]:
     """Return, per cell of the window (y / cell, x / cell), whether it and all within the halo are of one grey value.
 
-    window: (sections, y, x) uint8, the part inside the section; one value in all sections. Cells lie on the section's
+    window: (sections, y, x) uint8, the part inside the section; one value in all sections. Cells are on the section's
     own lattice, so whether one is flat does not depend on how the section was cut: there the probability is 0 without
     the network, in tiled and untiled runs alike. Beyond the window's edge the outermost cells count as repeated, which
     matters at the section's border only.

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self, TypeVar
-
-Count = Literal[1, 4, 16]
+from typing import Protocol, Self, TypeVar
 
 
 class Swappable(Protocol):
-    """What numpy arrays and torch tensors share, as far as variants need it."""
+    """The part of numpy arrays and torch tensors that variants need."""
 
     def swapaxes(self, axis0: int, axis1: int, /) -> Self: ...
 

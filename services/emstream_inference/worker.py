@@ -1,7 +1,7 @@
 """The inference worker: task threads read and write packages, the batcher's lanes own the device.
 
 `python -m emstream_inference.worker`. A process per GPU. Bytes are promised within one fingerprint: the first worker
-that predicts for a job writes its own beside it, and workers of another one hand the job's packages back.
+that predicts for a job writes its own into the job's folder; workers of another one hand the job's packages back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FOREIGN_PAUSE_S = 1.0
 
 @dataclass
 class Busy:
-    """How long the engine has worked in this process, in seconds."""
+    """Seconds that the engine has worked in this process."""
 
     seconds: float = 0.0
 

@@ -1,4 +1,4 @@
-"""Shards joined into one job, as if one run had made it: their files by links, then what none could stitch alone."""
+"""Shards joined into one job, as one run would make it: files by links, then slabs that no shard could stitch alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def common_record(shards: Mapping[Shard, JobFolder]) -> PlannedJob:
 
 
 def gather(shards: Mapping[Shard, JobFolder], record: PlannedJob, folder: JobFolder) -> None:
-    """Bring the shards' files into one job's folder, by links; what is there stays. Raises OutputInUse."""
+    """Bring the shards' files into one job's folder, by links; existing files stay. Raises OutputInUse."""
     there = folder.read()
     if there is not None and there.planned != record:
         raise OutputInUse(f"{folder.path} holds another job: give another output folder, or --restart to drop it")

@@ -1,4 +1,4 @@
-"""The last unit of a job: the files the user asked for, and the report that says how they were made."""
+"""The last unit of a job: the files that the user wants, and the report of how they were made."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FORMATS = ("h5", "png", "tiff")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is written beside mask.h5 and report.json."""
+    """Files that are written in addition to mask.h5 and report.json."""
 
     formats: tuple[str, ...] = ("h5",)
     has_overlay: bool = True
@@ -51,7 +51,7 @@ class Wanted:
 
 
 class ObjectFacts(TypedDict):
-    """What was found of one structure. volume_um3: None without a voxel size. measured: None unless measured."""
+    """Findings for one structure. volume_um3: None without a voxel size. measured: None unless measured."""
 
     threshold: float
     voxels: int

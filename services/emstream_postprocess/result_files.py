@@ -1,6 +1,6 @@
-"""What leaves the house: one self-contained HDF5, TIFF stacks, PNG folders, an overlay picture.
+"""Files for the user: one self-contained HDF5, TIFF stacks, PNG folders, an overlay picture.
 
-Each is written section by section under a temporary name and then renamed, so a file that is there is whole.
+Each is written section by section under a temporary name and then renamed, so a file with its final name is complete.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def sections_of(
 ) -> Iterator[Voxels]:
     """Yield one data set's planes through all slabs, in order; zeros where a slab could not be stitched.
 
-    Masks are those of the plan's thresholds, also where a slab was stitched by other ones.
+    Masks follow the plan's thresholds, also where a slab was stitched with other thresholds.
     """
     for read, depth in _slab_readers(folder, plan, dataset, kind):
         yield from map(read, range(depth))
@@ -205,7 +205,7 @@ def write_overlay(folder: JobFolder, plan: Plan, final: Path, check: Check = lam
 
 
 def side_by_side(raw: UINT8, masks: list[UINT8]) -> Image.Image:
-    """Return original and highlighted section beside each other, RGB; each panel's longest side at most 1600 pixels."""
+    """Return original and highlighted section side by side, RGB; each panel's longest side at most 1600 pixels."""
     share = min(1.0, OVERLAY_PANEL / max(raw.shape))
     size = max(1, round(raw.shape[0] * share)), max(1, round(raw.shape[1] * share))
     grey = resample(raw, size)

@@ -1,7 +1,7 @@
-"""What keeps a worker that comes back late from publishing what belongs to thresholds of before.
+"""A check that keeps a worker that comes back late from publishing files of earlier thresholds.
 
 A worker may be frozen for as long as it takes others to finish its job, and a user to change the thresholds. Back
-again, it learns only some seconds later that its lease is lost; job.json tells it at once. Checked just before each
+again, it learns only some seconds later that its lease is lost; job.json shows it at once. Checked just before each
 publishing, and before anything is removed, so nothing of earlier thresholds follows what was derived by later ones.
 """
 

@@ -92,11 +92,11 @@ class Postprocess:
         write_report(report, folder.report_path)
 
     def _help(self, unit: Unit, slab: Slab, plan: Plan) -> None:
-        """Number a slab's objects. What is damaged, or was taken away meanwhile, is for unit 0 to tell."""
+        """Number a slab's objects. Files that are damaged or were removed meanwhile are reported by unit 0."""
         try:
             number_in_slab(unit.folder, plan, unit.record.request, slab, unit.check)
         except VolumeDamaged as error:
-            logger.warning("no help given", extra={"reason": str(error)})
+            logger.warning("slab not numbered", extra={"reason": str(error)})
 
     def _ask_for_help(self, job: str, slabs: list[Slab]) -> None:
         for slab in slabs[:-1]:
@@ -120,11 +120,11 @@ def write_masks(folder: JobFolder, plan: Plan, form: str, check: Callable[[], No
 
 
 class Withdrawn(Exception):
-    """Nobody wants the export any more."""
+    """The export's order was withdrawn."""
 
 
 def export(unit: Unit) -> None:
-    """Build an export that was ordered, unless its order was taken back."""
+    """Build an export that was ordered, unless its order was withdrawn."""
     folder, number = unit.folder, unit.hint.unit
     order = read_order(folder, number)
     if order is None:
@@ -141,7 +141,7 @@ def export(unit: Unit) -> None:
         record = with_fingerprint(folder, unit.job)
         with suppress(Withdrawn):
             build_export(folder, record, order, final, record.id, look)
-    if read_order(folder, number) is None:  # taken back in the last moment
+    if read_order(folder, number) is None:  # withdrawn at the last moment
         final.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""A look at a stack before its job is started: the plan that it would have, or the sentence of what is wrong."""
+"""Inspection of a stack before its job is started: the plan that it would have, or a sentence on what is wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from emstream_preprocess.plan import make_plan
 def inspect(
     path: Path, open_reader: Callable[[], StackReader], request: Request, choices: Sequence[Choice]
 ) -> Inspection:
-    """Return what planning finds in the stack at `path`; what it refuses is told in `problem`."""
+    """Return what planning finds in the stack at `path`; `problem` says why it is refused."""
     datasets, chosen = _datasets(path, request.dataset)
     try:
         reader = open_reader()
@@ -42,7 +42,7 @@ def inspect(
 
 
 def _datasets(path: Path, wanted: str | None) -> tuple[tuple[DatasetFacts, ...], str | None]:
-    """Return what may be the stack in the HDF5 file at `path`, or in the folder `path`, and which one is chosen."""
+    """Return the data sets that may be the stack in the HDF5 file, or folder, `path`, and the chosen one."""
     files = sorted(p for p in path.glob("*") if p.is_file()) if path.is_dir() else [path]
     if len(files) != 1 or not files[0].is_file() or kind_of(files[0]) is not HDF5:
         return (), None

@@ -17,10 +17,10 @@ from emstream.volume.intensity import Grey, check_finite, choose_range, is_binar
 
 MAX_SLAB_SECTIONS = 128
 MOST_NAMED = 5
-"""Blank sections that a warning names."""
+"""Maximum number of blank sections that a warning names."""
 LOW_CONTRAST = 0.75
-"""Of the grey levels that a network was trained on. With 0.6 of them F1 of mitochondria falls from 0.77 to 0.68, and
-stretching brings it back; stretching what spans enough costs up to 0.03."""
+"""Share of the grey levels that a network was trained on, below which a warning is due. With 0.6 of them F1 of
+mitochondria falls from 0.77 to 0.68, and stretching brings it back; stretching what spans enough costs up to 0.03."""
 
 
 def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) -> Plan:
@@ -105,16 +105,16 @@ def _sample(reader: StackReader) -> Iterator[Grey]:
 
 
 def _blank_warnings(samples: Sequence[Grey], facts: StackFacts) -> list[str]:
-    """Tell of sampled sections of one grey value: what a network makes of gaps should not come as a surprise."""
+    """Return a warning about sampled sections of one grey value, in which nothing is found."""
     looked_at = sampled_sections(facts.shape_zyx[0])
     blank = [int(z) for z, values in zip(looked_at, samples, strict=True) if values.min() == values.max()]
     if not blank:
         return []
-    told = [facts.names[z] if facts.names else f"section {z}" for z in blank[:MOST_NAMED]]
-    more = f" and {len(blank) - len(told)} more" if len(blank) > len(told) else ""
+    named = [facts.names[z] if facts.names else f"section {z}" for z in blank[:MOST_NAMED]]
+    more = f" and {len(blank) - len(named)} more" if len(blank) > len(named) else ""
     of_all = "" if looked_at.size == facts.shape_zyx[0] else f" (of {looked_at.size} that were looked at)"
     return [
-        f"{', '.join(told)}{more}{of_all} {'look' if blank[1:] else 'looks'} blank: nothing is found there, and "
+        f"{', '.join(named)}{more}{of_all} {'look' if blank[1:] else 'looks'} blank: nothing is found there, and "
         "neighbouring sections are predicted as if the next one that is there came in its place"
     ]
 
@@ -122,7 +122,7 @@ def _blank_warnings(samples: Sequence[Grey], facts: StackFacts) -> list[str]:
 def _contrast_warnings(
     samples: Sequence[Grey], request: Request, facts: StackFacts, choices: Sequence[Choice]
 ) -> list[str]:
-    """Tell of bytes of low contrast, which are used as they are; wider types are brought to their range anyway."""
+    """Return a warning about bytes of low contrast, which are used as they are; wider types are scaled anyway."""
     are_bytes = facts.dtype.itemsize == 1 and facts.dtype != np.bool_
     if not are_bytes or request.contrast_stretch or request.region:  # a part of a section may well be all of one tissue
         return []

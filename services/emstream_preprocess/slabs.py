@@ -49,7 +49,7 @@ def write_slab(
 ) -> None:
     """Publish the slab's file at `final`.
 
-    above: the file of the slab before, if it is there: its last sections are taken from it, not decoded again.
+    above: the file of the slab before, if it exists: its last sections are copied, not decoded again.
     check: called before each block and each section; what it raises ends the slab.
     Raises InputUnreadable for damaged sections or an input of another shape than was planned, and DiskFull.
     """

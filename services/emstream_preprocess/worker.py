@@ -15,7 +15,7 @@ from emstream.readers.stack import StackReader
 from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream.volume.files import write_bytes
-from emstream.work.loop import Made, Unit, begin_work, told
+from emstream.work.loop import Made, Unit, as_shown, begin_work
 from emstream.work.queues import Pool, run_worker
 from emstream_preprocess.inspection import inspect
 from emstream_preprocess.plan import make_plan
@@ -44,7 +44,7 @@ class Preprocess:
             return Made(JobShape(0, 0))
 
         def tell(sentence: str) -> str:
-            return told(sentence, folder, record)
+            return as_shown(sentence, folder, record)
 
         found = inspect(
             folder.path / record.request.input,
@@ -78,8 +78,8 @@ class Preprocess:
             return Made(record.plan.job_shape)
         request = record.request
         plan = make_plan(self._reader(unit.folder, record), request, self._choices(request))
-        warnings = tuple(told(warning, unit.folder, record) for warning in plan.warnings)
-        plan = plan.model_copy(update={"warnings": warnings, "source": told(plan.source, unit.folder, record)})
+        warnings = tuple(as_shown(warning, unit.folder, record) for warning in plan.warnings)
+        plan = plan.model_copy(update={"warnings": warnings, "source": as_shown(plan.source, unit.folder, record)})
         unit.folder.write(record.with_plan(plan))
         return Made(plan.job_shape)
 

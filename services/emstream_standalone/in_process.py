@@ -51,7 +51,7 @@ Progress = Callable[[dict[Stage, tuple[int, int]]], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run leaves: the finished job, and how the engine was used in this run."""
+    """Outcome of a run: the finished job, and the use of the engine in this run."""
 
     folder: JobFolder
     record: PlannedJob

@@ -34,7 +34,7 @@ Identity = tuple[int, int, int]
 
 
 class Key(BaseModel):
-    """What is known of a key. prefix: the first characters of its secret, to name it by. created: epoch seconds."""
+    """A key without its secret. prefix: the first characters of its secret, to name it by. created: epoch seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -69,7 +69,7 @@ class OutputInUse(UsageError):
 
 
 class JobNotFound(UsageError):
-    """There is no such job, or it belongs to somebody else."""
+    """No such job, or it belongs to another key."""
 
 
 class UploadRefused(UsageError):
@@ -103,7 +103,7 @@ class EmptyInput(InputUnreadable):
 
 
 class UnsupportedFormat(InputUnreadable):
-    """The file is of a kind that emstream does not read."""
+    """emstream does not read files of this kind."""
 
 
 class DamagedFile(InputUnreadable):
@@ -159,7 +159,7 @@ class OutOfMemory(JobFailed):
 
 
 class MessageUnreadable(JobFailed):
-    """A message is not one of ours."""
+    """A message is not one of emstream's."""
 
 
 class BrokerUnavailable(JobFailed):
@@ -177,4 +177,4 @@ class Interrupted(JobFailed):
 
 
 class ShapeError(ValueError):
-    """An array has not the shape that the function needs."""
+    """An array does not have the shape that the function needs."""

@@ -25,21 +25,21 @@ class Settings(BaseSettings):
 
     engine: Literal["auto", "openvino", "cuda", "torch"] = Field(
         "auto",
-        description="openvino (CPU), cuda, torch (float32 reference); auto = cuda if there, else openvino.",
+        description="openvino (CPU), cuda, torch (float32 reference); auto = cuda if available, else openvino.",
     )
     precision: Literal["auto", "f32", "bf16"] = Field(
         "auto", description="Arithmetic of the engine; auto = bf16 on CUDA, f32 on CPU."
     )
     threads: int = Field(0, ge=0, description="Threads of the CPU engine; 0 = all cores.")
     amx: bool = Field(False, description="Let the CPU engines use AMX; some virtual machines crash on it.")
-    max_batch: int = Field(2, ge=1, description="Windows computed at once at the most; halved when memory runs out.")
-    max_delay_ms: float = Field(5.0, ge=0, description="How long a batch waits for more windows.")
+    max_batch: int = Field(2, ge=1, description="Maximum windows computed at once; halved when memory runs out.")
+    max_delay_ms: float = Field(5.0, ge=0, description="Milliseconds that a batch waits for more windows.")
     package_tasks: int = Field(3, ge=1, description="Packages read, predicted and written at the same time.")
-    run_ahead: int = Field(4, ge=2, description="Slabs of a job between reading and stitching at the most.")
+    run_ahead: int = Field(4, ge=2, description="Maximum number of a job's slabs between reading and stitching.")
     slab_sections: int = Field(SLAB_SECTIONS, ge=1, le=256, description="Sections in a slab.")
     core_side: int = Field(CORE_SIDE, ge=64, le=4096, multiple_of=64, description="Side of a package's core in pixels.")
     max_voxels: int = Field(2**42, ge=1, description="Stacks with more voxels are refused.")
-    models: Path | None = Field(None, description="Folder of recipes and checkpoints in place of the shipped ones.")
+    models: Path | None = Field(None, description="Folder of recipes and checkpoints instead of the shipped ones.")
     data: Path = Field(
         Path.home() / ".emstream", description="Folder of the service: jobs, uploads, the broker's files, keys."
     )
@@ -49,31 +49,33 @@ class Settings(BaseSettings):
     redis_prefix: str = Field("emstream:", description="Begins the name of every key in the broker.")
     url: str = Field("", description="Service that the client asks; empty = the emstream serve of this machine.")
     key: str = Field("", repr=False, description="The client's API key.")
-    token: str = Field("", repr=False, description="Lets its holder in as the owner local; emstream serve makes one.")
+    token: str = Field("", repr=False, description="Admits its holder as owner local; emstream serve makes one.")
     worker_name: str = Field("", description="Stable name of a worker; empty = its host and process number.")
     host: str = Field("127.0.0.1", description="Address that the gateway binds; beyond loopback keys are needed.")
     port: int = Field(8080, ge=0, le=65535, description="Port of the gateway; 0 = any free one.")
-    allowed_hosts: str = Field("", description="Further host names, comma-separated, under which it may be asked.")
+    allowed_hosts: str = Field("", description="Further host names, comma-separated, that requests may name.")
     input_roots: str = Field("", description="Folders on the server, ':'-separated, that jobs may name as input.")
     preprocess_workers: int = Field(1, ge=1, description="Processes that read and clean, on one machine.")
     postprocess_workers: int = Field(1, ge=1, description="Processes that stitch and write, on one machine.")
     units_at_once: int = Field(8, ge=1, description="Units of a stage handed out at the same time, over all workers.")
     lease_s: float = Field(
-        8.0, ge=1, description="Seconds without a sign of life after which work is given to another."
+        8.0, ge=1, description="Seconds without a sign of life after which another worker gets the work."
     )
     min_free_gb: float = Field(
         2.0, ge=0, description="Free disk under which no new slab is read and uploads are refused."
     )
     max_file_gb: float = Field(1024.0, gt=0, description="Largest file of an upload.")
-    max_files: int = Field(8192, ge=1, description="Files in one upload at the most.")
-    max_running_jobs: int = Field(1000, ge=1, description="Unfinished jobs of one key at the most.")
+    max_files: int = Field(8192, ge=1, description="Maximum number of files in one upload.")
+    max_running_jobs: int = Field(1000, ge=1, description="Maximum number of unfinished jobs per key.")
     max_stored_gb: float = Field(16384.0, gt=0, description="Bytes that the jobs of one key may keep on disk.")
-    keep_input_days: float = Field(0.0, ge=0, description="Days after a job's end until its input goes; 0 = for ever.")
+    keep_input_days: float = Field(
+        0.0, ge=0, description="Days from a job's end until its input is deleted; 0 = never."
+    )
     keep_intermediates_days: float = Field(
-        0.0, ge=0, description="Days after a job's end until its sections go; 0 = for ever."
+        0.0, ge=0, description="Days from a job's end until its sections are deleted; 0 = never."
     )
     keep_results_days: float = Field(
-        0.0, ge=0, description="Days after a job's end until all of it goes; 0 = for ever."
+        0.0, ge=0, description="Days from a job's end until all of it is deleted; 0 = never."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least severe event logged.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines as text or as JSON.")

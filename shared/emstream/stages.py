@@ -1,4 +1,4 @@
-"""The stages of a job, in flow order, with what is particular to each: one row per stage.
+"""The stages of a job, in flow order, with the properties of each: one row per stage.
 
 A new stage begins with a row here. What fans in and out between stages is the ledger's (`ledger/terms` and the scripts
 in `ledger/lua`).
@@ -21,7 +21,7 @@ class Stage(StrEnum):
 
     @property
     def row(self) -> Row:
-        """What is particular to the stage."""
+        """The stage's row."""
         return ROWS[self]
 
     @property
@@ -32,7 +32,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is particular to a stage.
+    """Properties of a stage.
 
     queue: the kind of worker, and its queue's name. follows: the stage whose units make its own ready. weight: its
     share of a job's progress, 0..1. folder: the folder in a job's folder that holds one file per unit done, or empty.

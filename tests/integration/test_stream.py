@@ -348,7 +348,7 @@ def test_a_poison_package_fails_alone_and_retry_finishes_it(
         done = service.client.job(job.id)
         assert kills >= 4
         assert done.state == "completed_with_errors", service.log()
-        assert ["given up after 4 attempts" in error.sentence for error in done.errors] == [True]
+        assert ["failed after 4 attempts" in error.sentence for error in done.errors] == [True]
         partial = fetched(service, done, tmp_path / "partial")
         service.client.retry(job.id)
         done = service.client.wait(job.id, timeout_s=120)

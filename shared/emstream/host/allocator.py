@@ -1,4 +1,4 @@
-"""Memory that is freed goes back to the system at once."""
+"""Settings of the memory allocator: freed memory goes back to the system at once."""
 
 from __future__ import annotations
 

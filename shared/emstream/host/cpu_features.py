@@ -1,4 +1,4 @@
-"""Which of the processor's instructions the CPU engines may use."""
+"""Processor instructions that the CPU engines may use."""
 
 from __future__ import annotations
 

@@ -15,5 +15,5 @@ def free_bytes(settings: Settings) -> int:
 
 
 def has_room(settings: Settings) -> bool:
-    """Whether more than the watermark is free: below it no new slab is read and no upload taken."""
+    """Return whether more than the watermark is free: below it no new slab is read and no upload accepted."""
     return free_bytes(settings) > settings.min_free_gb * GIGABYTE

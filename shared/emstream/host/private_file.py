@@ -9,7 +9,7 @@ MODE = 0o600
 
 
 def write_private(final: Path, content: bytes) -> None:
-    """Replace `final` in one step by a file with mode 0600; nobody else can read it at any moment."""
+    """Replace `final` in one step by a file with mode 0600; no other user can read it at any moment."""
     final.parent.mkdir(parents=True, exist_ok=True)
     part = final.with_name(f".{final.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)

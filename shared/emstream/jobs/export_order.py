@@ -1,4 +1,4 @@
-"""What the user wants saved of a finished job, checked against the job: the order that a worker builds a file from."""
+"""Orders of exports: a file that a user wants of a finished job, checked against the job."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ExportOrder(Record):
 
     @property
     def volumes(self) -> int:
-        """How many volumes the export holds."""
+        """Number of volumes in the export."""
         return 1 if self.combined or self.content == "original" else len(self.thresholds)
 
     @property
@@ -59,7 +59,7 @@ class ExportOrder(Record):
 
     @property
     def title(self) -> str:
-        """What the file's name says of it."""
+        """Description of the export in its file's name."""
         names = [] if self.content == "original" else ["combined"] if self.combined else self.objects
         return "_".join([*names[:3], self.content, f"{self.format}_z{self.z[0]}-{self.z[1] - 1}"])
 
@@ -74,7 +74,7 @@ class ExportOrder(Record):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody asks for, as yet unchecked. objects: None = all; z: None = all sections."""
+    """A request for an export, not checked yet. objects: None = all; z: None = all sections."""
 
     content: str = "mask"
     form: str = "h5"

@@ -1,7 +1,7 @@
 """The exports of a job on disk: orders, how far they are, and the files.
 
 exports/orders/<number>.json      what is wanted; the number is also the `finish` unit that builds it
-        orders/<number>.withdrawn an order that was taken back; its number is not used again
+        orders/<number>.withdrawn a withdrawn order; its number is not used again
         orders/<number>.progress  how much is done, 0..1
         export-<number>.<suffix>  the file, published by link when it is whole
 """
@@ -18,7 +18,7 @@ from emstream.jobs.folder import JobFolder
 
 
 def orders(folder: JobFolder) -> dict[int, ExportOrder]:
-    """Return the orders by number, those taken back left out."""
+    """Return the orders by number, without the withdrawn ones."""
     found = {number: read_order(folder, number) for number in sorted(_numbers(folder))}
     return {number: order for number, order in found.items() if order is not None}
 
@@ -57,7 +57,7 @@ def withdraw(folder: JobFolder, number: int) -> None:
     order, path = read_order(folder, number), _order_path(folder, number)
     if order is None:
         return
-    with suppress(FileNotFoundError):  # somebody else takes it back in this moment
+    with suppress(FileNotFoundError):  # another request withdraws it at the same time
         path.rename(path.with_suffix(".withdrawn"))
     path.with_suffix(".progress").unlink(missing_ok=True)
     export_file(folder, number, order).unlink(missing_ok=True)

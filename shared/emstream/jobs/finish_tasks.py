@@ -21,7 +21,7 @@ _LABELS_FROM = 1 << 24
 
 
 class FinishKind(StrEnum):
-    """What a task makes."""
+    """Kinds of tasks, by what they make."""
 
     RESULT = "result"
     MASKS = "masks"

@@ -105,16 +105,16 @@ class JobFolder:
 
     @property
     def joined_path(self) -> Path:
-        """Which pieces are which object."""
+        """The object that each piece belongs to."""
         return self.path / "objects" / "joined.h5"
 
     def whole(self, slab: int) -> Path:
-        """The slab's objects before those that touch are split."""
+        """The slab's objects before touching ones are split."""
         return self.path / "objects" / "whole" / f"{slab:05d}.h5"
 
     @property
     def divided_path(self) -> Path:
-        """What objects are once those that touch are split."""
+        """The objects after touching ones are split."""
         return self.path / "objects" / "divided.h5"
 
     def labels(self, slab: int) -> Path:

@@ -1,8 +1,8 @@
-"""A look at a job's files before it is started: what a preprocess worker found, and where it is kept.
+"""Inspections: what a preprocess worker finds in a job's files before the job is started.
 
 <data>/jobs/.inspect-<id>/   a job of its own, on hard links to the files of job <id>, that is planned only
              inspection.json what was found, or the sentence of what is wrong
-             pictures/       <z>.png: a small picture of a section; <z>.wanted: that it is asked for
+             pictures/       <z>.png: a small picture of a section; <z>.wanted: the mark that it is wanted
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from emstream.volume.files import write_bytes
 
 PREFIX = ".inspect-"
 MOST_SECTIONS = 500
-"""Names of sections that are listed at the most."""
+"""Maximum number of section names listed."""
 
 
 class DatasetFacts(Record):
@@ -29,7 +29,7 @@ class DatasetFacts(Record):
 
 
 class Inspection(Record):
-    """What was found. sections: names of at most the first 500, in order. problem: why it cannot be segmented as it is.
+    """The findings. sections: names of at most the first 500, in order. problem: why it cannot be segmented as it is.
 
     dataset: the one chosen, of an HDF5 file. source: one sentence that says what was read and how.
     """
@@ -47,22 +47,22 @@ class Inspection(Record):
 
 
 def inspection_folder(jobs: Path, job: str) -> JobFolder:
-    """Return where a job's inspection lies, whether it is there or not."""
+    """Return the folder of a job's inspection, whether it exists or not."""
     return JobFolder(jobs / f"{PREFIX}{job}")
 
 
 def picture_path(folder: JobFolder, z_index: int) -> Path:
-    """Return where the small picture of a section lies, whether it is there or not."""
+    """Return the path of a section's small picture, whether it exists or not."""
     return folder.path / "pictures" / f"{z_index}.png"
 
 
 def wanted_pictures(folder: JobFolder) -> list[tuple[int, Path]]:
-    """Return the sections whose picture is asked for, each with its mark; remove the mark once the picture is there."""
+    """Return the sections whose picture is wanted, each with its mark; remove the mark once the picture exists."""
     return sorted((int(mark.stem), mark) for mark in (folder.path / "pictures").glob("*.wanted"))
 
 
 def is_inspection(job: str) -> bool:
-    """Whether an id in the ledger is that of an inspection."""
+    """Return whether an id in the ledger is that of an inspection."""
     return job.startswith(PREFIX)
 
 

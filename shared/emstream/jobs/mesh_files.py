@@ -1,7 +1,7 @@
-"""Surfaces of single objects: where they lie in a job's folder, and how the gateway asks a worker for one.
+"""Surfaces of single objects: their paths in a job's folder, and the marks by which the gateway asks for one.
 
 meshes/<object>/<label>.<form>           the surface, published by link
-meshes/<object>/<label>.<form>.wanted    asked for; gone once it is there
+meshes/<object>/<label>.<form>.wanted    wanted; removed once the surface exists
 meshes/<object>/<label>.<form>.failed    the sentence why it could not be made
 """
 
@@ -16,12 +16,12 @@ MeshForm = Literal["stl", "ply", "glb"]
 
 
 def mesh_path(folder: JobFolder, name: str, label: int, form: MeshForm) -> Path:
-    """Return where the surface of an object lies."""
+    """Return the path of an object's surface."""
     return folder.meshes / name / f"{label}.{form}"
 
 
 def wanted_mark(path: Path) -> Path:
-    """Return the mark that a surface is asked for."""
+    """Return the mark that a surface is wanted."""
     return path.with_name(f"{path.name}.wanted")
 
 

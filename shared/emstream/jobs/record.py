@@ -29,7 +29,7 @@ class Record(BaseModel):
 
 
 class Request(Record):
-    """What the user asked for; with the input's identity it decides every byte of the masks on one machine.
+    """The user's choices; with the input's identity they decide every byte of the masks on one machine.
 
     measure: number and measure objects of at least min_voxels voxels. split_touching: cut them where they are narrow.
     """
@@ -54,7 +54,7 @@ class Request(Record):
 
 
 class Member(Record):
-    """A checkpoint in a grid. objects: those of its outputs that the job wants."""
+    """A checkpoint in a grid. objects: the outputs that the job wants."""
 
     name: str
     path: str
@@ -75,11 +75,11 @@ class Grid(Record):
 
 
 class Plan(Record):
-    """What the plan step found and decided.
+    """Findings and decisions of the plan step.
 
     grey_low, grey_high: values that become 0 and 255. section_names: of the first and the last section.
-    offset_zyx: of the region's first voxel in the stack as delivered. outlines: of the objects those that enclose what
-    is counted and measured (membranes).
+    offset_zyx: of the region's first voxel in the stack as delivered. outlines: objects that enclose what is counted
+    and measured (membranes).
     """
 
     shape_zyx: tuple[int, int, int]
@@ -124,7 +124,7 @@ class Plan(Record):
 
     @property
     def job_shape(self) -> JobShape:
-        """What the ledger needs to know."""
+        """Numbers of slabs and packages, for the ledger."""
         return JobShape(len(self.slabs), self.packages_per_slab)
 
     def packages(self, slab: Slab) -> list[Package]:

@@ -1,4 +1,4 @@
-"""What becomes of a job's files some days after its end: by default nothing.
+"""Deletion of a job's files some days after its end; by default nothing is deleted.
 
     keep_input_days           input/: the uploaded files. Afterwards the job cannot be done again, nor its files reused.
     keep_intermediates_days   stack/, probability/, meshes/, objects/whole/: the sections as the networks saw them, and
@@ -7,7 +7,7 @@
     keep_results_days         the whole job.
 
 A job has ended once it is marked as finished, failed or cancelled; the newest mark's time counts, so a job that is
-done again begins to count anew. What runs, or is being uploaded, is never touched. A file that others link to
+done again begins to count again. What runs, or is being uploaded, is never touched. A file that others link to
 (`input_of`) stays with them.
 """
 
@@ -30,7 +30,7 @@ INTERMEDIATES = ("stack", "probability", "meshes", "objects/whole")
 
 
 class Step(StrEnum):
-    """What can be taken away, from the least to all."""
+    """Parts of a job that can be deleted, from the least to all of it."""
 
     INPUT = "input"
     INTERMEDIATES = "intermediates"
@@ -51,7 +51,7 @@ class Retention:
         return cls(settings.keep_input_days, settings.keep_intermediates_days, settings.keep_results_days)
 
     def due(self, ended: float | None, now: float) -> list[Step]:
-        """Return what is to go of a job that ended then (seconds since the epoch; None: it has not).
+        """Return what to delete of a job that ended then (seconds since the epoch; None: it has not).
 
         >>> Retention(input_days=1, results_days=30).due(ended=0, now=2 * DAY_S)
         [<Step.INPUT: 'input'>]
@@ -82,20 +82,20 @@ def drop(folder: JobFolder, step: Step) -> bool:
     for path in there:
         gone = path.with_name(f".{path.name}.gone")
         shutil.rmtree(gone, ignore_errors=True)
-        path.rename(gone)  # in one step: nobody sees half of it
+        path.rename(gone)  # in one step: no reader sees half of it
         shutil.rmtree(gone, ignore_errors=True)
     return bool(there)
 
 
 def set_aside(folder: JobFolder) -> Path:
-    """Take a job away in one step and return where its files wait to be deleted."""
+    """Move a job aside in one step; return the folder in which its files wait for deletion."""
     gone = folder.path.with_name(f".deleted-{folder.path.name}")
     folder.path.rename(gone)
     return gone
 
 
 def has_sections(folder: JobFolder) -> bool:
-    """Whether the sections of a job that has results are there still."""
+    """Return whether the sections of a job that has results still exist."""
     return bool(folder.done_units("stack")) or not folder.done_units("result")
 
 

@@ -1,4 +1,4 @@
-"""Shards: which part of a job shard i of n makes, where there is no broker to hand out units.
+"""Shards: the parts of a job for runs without a broker; shard i of n makes one.
 
     <output>/shard-2-of-8/.emstream/    what shard 2 of 8 has made: a job's folder, see `job`
 
@@ -23,7 +23,7 @@ _FOLDER = re.compile(r"shard-([0-9]+)-of-([0-9]+)")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Shard:
-    """Shard `number` of `count`, counted from 1. Raises UsageError for numbers that are none."""
+    """Shard `number` of `count`, counted from 1. Raises UsageError for numbers out of range."""
 
     number: int
     count: int
@@ -55,7 +55,7 @@ def parse_shard(text: str) -> Shard:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a shard makes of a job: a run of packages, numbered through the job."""
+    """A shard's part of a job: a run of packages, numbered through the job."""
 
     shape: JobShape
     packages: range
@@ -81,7 +81,7 @@ class Share:
         return Found(self.shape, found.slabs, found.packages | foreign, found.results | others)
 
     def missing(self, found: Found) -> list[int]:
-        """Return the share's packages that are not made; those of a slab of its own count once it is stitched."""
+        """Return the share's packages that are not made; packages of its own slabs count once the slab is stitched."""
         whole, per_slab = self.whole_slabs, self.shape.packages_per_slab
         return [
             package

@@ -217,8 +217,8 @@ class MemoryLedger:
 class JobUnits:
     """One job's units: what is ready, done and failed, and what follows from each that ends.
 
-    started_slabs: handed out to be read. predicted_slabs: of these, those that wait for no package any more. blocked:
-    slabs that cannot be stitched as one of their units failed for good.
+    started_slabs: slabs handed out to be read. predicted_slabs: the ones among them whose packages are all done or
+    failed. blocked: slabs that cannot be stitched, as one of their units failed for good.
     """
 
     owner: str
@@ -279,7 +279,7 @@ class JobUnits:
         self.ready[stage].append(unit)
 
     def status(self) -> JobStatus:
-        """Return where the job stands."""
+        """Return the state of the job."""
         done = {stage: len(self.done[stage]) for stage in Stage} | {Stage.FINISH: int(0 in self.done[Stage.FINISH])}
         counts = {stage: (done[stage], total) for stage, total in totals(self.shape).items()}
         has_begun = bool(self.attempts) or any(done.values())

@@ -55,7 +55,7 @@ class RedisLedger:
         self._scripts = {n: client.register_script(terms + (folder / f"{n}.lua").read_text()) for n in names}
 
     def is_empty(self) -> bool:
-        """Whether Redis holds nothing of ours: it is new, or it lost its data."""
+        """Return whether Redis holds nothing of emstream's: it is new, or it lost its data."""
         return not self._redis.exists(self._key("epoch"))
 
     def begin(self) -> None:

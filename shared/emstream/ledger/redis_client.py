@@ -1,4 +1,4 @@
-"""Connections to the broker, and the broker's address in the two spellings that its clients want."""
+"""Connections to the broker, and the broker's address in the spellings of its two clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCHEMES = ("redis", "rediss", "unix")
 
 
 def named(call: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Return a function that raises BrokerUnavailable instead of redis.RedisError: nobody above handles Redis."""
+    """Return a function that raises BrokerUnavailable instead of redis.RedisError: no caller handles Redis errors."""
 
     @wraps(call)
     def with_name(*arguments: Given.args, **options: Given.kwargs) -> Result:
@@ -48,10 +48,10 @@ def all_named(kind: Kind) -> Kind:
 
 
 class Impatience(Retry):
-    """Meets lost connections again as any client does, but a broker that hangs only once.
+    """Retries lost connections as any client does, but waits only once for a broker that hangs.
 
-    After a call that was not answered in time, the next ones fail at once for RESPITE_S. All connections of a client
-    share it: what one call has learned spares the others the wait.
+    After a call that was not answered in time, the next calls fail at once for RESPITE_S. All connections
+    of a client share this, so the other calls need not wait.
     """
 
     def __init__(self) -> None:
@@ -91,9 +91,9 @@ def connect(url: str) -> redis.Redis:
 
 
 def make_client(url: str, *, is_patient: bool = True) -> redis.Redis:
-    """Return a client that connects at its first call. Raises BrokerUnavailable for what is no broker's address.
+    """Return a client that connects at its first call. Raises BrokerUnavailable for a wrong address.
 
-    is_patient: False = for one whom people and probes wait for, see `Impatience`.
+    is_patient: False = for a client that people and probes wait for, see `Impatience`.
     """
     if urlsplit(url).scheme not in SCHEMES:
         raise BrokerUnavailable(

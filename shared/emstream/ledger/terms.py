@@ -1,4 +1,4 @@
-"""The ledger's terms: what its calls take and answer, whether it lives in memory or in Redis.
+"""The ledger's terms: arguments and answers of its calls, the same in memory and in Redis.
 
 Units flow plan -> preprocess (slabs) -> inference (packages of a slab) -> postprocess (slabs) -> finish. A worker
 claims a unit under a lease, publishes its file, and completes it with the token of its claim; any other answer means:
@@ -17,11 +17,11 @@ from emstream.ledger.hints import Hint
 from emstream.stages import Stage
 
 MAX_ATTEMPTS = 4
-GIVEN_UP = f"given up after {MAX_ATTEMPTS} attempts: its workers died or hung"
+GIVEN_UP = f"failed after {MAX_ATTEMPTS} attempts: its workers died or hung"
 
 
 class Answer(StrEnum):
-    """What the ledger says to a call."""
+    """The ledger's answer to a call."""
 
     OK = "ok"
     DONE = "done"
@@ -46,7 +46,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class JobShape:
-    """How many slabs a job has, and how many packages each slab has."""
+    """Numbers of a job's slabs, and of the packages in each slab."""
 
     slabs: int
     packages_per_slab: int
@@ -58,7 +58,7 @@ class JobShape:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the disk shows of a job: its shape if it is planned, and the units done; results imply their packages."""
+    """The state of a job on disk: its shape if it is planned, and the units done; results imply their packages."""
 
     shape: JobShape | None = None
     slabs: frozenset[int] = frozenset()
@@ -128,7 +128,7 @@ class AtWork:
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """Where a job stands. counts: (done, total) per stage, totals 0 before the plan. failed: each unit's reason."""
+    """State of a job. counts: (done, total) per stage, totals 0 before the plan. failed: each unit's reason."""
 
     owner: str
     is_cancelled: bool
@@ -160,13 +160,13 @@ class Ledger(Protocol):
         """Ask for a unit. OK: work, publish, complete. Anything else: do nothing."""
 
     def renew(self, hint: Hint, token: str, now: float) -> Answer:
-        """Prolong a lease. STALE: somebody else has the unit by now. CANCELLED: stop working."""
+        """Prolong a lease. STALE: another worker has the unit by now. CANCELLED: stop working."""
 
     def complete(self, hint: Hint, token: str, shape: JobShape | None = None) -> Answer:
         """Mark a unit done and release what waited for it. A plan brings the job's shape. STALE: nothing changed."""
 
     def fail(self, hint: Hint, token: str, reason: str) -> Answer:
-        """Give a unit up for good: bad data, which no retry mends."""
+        """Fail a unit for good: bad data, which no retry mends."""
 
     def release(self, hint: Hint, token: str, reason: str = "") -> Answer:
         """Hand a unit back, to be done soon. With a reason it counts as an attempt, and the last one fails it."""
@@ -181,19 +181,19 @@ class Ledger(Protocol):
         """Stop a job: nothing of it is handed out or accepted any more."""
 
     def forget(self, job: str) -> None:
-        """Drop all that is known of a job."""
+        """Drop everything about a job."""
 
     def add(self, job: str, unit: int) -> None:
         """Make a further `finish` unit ready (an export), again if it was done before."""
 
     def status(self, job: str) -> JobStatus | None:
-        """Return where a job stands, or None if it is not known."""
+        """Return the state of a job, or None if it is not known."""
 
     def at_work(self) -> list[AtWork]:
         """Return the units that are worked on, of all jobs, in order of stage, job, and unit."""
 
     def backlog(self) -> dict[Stage, Backlog]:
-        """Return how much waits and runs, per stage."""
+        """Return the numbers of units that wait and run, per stage."""
 
 
 def totals(shape: JobShape | None) -> dict[Stage, int]:

@@ -1,4 +1,4 @@
-"""A worker's order to drain, seen by the process that gets the signal and by those that it forked."""
+"""A worker's order to drain, seen by the process that gets the signal and by its forked children."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import mmap
 
 
 class Drain:
-    """Set once, from a signal handler if need be; make it before forking. One shared byte: no lock to die with."""
+    """Set once, from a signal handler if need be; make it before forking.
+
+    It is one shared byte: a process that dies holds no lock.
+    """
 
     def __init__(self) -> None:
         self._byte = mmap.mmap(-1, 1)
@@ -16,5 +19,5 @@ class Drain:
         self._byte[0] = 1
 
     def is_set(self) -> bool:
-        """Whether the order was given."""
+        """Return whether the order was given."""
         return self._byte[0] == 1

@@ -1,6 +1,6 @@
 """A worker's sign of life: <data>/run/<queue>.<name>.alive, touched every second by the worker's main process.
 
-It tells health checks which kinds of workers there are, without asking the broker.
+Health checks learn from it which kinds of workers are alive, without asking the broker.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""A worker's life, the same for every stage: claim a unit, make its file, complete it; whatever else happens is told.
+"""A worker's life, the same for every stage: claim a unit, make its file, complete it, and report failures.
 
     claim answers OK ──► make (publishes by link) ──► complete ──► dispatch what may run now
        │ else: nothing     │ bad data: fail for good, with its sentence
                            │ full disk, drain, cancel: hand back, no attempt counted
                            │ anything else: hand back, one of four attempts
 A killed worker's lease runs out; a frozen one that comes back finds its token refused, and its file already there.
-A draining worker gives its steps two seconds to come to an end; from those that take longer the lease is taken away.
+A draining worker gives its steps two seconds to end; steps that take longer lose their lease.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Abandoned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What making a unit gave. shape: of a plan. The others are facts for the timeline, see `TimelineEntry`."""
+    """Facts of a unit that was made. shape: of a plan. The others are for the timeline, see `TimelineEntry`."""
 
     shape: JobShape | None = None
     windows: int | None = None
@@ -96,7 +96,7 @@ class Worker:
         self._leases = Leases(ledger, settings.lease_s / 4, self.drain)
 
     def do(self, message: str, make: Make) -> None:
-        """Do what a message hints at, if the ledger agrees. Never raises for what can be told or tried again."""
+        """Do what a message hints at, if the ledger agrees. Raises nothing that can be reported or tried again."""
         try:
             hint = decode(message.encode())
         except MessageUnreadable as error:
@@ -105,7 +105,7 @@ class Worker:
         with bound(job=hint.job, stage=str(hint.stage), unit=hint.unit):
             try:
                 if self.drain.is_set():
-                    self._sender.send([hint])  # taken from the queue a moment too late: for another worker
+                    self._sender.send([hint])  # it left the queue a moment too late: for another worker
                     return
                 lease = self._ledger.claim(hint, time.time(), self._holder)
                 if lease.answer is Answer.OK:
@@ -145,18 +145,18 @@ class Worker:
             if isinstance(error, BrokerUnavailable):
                 self._try_again(folder, record, hint, token, error)
             else:
-                self._give_up(folder, record, hint, token, error)
+                self._fail(folder, record, hint, token, error)
         except Exception as error:
             self._try_again(folder, record, hint, token, error)
 
     def _try_again(self, folder: JobFolder, record: JobRecord, hint: Hint, token: str, error: Exception) -> None:
         logger.error("unit failed", exc_info=error)
-        reason = told(f"{type(error).__name__}: {error}", folder, record)
+        reason = as_shown(f"{type(error).__name__}: {error}", folder, record)
         self._answer(lambda: self._ledger.release(hint, token, reason))
 
-    def _give_up(self, folder: JobFolder, record: JobRecord, hint: Hint, token: str, error: EmstreamError) -> None:
-        sentence = told(str(error), folder, record)
-        logger.warning("unit given up", extra={"reason": sentence})
+    def _fail(self, folder: JobFolder, record: JobRecord, hint: Hint, token: str, error: EmstreamError) -> None:
+        sentence = as_shown(str(error), folder, record)
+        logger.warning("unit failed for good", extra={"reason": sentence})
         answer = self._answer(lambda: self._ledger.fail(hint, token, sentence))
         is_the_jobs = hint.stage is Stage.PLAN or (hint.stage, hint.unit) == (Stage.FINISH, RESULT.unit)
         if is_the_jobs and answer is Answer.OK:  # a worker that comes back late has no say
@@ -167,7 +167,7 @@ class Worker:
             raise Abandoned
 
     def _answer(self, call: Callable[[], Answer]) -> Answer:
-        """Tell the ledger, waiting for a broker that restarts. Raises BrokerUnavailable if it stays away."""
+        """Call the ledger, waiting for a broker that restarts. Raises BrokerUnavailable if it stays away."""
         deadline = time.monotonic() + ANSWER_WITHIN_S
         while True:
             try:
@@ -193,7 +193,7 @@ def begin_work() -> tuple[Settings, RedisLedger, Worker]:
 class Leases:
     """Renews the leases of this process from a thread of its own, which starts with the first one (after a fork).
 
-    Draining, it hands back those whose unit has not come to an end within DRAIN_PATIENCE_S.
+    Draining, it hands back the leases of units that have not ended within DRAIN_PATIENCE_S.
     """
 
     def __init__(self, ledger: Ledger, every_s: float, drain: Drain) -> None:
@@ -220,7 +220,7 @@ class Leases:
                 self._lost.discard(hint)
 
     def is_lost(self, hint: Hint) -> bool:
-        """Whether somebody else has the unit by now or may take it, or its job is cancelled."""
+        """Return whether another worker has the unit or may claim it, or its job is cancelled."""
         return hint in self._lost
 
     def _watch(self) -> None:
@@ -258,7 +258,7 @@ class Leases:
                         self._lost.add(hint)
 
 
-def told(sentence: str, folder: JobFolder, record: JobRecord) -> str:
+def as_shown(sentence: str, folder: JobFolder, record: JobRecord) -> str:
     """Return a sentence as the user should read it: with the names of the upload, and without the server's paths."""
     for file in record.files:
         sentence = sentence.replace(str(folder.path / file.stored), file.name)

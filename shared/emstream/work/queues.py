@@ -69,7 +69,7 @@ def make_app(settings: Settings) -> Celery:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """How a kind of worker runs units at once: in processes that may crash, or in threads that share an engine."""
+    """Concurrency of a kind of worker: processes, which may crash, or threads, which share an engine."""
 
     kind: Literal["prefork", "threads"]
     size: int
