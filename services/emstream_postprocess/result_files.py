@@ -1,6 +1,6 @@
-"""Files for the user: one self-contained HDF5, TIFF stacks, PNG folders, an overlay picture.
+"""Result files for the user: one self-contained HDF5, TIFF stacks, PNG folders, an overlay picture.
 
-Each is written section by section under a temporary name and then renamed, so a file with its final name is complete.
+Each is written section by section under a temporary name and then renamed, so every file under its name is complete.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from emstream_postprocess.stitch import mask_of
 
 Made = TypeVar("Made")
 UINT8 = NDArray[np.uint8]
-"""(y, x) unless said otherwise."""
+"""uint8 values, (y, x) unless said otherwise."""
 OVERLAY_OPACITY = 0.45
+"""Opacity of a structure's colour over the section."""
 OVERLAY_PANEL = 1600
 """Longest side of a panel of the overlay picture in pixels."""
 MEANINGS = {
@@ -52,7 +53,7 @@ def sections_of(
 ) -> Iterator[Voxels]:
     """Yield one data set's planes through all slabs, in order; zeros where a slab could not be stitched.
 
-    Masks follow the plan's thresholds, also where a slab was stitched with other thresholds.
+    Masks follow the plan's thresholds, also where a slab was stitched by other ones.
     """
     for read, depth in _slab_readers(folder, plan, dataset, kind):
         yield from map(read, range(depth))
@@ -61,7 +62,7 @@ def sections_of(
 def made_of_sections(
     make: Callable[[Voxels], Made], folder: JobFolder, plan: Plan, dataset: str, kind: Literal["result", "labels"]
 ) -> Iterator[Made]:
-    """Yield make(plane) for each of the planes that `sections_of` gives, read and computed in threads."""
+    """Yield make(plane) for each plane (y, x) of `sections_of`, in order, read and computed in threads."""
     for read, depth in _slab_readers(folder, plan, dataset, kind):
         yield from mapped(partial(_made_of, make, read), range(depth))
 
@@ -73,7 +74,7 @@ def _made_of(make: Callable[[Voxels], Made], read: Callable[[int], Voxels], z: i
 def _slab_readers(
     folder: JobFolder, plan: Plan, dataset: str, kind: str
 ) -> Iterator[tuple[Callable[[int], Voxels], int]]:
-    """Yield what gives the planes of each slab, and how many there are; to be used before the next is asked for."""
+    """Yield a function that reads planes of each slab, and their number; to be used before the next is asked for."""
     nothing = np.zeros(plan.shape_zyx[1:], np.uint32 if kind == "labels" else np.uint8)
     for slab in plan.slabs:
         path: Path = getattr(folder, kind)(slab.index)
@@ -85,7 +86,7 @@ def _slab_readers(
 
 
 def section_reader(file: h5py.File, plan: Plan, dataset: str) -> tuple[Callable[[int], Voxels], int]:
-    """Return what gives a data set's sections in a slab's file, and how many there are; masks as in `sections_of`."""
+    """Return a reader of a data set's sections in a slab's file, and their number; masks as in `sections_of`."""
     planes, (name, _, layer) = Planes.open(file, dataset), dataset.rpartition("/")
     if layer != "mask" or planes.dataset.attrs["threshold"] == plan.thresholds[name]:
         return planes.read, planes.shape[0]
@@ -104,7 +105,7 @@ def write_mask_file(
     """Write the HDF5 for the user: `/<object>/mask` (0, 255) and `/<object>/probability`, (z, y, x) uint8, gzip.
 
     Opens in any HDF5 reader. Voxel size as `element_size_um` (z, y, x; ilastik family) and `resolution` with `units`
-    (CREMI family); everything that made it as attributes of the file.
+    (CREMI family); its provenance is in the attributes of the file.
     """
     layers = ["mask", "probability", *(["spread"] if with_spread else [])]
     sources = {"mask": "mask", "probability": "probability/s0", "spread": "spread/s0"}
@@ -205,7 +206,10 @@ def write_overlay(folder: JobFolder, plan: Plan, final: Path, check: Check = lam
 
 
 def side_by_side(raw: UINT8, masks: list[UINT8]) -> Image.Image:
-    """Return original and highlighted section side by side, RGB; each panel's longest side at most 1600 pixels."""
+    """Return original and highlighted section next to each other, RGB; each panel's longest side at most 1600 pixels.
+
+    raw: (y, x) uint8; masks: (y, x) uint8 0 or 255 each.
+    """
     share = min(1.0, OVERLAY_PANEL / max(raw.shape))
     size = max(1, round(raw.shape[0] * share)), max(1, round(raw.shape[1] * share))
     grey = resample(raw, size)
@@ -223,8 +227,8 @@ def side_by_side(raw: UINT8, masks: list[UINT8]) -> Image.Image:
 def _whole(final: Path, check: Check = lambda: None) -> Iterator[Path]:
     """Give a temporary path (file or folder) that replaces `final` when everything is written.
 
-    The latest writer wins: it takes away what others have begun, a killed one or one that was frozen and comes back,
-    whose own replacing then fails. check: called last before the replacing; what it raises leaves `final` as it is.
+    The latest writer wins: it removes what others have begun, killed or frozen ones; if a frozen one continues, its own
+    replacing fails. check: called last before the replacing; what it raises leaves `final` as it is.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     for begun in final.parent.glob(f".{glob.escape(final.name)}.*.part"):

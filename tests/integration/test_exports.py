@@ -355,13 +355,13 @@ def test_labels_need_a_job_that_has_them_and_fit_png_only_up_to_16_bits(job: Job
     assert not (tmp_path / "a.zip").exists()
 
 
-def test_labels_that_were_made_anew_since_they_were_ordered_are_not_exported(job: JobFolder, tmp_path: Path) -> None:
+def test_labels_that_were_made_again_since_they_were_ordered_are_not_exported(job: JobFolder, tmp_path: Path) -> None:
     one = write_result(Phantom((1, 64, 64)), tmp_path / "jobs")
     order = make_order(one, plan_of(one), Wish("labels"))
     with h5py.File(one.labels(0), "a", locking=False) as file:
         file.attrs["made_for"] = "another threshold"
     assert make_order(one, plan_of(one), Wish("labels")) != order
-    with pytest.raises(JobFailed, match="numbered anew"):
+    with pytest.raises(JobFailed, match="numbered again"):
         build_export(one, record_of(one), order, tmp_path / "a.h5", "JOB", lambda share: None)
     assert not (tmp_path / "a.h5").exists()
 

@@ -1,4 +1,4 @@
-"""ZIP archives whose entries are written as they are made; what is in them is compressed already, or not at all."""
+"""ZIP archives whose entries are written as they are made; their content is compressed already, or not at all."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ Write = Callable[[Path, Sequence[ExportedVolume], Provenance, Advance], None]
 def build_export(
     folder: JobFolder, record: JobRecord, order: ExportOrder, final: Path, job: str, look: Callable[[float], None]
 ) -> None:
-    """Publish an export at `final`. job: what the command line calls the job; look: see Progress.
+    """Publish an export at `final`. job: its id or folder on the command line; look: see Progress.
 
     Raises JobFailed for what the format cannot hold, DiskFull, VolumeDamaged, and what `look` raises.
     """

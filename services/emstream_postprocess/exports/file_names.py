@@ -1,4 +1,4 @@
-"""Names of files inside of exports: made of objects' names, which may hold anything."""
+"""Names of files inside of exports: made of structures' names, which may hold any characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HDF5: a data set per volume, gzip, with voxel sizes as ilastik's and CREMI's families of programs read them."""
+"""HDF5: a data set per volume, gzip, with voxel sizes as the programs of ilastik's and CREMI's families read them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """PDF (ISO 32000-1): a page per section and volume, its picture above a caption, written object by object.
 
-By hand, as libraries keep all pages until the end. Pictures have at most 5000 pixels a side: larger sections come from
-a level of the pyramid. Masks and labels are kept exactly (Flate), what is grey or blended is JPEG. No page comes near
-the 14 400 points that viewers take.
+It is written without a library, as libraries keep all pages until the end. Pictures have at most 5000 pixels a side:
+larger sections come from a level of the pyramid. Masks and labels are kept exactly (Flate), grey and blended pictures
+are JPEG. No page comes near the 14 400 points that viewers accept.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ from emstream_postprocess.exports.slab_reader import level_size
 from emstream_postprocess.exports.volumes import ExportedVolume
 
 MOST_PIXELS = 5000
+"""Maximum side of a picture in pixels."""
 QUALITY = 90
+"""JPEG quality."""
 POINTS_PER_PIXEL = 72 / 300
+"""Size of a pixel on the page: 300 to an inch."""
 LEAST_POINTS = 432.0
-"""Width of a page at the least, so that its caption fits: small pictures are enlarged."""
+"""Minimum width of a page, so that its caption fits: small pictures are enlarged."""
 MOST_POINTS = 14000.0
+"""Maximum height of a picture on the page."""
 MOST_BYTES = 10**10 - 1
-"""Where an object may begin: PDF writes it in ten digits."""
+"""Last byte at which an object may begin: PDF writes it in ten digits."""
 CAPTION_POINTS = 44.0
 FONT_POINTS = 9.0
 _PAGES = 2

@@ -1,4 +1,4 @@
-"""What every export carries of its origin: settings, checkpoints with hashes, fingerprint, version, the command."""
+"""Provenance in every export: settings, checkpoints with hashes, fingerprint, version, the command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emstream_postprocess.report import Wanted, checkpoints_of, command_line
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The same for the same order of the same job, to the byte. voxel_size_nm, offset_nm: (z, y, x)."""
+    """Origin of an export: the same bytes for the same order of the same job. voxel_size_nm, offset_nm: (z, y, x)."""
 
     facts: dict[str, object]
     voxel_size_nm: Voxel | None
@@ -22,12 +22,12 @@ class Provenance:
 
     @property
     def text(self) -> str:
-        """JSON."""
+        """Facts as JSON."""
         return json.dumps(self.facts, indent=1)
 
     @property
     def voxel_size_um(self) -> Voxel | None:
-        """(z, y, x)."""
+        """Voxel size (z, y, x) in micrometres."""
         if self.voxel_size_nm is None:
             return None
         z, y, x = (edge / 1000 for edge in self.voxel_size_nm)
@@ -41,7 +41,7 @@ class Provenance:
 
 
 def provenance_of(record: JobRecord, order: ExportOrder, job: str) -> Provenance:
-    """Return the provenance of an export. job: what the command line calls the job."""
+    """Return the provenance of an export. job: the job's id or folder on the command line."""
     plan = record.plan
     assert plan is not None
     facts: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""RAW: bare voxels, with two files beside them that say what they are: JSON, and NRRD's detached header."""
+"""RAW: bare voxels, with two files that describe them: JSON, and NRRD's detached header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strips of rows out of the slabs' files, in order: one file of each kind is open at a time."""
+"""Strips of rows from the slabs' files, in order: one file of each kind is open at a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def level_size(plan: Plan, level: int) -> tuple[int, int]:
 
 
 class SlabReader:
-    """Use as a context manager, from one thread. Largest array held: the strip asked for."""
+    """Reader of a job's slabs: a context manager, for one thread. Largest array held: the strip asked for."""
 
     def __init__(self, folder: JobFolder, plan: Plan, labels_for: str = "") -> None:
         """labels_for: the choices that the labels are expected to be made for."""
@@ -46,28 +46,29 @@ class SlabReader:
         self._open.clear()
 
     def raw(self, z: int, rows: tuple[int, int], level: int) -> UINT8:
-        """Return rows [first, last) of section z as read, (y, x); zeros where they could not be read."""
+        """Return rows [first, last) of section z as read, (y, x) uint8; zeros where they could not be read."""
         return self._grey("raw", self.folder.stack(self._slab(z)), f"raw/s{level}", z, rows, level)
 
     def probability(self, name: str, z: int, rows: tuple[int, int], level: int) -> UINT8:
-        """Return rows of an object's probability, p = v / 255; zeros where a slab could not be stitched."""
+        """Return rows of a structure's probability, (y, x) uint8, p = v / 255; zeros where nothing was stitched."""
         path = self.folder.result(self._slab(z))
         return self._grey("result", path, f"{name}/probability/s{level}", z, rows, level)
 
     def labels(self, name: str, z: int, rows: tuple[int, int], level: int) -> NDArray[np.uint32]:
-        """Return rows of an object's labels, at a level every 2^level-th pixel; zeros where nothing was stitched.
+        """Return rows of a structure's labels, (y, x) uint32, at a level every 2^level-th pixel.
 
-        Raises JobFailed if they are not there, or were made anew since they were ordered.
+        They are zeros where nothing was stitched. Raises JobFailed if there are none, or if they were made again since
+        they were ordered.
         """
         slab, (_, height, width) = self._slab(z), self.plan.shape_zyx
         path = self.folder.labels(slab)
         if not self.folder.result(slab).exists():
             return np.zeros((rows[1] - rows[0], level_size(self.plan, level)[1]), np.uint32)
         if not path.exists():
-            raise JobFailed("the job has no labels, or they are being made anew: wait, and order them again")
+            raise JobFailed("the job has no labels, or they are being made again: wait, and order them again")
         file = self._file("labels", path)
         if made_for(file) != self._labels_for:
-            raise JobFailed("the objects were numbered anew since these labels were ordered: order them again")
+            raise JobFailed("the objects were numbered again since these labels were ordered: order them again")
         inside = z % self.plan.slab_sections
         box = Box((inside, rows[0] << level, 0), (inside + 1, min(rows[1] << level, height), width))
         values: NDArray[np.uint32] = Planes.open(file, labels_dataset(name)).read_box(box, 1 << level)[0]

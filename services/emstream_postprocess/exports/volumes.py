@@ -1,7 +1,7 @@
-"""What an export holds: volumes whose rows are made when they are asked for, from what is stored of the job.
+"""Volumes of an export, whose rows are made when they are asked for, from the stored files of the job.
 
-Masks are made of the stored probability with the order's own thresholds: an export does not change under the hands of
-a worker when somebody chooses others. Overlays are the section with the masks laid over in each object's colour.
+Masks are made from the stored probability with the order's own thresholds: an export does not change while it is
+written when a user chooses others. Overlays are the section with the masks on top in each structure's colour.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UINT8 = NDArray[np.uint8]
 Rows = NDArray[Any]
 """(y, x) uint8 or uint32, or (y, x, 3) uint8."""
 STRIP = 512
-"""Rows made at a time; the height of the stored chunks, so that each is decoded once."""
+"""Number of rows made at a time; the height of the stored chunks, so that each is decoded once."""
 _Make = Callable[[int, tuple[int, int], int], Rows]
 
 
@@ -32,7 +32,8 @@ _Make = Callable[[int, tuple[int, int], int], Rows]
 class ExportedVolume:
     """One volume of an export. name: of its file or data set; meaning: of its values. Axes are (z, y, x) and colour.
 
-    sections: numbers in the job, which the names of files keep.
+    sections: numbers in the job, which the names of files keep. make: makes rows of a section, from its number, the
+    rows' range, and the level of the pyramid.
     """
 
     name: str
@@ -55,7 +56,7 @@ class ExportedVolume:
             yield y, self.make(z, (y, min(y + STRIP, height)), level)
 
     def section(self, z: int, level: int = 0) -> Rows:
-        """Return a whole section, for formats that cannot do with less."""
+        """Return a complete section, for formats that need one."""
         size = level_size(self.plan, level)
         whole = np.empty((*size, 3) if self.is_colour else size, self.dtype)
         for y, rows in self.strips(z, level):

@@ -1,4 +1,4 @@
-"""OME-Zarr 0.5 (Zarr version 3), zipped: metadata and chunks by hand, so that no library is needed to write it.
+"""OME-Zarr 0.5 (Zarr version 3), zipped: metadata and chunks are written without a library.
 
 A volume is a multiscale group with the levels of its pyramid; several volumes are groups of one store. Chunks are
 (1, 1024, 1024), zstd; a chunk of zeros is left out and reads as the fill value 0. In colour, axes are (c, z, y, x).
@@ -23,7 +23,9 @@ from emstream_postprocess.exports.slab_reader import level_size
 from emstream_postprocess.exports.volumes import ExportedVolume, Rows
 
 CHUNK = 1024
+"""Side of a chunk in pixels."""
 LEVEL = 3
+"""Compression level of zstd."""
 _COLOURS = 3
 
 
@@ -73,7 +75,7 @@ def _multiscale(volume: ExportedVolume, provenance: Provenance, levels: int) -> 
 
 
 def _transformations(volume: ExportedVolume, provenance: Provenance, level: int) -> list[dict[str, object]]:
-    """Return scale and translation: a pixel of a level stands for the middle of those that it is made of."""
+    """Return scale and translation: a pixel of a level is at the middle of the pixels that it is made of."""
     z, y, x = provenance.voxel_size_nm or (1.0, 1.0, 1.0)
     factor = 1 << level
     first = provenance.offset_nm or (0.0, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""Orders of exports: a file that a user wants of a finished job, checked against the job."""
+"""Orders of exports: a user's wish, checked against the finished job; a worker builds the file from the order."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from emstream.volume.files import opened
 
 
 class ExportOrder(Record):
-    """z: sections from the first to the one past the last. thresholds: of the objects wanted, when it was ordered.
-    labels_for: the choices that the labels were made for, when these are wanted.
+    """An order. z: sections from the first to the one past the last. thresholds: of the structures, when ordered.
 
-    combined: the objects in one volume. A mask of n objects then has the value round(255 i / n) in the i-th one.
+    labels_for: the choices that the labels were made for, if labels are ordered. combined: the structures in one
+    volume; a mask of n structures then has the value round(255 i / n) in the i-th one.
     """
 
     content: Content
@@ -39,7 +39,7 @@ class ExportOrder(Record):
 
     @property
     def objects(self) -> list[str]:
-        """Objects in the job's order; none for the original."""
+        """Structures in the job's order; none for the original."""
         return list(self.thresholds)
 
     @property
@@ -59,7 +59,7 @@ class ExportOrder(Record):
 
     @property
     def title(self) -> str:
-        """Description of the export in its file's name."""
+        """Name of the file without its suffix."""
         names = [] if self.content == "original" else ["combined"] if self.combined else self.objects
         return "_".join([*names[:3], self.content, f"{self.format}_z{self.z[0]}-{self.z[1] - 1}"])
 
@@ -74,7 +74,7 @@ class ExportOrder(Record):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A request for an export, not checked yet. objects: None = all; z: None = all sections."""
+    """A user's wish, not yet checked. objects: names of structures, None = all; z: None = all sections."""
 
     content: str = "mask"
     form: str = "h5"
@@ -84,7 +84,7 @@ class Wish:
 
 
 def make_order(folder: JobFolder, plan: Plan, wish: Wish) -> ExportOrder:
-    """Return the order. Raises UsageError, saying what is allowed, for what the job or the format cannot give."""
+    """Return the order. Raises UsageError, saying what is allowed, if the job or the format cannot give it."""
     content, form = content_named(wish.content), format_named(wish.form)
     unknown = [name for name in wish.objects or () if name not in plan.thresholds]
     if unknown:

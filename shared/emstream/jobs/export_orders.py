@@ -1,9 +1,9 @@
-"""The exports of a job on disk: orders, how far they are, and the files.
+"""Exports of a job on disk: orders, their progress, and the files.
 
-exports/orders/<number>.json      what is wanted; the number is also the `finish` unit that builds it
+exports/orders/<number>.json      the order; the number is also the `finish` unit that builds it
         orders/<number>.withdrawn a withdrawn order; its number is not used again
-        orders/<number>.progress  how much is done, 0..1
-        export-<number>.<suffix>  the file, published by link when it is whole
+        orders/<number>.progress  share done, 0..1
+        export-<number>.<suffix>  the file, published by link when it is complete
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def orders(folder: JobFolder) -> dict[int, ExportOrder]:
 
 
 def read_order(folder: JobFolder, number: int) -> ExportOrder | None:
-    """Return an order, or None if there is none, or none any more."""
+    """Return an order, or None if there is none of this number, or it was withdrawn."""
     try:
         return ExportOrder.model_validate_json(_order_path(folder, number).read_bytes())
     except FileNotFoundError:
@@ -53,23 +53,23 @@ def place_order(folder: JobFolder, order: ExportOrder) -> int:
 
 
 def withdraw(folder: JobFolder, number: int) -> None:
-    """Take an order back: its file goes, and a worker that is at it stops. One that is gone stays so."""
+    """Withdraw an order: its file is removed, and a worker that builds it stops. A withdrawn one stays withdrawn."""
     order, path = read_order(folder, number), _order_path(folder, number)
     if order is None:
         return
-    with suppress(FileNotFoundError):  # another request withdraws it at the same time
+    with suppress(FileNotFoundError):  # another request withdraws it at the same moment
         path.rename(path.with_suffix(".withdrawn"))
     path.with_suffix(".progress").unlink(missing_ok=True)
     export_file(folder, number, order).unlink(missing_ok=True)
 
 
 def export_file(folder: JobFolder, number: int, order: ExportOrder) -> Path:
-    """Return the path of the file: it is there once it is whole."""
+    """Return the path of the file: it exists once it is complete."""
     return folder.exports / f"export-{number}.{order.suffix}"
 
 
 def note_progress(folder: JobFolder, number: int, share: float) -> None:
-    """Write how much is done, 0..1."""
+    """Write the share done, 0..1."""
     path = _order_path(folder, number).with_suffix(".progress")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(f"{share:.4f}")
@@ -77,7 +77,7 @@ def note_progress(folder: JobFolder, number: int, share: float) -> None:
 
 
 def read_progress(folder: JobFolder, number: int) -> float | None:
-    """Return how much is done, or None if no worker has begun."""
+    """Return the share done, 0..1, or None if no worker has begun."""
     try:
         return float(_order_path(folder, number).with_suffix(".progress").read_text())
     except (FileNotFoundError, ValueError):

@@ -1,7 +1,7 @@
-"""Surfaces of single objects: their paths in a job's folder, and the marks by which the gateway asks for one.
+"""Surfaces of single objects in a job's folder, and the marks by which the gateway asks a worker for one.
 
 meshes/<object>/<label>.<form>           the surface, published by link
-meshes/<object>/<label>.<form>.wanted    wanted; removed once the surface exists
+meshes/<object>/<label>.<form>.wanted    asked for; removed once the surface exists
 meshes/<object>/<label>.<form>.failed    the sentence why it could not be made
 """
 

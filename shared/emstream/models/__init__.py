@@ -1,1 +1,1 @@
-"""What finds a structure: checkpoints, recipes, network architectures and the shipped weights."""
+"""Models that find structures: checkpoints, recipes, network architectures and the shipped weights."""

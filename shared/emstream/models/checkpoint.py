@@ -20,14 +20,14 @@ from emstream.errors import CheckpointDamaged, UnknownCheckpoint
 
 METADATA_KEY = "emstream"
 RESCALE_TOLERANCE = 0.2
-"""Pixel sizes this close to a checkpoint's own are used as they are, in prediction and in training."""
+"""Relative difference of pixel sizes up to which sections are used as they are, in prediction and in training."""
 MAX_RESCALE = 8.0
-"""A pixel size further from the checkpoint's than this many times is taken for a mistake."""
+"""Maximum ratio of a pixel size to the checkpoint's: a larger one is treated as a mistake."""
 NetworkName = Literal["MultiResUNet", "DeepEM3D"]
 
 
 class Header(BaseModel):
-    """How a checkpoint's network was made, and how it is to be used.
+    """A checkpoint's header: the network's construction, and its use.
 
     sections: neighbouring sections seen at once (1, 3 or 5), the middle one predicted. alignment: windows' sides and
     origins are multiples of it. reduction: the network works on pixels this many times larger, and sees the mean
@@ -60,7 +60,7 @@ class Header(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint file and its header; `sha256` is of the whole file."""
+    """A checkpoint file and its header; `sha256` is the hash of the whole file."""
 
     path: Path
     header: Header
@@ -72,7 +72,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     import onnx  # heavy, and only workers read checkpoints
 
     if not path.is_file():
-        raise UnknownCheckpoint(f"there is no checkpoint {path}: `emstream models` lists those that come with emstream")
+        raise UnknownCheckpoint(
+            f"there is no checkpoint {path}: `emstream models` lists the ones that come with emstream"
+        )
     content = path.read_bytes()
     try:
         model = onnx.load_model_from_string(content)
@@ -99,4 +101,4 @@ def read_weights(path: Path) -> dict[str, NDArray[np.generic]]:
 
 
 HALF_SUFFIX = ".half"
-"""Initialisers stored as float16 carry this after their name; a Cast node gives them back under it."""
+"""Suffix of the names of initialisers stored as float16; a Cast node returns each under its name without it."""

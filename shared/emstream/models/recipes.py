@@ -1,7 +1,7 @@
-"""Recipes: which checkpoints, variants, halo and threshold find an object, for each quality.
+"""Recipes: the checkpoints, variants, halo and threshold that find a structure, for each quality.
 
-The shipped ones lie in `emstream/models` beside their checkpoints: `<object>.recipe.json` and `<name>.onnx`. Object
-names come from these files and from checkpoints' headers, never from a list in code.
+The shipped ones are in `emstream/models/shipped`, next to their checkpoints: `<structure>.recipe.json` and
+`<name>.onnx`. Names of structures come from these files and from checkpoints' headers, never from a list in code.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ MODELS = Path(__file__).parent / "shipped"
 Quality = Literal["fast", "balanced", "accurate"]
 HaloMode = Literal["fast", "exact"]
 ALL = "all"
-"""Asked for as an object: every one there is."""
+"""Name that stands for every structure."""
 VARIANTS: dict[Quality, Literal[1, 4, 16]] = {"fast": 1, "balanced": 4, "accurate": 16}
+"""Number of turned and mirrored views averaged at each quality, where no recipe says otherwise."""
 
 
 class ThinSections(BaseModel):
-    """What a recipe takes in place of its own where sections are less than `below_nm` apart (FIB-SEM)."""
+    """Part of a recipe for sections less than `below_nm` apart (FIB-SEM): it replaces the recipe's own values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +37,7 @@ class ThinSections(BaseModel):
 
 
 class Recipe(BaseModel):
-    """How one object is found at one quality. threshold: on the mean probability, 0..1."""
+    """Way to find one structure at one quality. threshold: on the mean probability, 0..1."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,11 +50,11 @@ class Recipe(BaseModel):
 
 
 class RecipeBook(BaseModel):
-    """One object's recipes, as stored.
+    """One structure's recipes, as stored.
 
-    is_default: what is found when no object is named. is_outline: what it encloses in each section is counted and
-    measured, not itself (membranes). grey_levels: the fewest of 256 that a stack of its training spans (percentiles
-    0.35 to 99.65); 0 = not known.
+    is_default: it is found when no structure is named. is_outline: the profiles that it encloses in each section are
+    counted and measured, not itself (membranes). grey_levels: the fewest of 256 that a stack of its training spans
+    (percentiles 0.35 to 99.65); 0 = not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,7 +70,7 @@ class RecipeBook(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A recipe with its checkpoints, read, also those for thin sections. is_outline, grey_levels: as in RecipeBook."""
+    """A recipe with its checkpoints, read, also the ones for thin sections. is_outline, grey_levels: see RecipeBook."""
 
     object: str
     recipe: Recipe
@@ -79,22 +80,27 @@ class Choice:
     grey_levels: int = 0
 
     def for_sections(self, voxel_size_nm: tuple[float, float, float] | None) -> Choice:
-        """Return the choice for sections this far apart (z, y, x); where it is not known, they are not thin."""
+        """Return the choice for sections this far apart (z, y, x); sections at an unknown distance are not thin."""
         thin = self.recipe.thin
         if thin is None or voxel_size_nm is None or not 0 < voxel_size_nm[0] < thin.below_nm:
             return self
-        taken = {"checkpoints": thin.checkpoints, "threshold": thin.threshold, "measured": thin.measured, "thin": None}
-        return replace(self, recipe=self.recipe.model_copy(update=taken), checkpoints=self.thin_checkpoints)
+        replaced = {
+            "checkpoints": thin.checkpoints,
+            "threshold": thin.threshold,
+            "measured": thin.measured,
+            "thin": None,
+        }
+        return replace(self, recipe=self.recipe.model_copy(update=replaced), checkpoints=self.thin_checkpoints)
 
 
 def checkpoints_of(book: RecipeBook) -> set[str]:
-    """Return the names of the checkpoints that any of the recipes takes."""
+    """Return the names of the checkpoints that any of the recipes uses."""
     recipes = (book.fast, book.balanced, book.accurate)
     return {name for r in recipes for name in (*r.checkpoints, *(r.thin.checkpoints if r.thin else ()))}
 
 
 def shipped_books(folder: Path = MODELS) -> dict[str, RecipeBook]:
-    """Return the recipes by object name. Raises CheckpointDamaged for a file that is none."""
+    """Return the recipes by name of structure. Raises CheckpointDamaged for a file that is no recipe."""
     books = {}
     for path in sorted(folder.glob("*.recipe.json")):
         try:
@@ -115,9 +121,9 @@ def outlines(folder: Path = MODELS) -> frozenset[str]:
 
 
 def asked_for(objects: Sequence[str], books: Mapping[str, RecipeBook]) -> list[str]:
-    """Return the names of the objects to find: the default if none is named, every one for `all`.
+    """Return the names of the structures to find: the default if none is named, every one for `all`.
 
-    Raises UnknownObject naming those that exist.
+    Raises UnknownObject naming the ones that exist.
     """
     if ALL in objects:
         return list(books)
@@ -132,10 +138,10 @@ def asked_for(objects: Sequence[str], books: Mapping[str, RecipeBook]) -> list[s
 
 
 def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), folder: Path = MODELS) -> list[Choice]:
-    """Return a choice per object: from the user's `own` checkpoints if given, else from the shipped recipes.
+    """Return a choice per structure: from the user's `own` checkpoints if given, else from the shipped recipes.
 
-    No object named means every object of the own checkpoints, else the default one; `all` means all.
-    Raises UnknownObject naming those that exist.
+    No structure named means every structure of the own checkpoints, else the default one; `all` means all.
+    Raises UnknownObject naming the ones that exist.
     """
     if own:
         return _from_own(objects, quality, [read_checkpoint(path) for path in own], outlines(folder))

@@ -19,16 +19,17 @@ from emstream.phantom.noise import uniforms
 Block = tuple[int, int, int]
 
 BLOCK_SIDE = 512
-"""Reference pixels."""
+"""Side of a block in reference pixels."""
 REACH = 400
-"""No body reaches further from its centre, in reference pixels."""
+"""Maximum reach of a body from its centre, in reference pixels."""
 BLOCK_BITS = (6, 9, 9)
 """Bits of a block's z, y and x in an id; the other 8 are the proposal's number. Ids start at block -1."""
 NODES = 9
+"""Number of points of a body's centre line."""
 MEMBRANE_REACH = 5.0
-"""How far beyond its sheath a body changes the picture."""
+"""Distance beyond its sheath up to which a body changes the picture, in reference pixels."""
 BEND_REACH = 30.0
-"""How far the painter may bend space: boxes are wider by that."""
+"""Maximum distance by which the painter may bend space, in reference pixels: boxes are wider by that."""
 
 _STREAM = 1000
 
@@ -44,7 +45,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """How many bodies of a kind each block proposes, and how they look.
+    """Number of bodies of a kind that each block proposes, and their appearance.
 
     Ranges of radius, length, cytoplasm around (gap) and myelin around (sheath); clearance is left free around them.
     """
@@ -66,12 +67,13 @@ HABITS = (
 )
 PROPOSED_MITOCHONDRIA = HABITS[0].proposals
 SPREAD, BUNDLING = 5, 0.9
-"""A mitochondrion is tried in each of SPREAD^3 cubes of a block; how far a block's bodies share one direction. With
-both, mitochondria pack as densely as in tissue (about 8 % of it); at random they leave off at 4 %."""
+"""Number of cubes along a block's side in each of which a mitochondrion is tried, and the degree to which a block's
+bodies share one direction. With both, mitochondria pack as densely as in tissue (about 8 % of it); at random they reach
+4 %."""
 NUCLEUS_SHARE = 0.3
 """Share of the blocks that propose a nucleus."""
 SHEATHED_SHARE, FREE_SHARE = 0.07, 0.35
-"""Shares of the mitochondria that lie in a myelinated axon, and straight in a cell without a neurite of their own."""
+"""Shares of the mitochondria that are in a myelinated axon, and in a cell without a neurite of their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

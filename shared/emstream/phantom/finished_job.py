@@ -32,7 +32,7 @@ UINT8 = NDArray[np.uint8]
 OBJECT = "mitochondria"
 THRESHOLD = 0.5
 SURE = 235
-"""Probability (p = v / 255) inside of an object: the network is never quite sure either."""
+"""Probability (p = v / 255) inside of an object: a network is never quite sure either."""
 BLOCK = 2048
 """Side in pixels of the tissue that repeats; a multiple of the chunks' side."""
 Progress = Callable[[int, int], None]
@@ -51,7 +51,7 @@ def write_result(
 ) -> JobFolder:
     """Write a finished job into the folder `jobs` of a service's data, whose `emstream serve` then lists it.
 
-    It becomes visible whole: until then its name begins with a dot. Raises DiskFull.
+    It becomes visible when it is complete: until then its name begins with a dot. Raises DiskFull.
     """
     job = uuid.uuid4().hex
     folder = JobFolder(jobs / f".phantom-{job}")
@@ -143,7 +143,7 @@ def _write_slab(
             if spread is not None:
                 spread.write(z, _spread_of(certain))
             progress(slab.z_start + z + 1, phantom.shape_zyx[0])
-        for position in range(2 * HALO_SECTIONS):  # nobody predicts on it: empty
+        for position in range(2 * HALO_SECTIONS):  # no network predicts on it: empty
             halo.write(position, np.zeros((height, width), np.uint8))
 
 

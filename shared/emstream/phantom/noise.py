@@ -1,4 +1,4 @@
-"""Random fields without an end: smooth noise and cell borders, the same at a place whatever else is computed.
+"""Endless random fields: smooth noise and cell borders, the same at a place whatever else is computed.
 
 Every value comes from hashing (seed, stream, lattice node), so nothing is stored and nothing depends on the size of
 the volume. Lengths are in reference pixels (5.5 nm) on all three axes.
@@ -15,7 +15,7 @@ Field = NDArray[np.float32]
 
 _SPLINE_NODES = 4
 _UNIT_SD = 10.43
-"""Brings uniform nodes under a cubic B-spline to standard deviation 1: (12 / (151/315)^3)^0.5."""
+"""Factor that brings uniform nodes under a cubic B-spline to standard deviation 1: (12 / (151/315)^3)^0.5."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Volumes that look like electron microscopy of brain tissue, of any size, with the mitochondria's true labels.
 
-A section is painted tile by tile on a grid that is fixed in the volume, from what lies at that place in an endless
-tissue made of the seed alone. So a section costs the memory of its own arrays (uint8 + uint32) and one tile, it is the
-same whether made alone or with the others, and a larger volume holds the smaller one unchanged.
+A section is painted tile by tile on a grid that is fixed in the volume, from the content of that place in an endless
+tissue that depends on the seed alone. So a section costs the memory of its own arrays (uint8 + uint32) and one tile,
+it is the same whether made alone or with the others, and a larger volume holds the smaller one unchanged.
 Otsu's threshold fails on it (myelin, membranes, lysosomes and chromatin are dark too); a trained network does not.
 """
 
@@ -27,14 +27,16 @@ Progress = Callable[[int, int], None]
 """Called with the sections done and the sections in all."""
 
 REFERENCE_NM = 5.5
-"""Length of a reference pixel, in which tissue is described, on all three axes."""
+"""Length of a reference pixel, the unit in which tissue is described, on all three axes."""
 TILE = 512
+"""Side of a painted tile in pixels."""
 MARGIN = 4
-"""Pixels painted around a tile for the blur."""
+"""Number of pixels painted around a tile for the blur."""
 NOISE_SD, BLUR_SD = 31.0, 0.98
-"""Grey levels before the blur; pixels. Together they give the spectrum of real SBEM above 0.2 cycles per pixel."""
+"""Standard deviations of the noise, in grey levels before the blur, and of the blur, in pixels. Together they give the
+spectrum of real SBEM above 0.2 cycles per pixel."""
 _LARGEST_EXTENT = (31_000, 260_000, 260_000)
-"""Reference pixels (z, y, x): beyond, the bodies' ids would no longer be unique."""
+"""Maximum extent in reference pixels (z, y, x): beyond, the bodies' ids would no longer be unique."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a phantom's tissue looks like: grey levels, textures and borders of one tile of a section.
+"""Appearance of a phantom's tissue: grey levels, textures and borders of one tile of a section.
 
 The grey levels are those of contrast-stretched SBEM brain tissue: light cytoplasm, dark membranes, mitochondria of an
 even dark grey, and myelin and lysosomes darker still. The largest arrays are a few tens of float32 images of a tile.
@@ -182,7 +182,7 @@ def _with_neurites(border: Field, cytoplasm: Field, nearest: Nearest, tubes: Bod
 
 
 def _draw_membranes(seed: int, plane: Plane, image: Field, border: Field) -> Field:
-    """Darken the borders; where a membrane lies aslant in the section it is a wide, pale smear."""
+    """Darken the borders; where a membrane is aslant in the section it is a wide, pale smear."""
     slant = np.clip(_slow_noise(plane, seed, 20, 60.0) - 0.9, 0, 1.5)
     width = MEMBRANE_WIDTH * (1 + 2.5 * slant) + 0.5 * _slow_noise(plane, seed, 21, 25.0)
     strength = np.exp(-((border / width) ** 2)) * (1 - 0.22 * slant)

@@ -1,8 +1,8 @@
-"""Grey values from what image files hold: colours that are grey, palettes, transparency, inverted and 1-bit pixels.
+"""Grey values of image files: colours that are grey, palettes, transparency, inverted and 1-bit pixels.
 
 The rule for colour: an image counts as grey if its largest channel differs from its smallest by at most 8 of 255 in at
 least 99.9 % of the pixels (room for JPEG artefacts); grey = the rounded mean of the three channels. Anything else is a
-ColourImage. Colours and palettes are worked on in strips of rows: beside input and output only a strip is held.
+ColourImage. Colours and palettes are converted in strips of rows: besides input and output only a strip is held.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from emstream.errors import ColourImage
 from emstream.readers.stack import Grey
 
-CHANNEL_TOLERANCE = 8  # of 255
+CHANNEL_TOLERANCE = 8
+"""Maximum difference between the channels of a grey pixel, of 255."""
 COLOURED_SHARE = 0.001
+"""Maximum share of coloured pixels in an image that is read as grey."""
 COLOUR_RULE = "colour channels that agree within 8 of 255 in 99.9 % of the pixels are read as grey, their rounded mean"
 STRIP_ROWS = 256
+"""Number of rows converted at a time."""
 
 
 def grey_from_colour(colour: Grey, name: str) -> Grey:

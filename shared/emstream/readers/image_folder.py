@@ -53,7 +53,7 @@ class SectionStack(StackReader):
 
 
 def find_sections(folder: Path) -> tuple[list[Path], list[str]]:
-    """Return a folder's section files in natural order, and a sentence on what was skipped.
+    """Return a folder's section files in natural order, and a sentence on the skipped ones.
 
     Sections are files whose name or content is PNG, JPEG or TIFF; hidden files, folders and others are skipped.
     """
@@ -72,7 +72,7 @@ def open_sections(
 ) -> SectionStack:
     """Return a folder's sections as a stack, with warnings on their numbering. Raises EmptyInput if there are none.
 
-    names: what the user called a file, by its name here.
+    names: the user's names of files, by their names here.
     """
     if not sections:
         found = f" {warnings[0]}" if warnings else ""

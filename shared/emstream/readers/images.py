@@ -1,7 +1,7 @@
-"""One PNG or JPEG file: what its header says, and its grey pixels.
+"""One PNG or JPEG file: its header and its grey pixels.
 
 Pillow's PNG and JPEG classes are used directly and not `Image.open`: no other format can be reached, and its fixed
-limit on pixels (a warning at 89 million) does not apply; ours, in `limits`, does. EXIF orientation is ignored:
+limit on pixels (a warning at 89 million) does not apply; the one in `limits` does. EXIF orientation is ignored:
 microscopes write none.
 """
 
@@ -31,7 +31,7 @@ _WIDE_MODES = ("I;16", "I;16B", "I;16L", "I")
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """What the header of one section file says. is_colour: the pixels must still pass the rule for colour."""
+    """The header of one section file. is_colour: the pixels must still pass the rule for colour."""
 
     size_yx: tuple[int, int]
     dtype: np.dtype[np.generic]

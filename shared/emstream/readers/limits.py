@@ -1,7 +1,7 @@
-"""What a header may claim, and how a decoder's failure is told: the two guards that readers put round their library.
+"""Guards around format libraries: limits on what a header may claim, and sentences for a decoder's failure.
 
-A header is a promise of a stranger: 30 bytes can claim 10^6 x 10^6 pixels. Sizes are therefore compared with fixed
-limits and with the bytes that are really there, before any array is made.
+A header cannot be trusted: 30 bytes can claim 10^6 x 10^6 pixels. Sizes are therefore compared with fixed limits and
+with the bytes that the file really has, before any array is made.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ from contextlib import contextmanager
 
 from emstream.errors import DamagedFile, EmstreamError, TooLarge
 
-SECTION_PIXELS = 2**32  # a section of 65536 x 65536; the largest real ones are near 10^9
+SECTION_PIXELS = 2**32
+"""Maximum number of pixels of a section: 65536 x 65536; the largest real ones are near 10^9."""
 SECTIONS = 1_000_000
-DEFLATE_RATIO = 1100  # deflate, and JPEG of one colour, cannot shrink further than about 1030 to 1
-ANY_RATIO = 100_000  # no ratio is known for other codecs (zstd reaches about 20 000 on a constant stack)
+"""Maximum number of sections of a stack."""
+DEFLATE_RATIO = 1100
+"""Maximum compression by deflate, and by JPEG of one colour: they cannot shrink further than about 1030 to 1."""
+ANY_RATIO = 100_000
+"""Maximum compression by other codecs, for which no ratio is known (zstd reaches about 20 000 on a constant stack)."""
 
 
 def check_claim(name: str, width: int, height: int, claimed_bytes: int, stored_bytes: int, ratio: int) -> None:
-    """Raise TooLarge if a section is beyond the limit, or more bytes than its codec can make of those stored.
+    """Raise TooLarge if a section is beyond the limit, or has more bytes than its codec can make of the stored ones.
 
     Raises DamagedFile for a section without pixels.
     """
@@ -38,7 +42,7 @@ def check_claim(name: str, width: int, height: int, claimed_bytes: int, stored_b
 
 @contextmanager
 def decoding(what: str) -> Iterator[None]:
-    """Turn whatever a decoder raises inside the block into DamagedFile naming `what`; our own errors pass.
+    """Turn every exception of a decoder inside the block into DamagedFile naming `what`; emstream's own errors pass.
 
     Every exception is caught, because on damaged bytes the format libraries raise SyntaxError, struct.error,
     IndexError, RuntimeError and more, and document none of it. Lack of memory is not damage and passes.
@@ -55,6 +59,6 @@ def decoding(what: str) -> Iterator[None]:
 
 
 def check_depth(name: str, sections: int) -> None:
-    """Raise TooLarge if a stack claims more sections than are kept account of."""
+    """Raise TooLarge if a stack claims more than SECTIONS sections."""
     if sections > SECTIONS:
         raise TooLarge(f"{name} claims {sections} sections; at most {SECTIONS} are read. Cut the stack into parts.")

@@ -35,9 +35,9 @@ _ANGSTROM_NM = 0.1
 
 @dataclass(frozen=True, slots=True)
 class MrcHeader:
-    """The fields that matter. byte_order: "<" or ">"; imod_flags: None without IMOD's stamp.
+    """The fields of a header that are used. byte_order: "<" or ">"; imod_flags: None without IMOD's stamp.
 
-    holds_bytes: 16-bit values that the header's extremes say lie in 0..255: how mrcfile writes uint8.
+    holds_bytes: 16-bit values that, by the header's extremes, are in 0..255, as mrcfile writes uint8.
     """
 
     shape_zyx: tuple[int, int, int]
@@ -95,8 +95,8 @@ class MrcStack(StackReader):
         values = self._voxels.read(z)
         if self._holds_bytes and np.any(values.view(np.uint16) > 255):
             raise DamagedFile(
-                f"{self._voxels.path.name} says in its header that values lie in 0..255, and section {z} has others. "
-                "Write its header statistics anew, or convert it to TIFF."
+                f"{self._voxels.path.name} says in its header that values are in 0..255, and section {z} has others. "
+                "Write its header statistics again, or convert it to TIFF."
             )
         return values.astype(self._facts.dtype, copy=False)
 
@@ -136,7 +136,7 @@ def read_mrc_header(path: Path) -> MrcHeader:
 
 
 def _byte_order(start: bytes) -> Literal["<", ">"]:
-    """Return the order by the machine stamp, or, for the many files with a wrong one, by which makes the mode sound."""
+    """Return the order by the machine stamp, or, as many files have a wrong one, the one that makes the mode valid."""
     little, big = (_integer(start, 12, order) in (*MODES, *_REFUSED) for order in "<>")
     if little == big:  # mode 0 reads the same in both, and so does nonsense
         return ">" if start[212] == 0x11 else "<"
@@ -175,7 +175,7 @@ def _byte_sign(header: MrcHeader, voxels: PlainVoxels) -> tuple[bool, str]:
 
 
 def _byte_counts(voxels: PlainVoxels) -> NDArray[np.int64]:
-    """Return how often each byte occurs in a band of rows of a few sections."""
+    """Return the counts (256,) of the byte values in a band of rows of a few sections."""
     counts = np.zeros(256, np.int64)
     rows = min(_SAMPLED_ROWS, voxels.section_shape[0])
     first = (voxels.section_shape[0] - rows) // 2

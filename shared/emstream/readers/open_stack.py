@@ -1,4 +1,4 @@
-"""Open whatever the user gave as a stack: the one entry to all readers."""
+"""Opening of a stack, whatever its format: the one entry to all readers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_stack(
     """Return an open reader for a folder or file, chosen by its content.
 
     dataset: which dataset of an HDF5 file. max_voxels: the largest stack allowed, in voxels of the whole stack.
-    names: what the user called a section's file, by its name here (uploads are stored under names of our own).
+    names: the user's names of section files, by their names here (uploads are stored under generated names).
     Raises an InputUnreadable whose sentence names the file, what is allowed, and what to do.
     """
     reader = _open_folder(path, dataset, names or {}) if path.is_dir() else _open_file(path, dataset)
@@ -40,7 +40,7 @@ def open_stack(
 def open_request(
     path: Path, request: Request, max_voxels: int | None = None, names: Mapping[str, str] | None = None
 ) -> StackReader:
-    """Return an open reader of what a job is about: the stack at `path`, or the region of it that the request names.
+    """Return an open reader of a job's input: the stack at `path`, or the region of it that the request names.
 
     Raises what open_stack raises, and UsageError for a region that is not inside the stack.
     """

@@ -1,4 +1,4 @@
-"""A part of a stack, read as if it were the whole one."""
+"""A region of a stack, read as if it were a whole stack."""
 
 from __future__ import annotations
 

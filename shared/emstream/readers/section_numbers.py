@@ -1,4 +1,4 @@
-"""Names of section files: their natural order, and what their numbers tell about missing and repeated sections."""
+"""Numbers in the names of section files, and the missing and repeated sections that they show."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import PurePath
 
 _DIGITS = re.compile(r"([0-9]+)")
 NAMED_AT_MOST = 5
+"""Maximum number of names that a sentence lists."""
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return at most five names, and how many more there are, for a sentence.
+    """Return at most five names, and the number of further ones, for a sentence.
 
     >>> listed(["a", "b"]), listed(list("abcdefg"))
     ('a, b', 'a, b, c, d, e and 2 more')
@@ -52,7 +53,9 @@ def numbering_warnings(names: Sequence[str]) -> tuple[str, ...]:
         sentences.append(f"Sections are numbered in steps of {step}; they were read as neighbours.")
     gaps = [_gap(a, b, step) for a, b in pairwise(ordered) if b - a > step]
     if gaps:
-        sentences.append(f"Section numbers are missing: {listed(gaps)}. Sections beside a gap were read as neighbours.")
+        sentences.append(
+            f"Section numbers are missing: {listed(gaps)}. Sections next to a gap were read as neighbours."
+        )
     return tuple(sentences)
 
 

@@ -1,4 +1,4 @@
-"""What every reader of stacks offers: the shape first, then blocks of rows in whatever order its format decodes best.
+"""The interface of all readers of stacks: the shape first, then blocks of rows in the order its format decodes best.
 
 No reader holds a stack. The largest array of a reader is one section, or one row of chunks of an HDF5 file.
 """
@@ -26,13 +26,14 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class StackFacts:
-    """What a reader learned from headers alone.
+    """Facts that a reader learned from headers alone.
 
     voxel_size_nm: (z, y, x), or None if the format has none or it is not plausible; an unknown component is 0.
     section_depth: the number of sections that one compressed chunk spans (1 where sections are stored one by one).
-    names: what each section is called at its source (file name, page, or plane), for messages and the result.
+    names: each section's name at its source (file name, page, or plane), for messages and the result.
     warnings: sentences for the user (skipped files, gaps in numbering, choices made).
-    source: one sentence that says what was read and how (format, dataset, sign rule), stored with the result.
+    source: one sentence on the file and the way it was read (format, dataset, sign rule), stored with the result.
+    origin: the same facts one by one, such as format and dataset.
     """
 
     shape_zyx: tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""Voxels that lie uncompressed and in order inside a file, as in MRC and in large TIFF stacks.
+"""Voxels stored uncompressed and in order inside a file, as in MRC and in large TIFF stacks.
 
 They are read, not memory-mapped: a file that shrinks while it is read (a cut network copy) then gives an error that
 names the section, where a mapping would end the process with SIGBUS.
@@ -17,7 +17,7 @@ from emstream.readers.stack import Grey
 
 @dataclass(frozen=True, slots=True)
 class PlainVoxels:
-    """Where they are. dtype: as stored, with its byte order; section_shape: (y, x), or (y, x, samples)."""
+    """Place of voxels in a file. dtype: as stored, with its byte order; section_shape: (y, x), or (y, x, samples)."""
 
     path: Path
     offset: int

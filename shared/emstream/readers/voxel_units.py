@@ -1,11 +1,13 @@
-"""Voxel sizes as files tell them: units to nanometres, and which values are believed."""
+"""Voxel sizes as files state them: units in nanometres, and the range of plausible values."""
 
 from __future__ import annotations
 
 import math
 
 SMALLEST_NM = 0.1
+"""Smallest plausible edge of a voxel."""
 LARGEST_NM = 100_000.0
+"""Largest plausible edge of a voxel."""
 
 _PER_UNIT_NM = {
     "pm": 1e-3,
@@ -36,7 +38,7 @@ _PER_UNIT_NM = {
 
 
 def unit_nm(unit: str) -> float | None:
-    """Return how many nanometres a named unit is, or None if it is no length (as "pixel").
+    """Return the length of a named unit in nanometres, or None if it is no length (as "pixel").
 
     >>> unit_nm("micron"), unit_nm("µm"), unit_nm("pixel")
     (1000.0, 1000.0, None)
@@ -48,9 +50,9 @@ def unit_nm(unit: str) -> float | None:
 def plausible_voxel_size(
     zyx_nm: tuple[float, float, float], largest_nm: float = LARGEST_NM
 ) -> tuple[float, float, float] | None:
-    """Return the size with unbelievable components as 0, or None if the pixel itself (y, x) is not known.
+    """Return the size with implausible components as 0, or None if the pixel itself (y, x) is not known.
 
-    Believed are 0.1 nm to `largest_nm`; what is believed is given to 7 digits, as headers hold no more.
+    Plausible are 0.1 nm to `largest_nm`, returned to 7 digits, as headers hold no more.
     """
     believed = [
         float(f"{size:.7g}") if math.isfinite(size) and SMALLEST_NM <= size <= largest_nm else 0.0 for size in zyx_nm

@@ -1,4 +1,4 @@
-"""The colours of objects, the same in pictures, exports and on the page: far apart also for most colour-blind eyes."""
+"""Colours of structures, the same in pictures, exports and on the page: distinct also for most colour-blind eyes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 Colour = tuple[int, int, int]
 COLOURS: tuple[Colour, ...] = ((0, 200, 83), (255, 109, 0), (41, 121, 255), (213, 0, 249))
-"""Red, green, blue of a job's first, second ... object; beyond the fourth they begin again."""
+"""Colours (red, green, blue) of a job's first, second ... structure; from the fifth on they repeat."""
 
 
 def colour_of(index: int) -> Colour:
-    """Return the colour of a job's object number `index`."""
+    """Return the colour of a job's structure number `index`."""
     return COLOURS[index % len(COLOURS)]
 
 
@@ -27,7 +27,7 @@ def in_hex(colour: Colour) -> str:
 def coloured(labels: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return labels (y, x) as (y, x, 4) red, green, blue, alpha: a bright colour for each, 0 transparent.
 
-    The colour is the label's hash (Knuth's multiplicative): neighbours in number differ, and no table grows.
+    The colour is the label's hash (Knuth's multiplicative): neighbouring numbers get other colours, without a table.
     """
     mixed = labels * np.uint32(2654435761)
     picture = np.empty((*labels.shape, 4), np.uint8)

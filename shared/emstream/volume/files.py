@@ -1,4 +1,4 @@
-"""Files written whole: one writer per file, published by link.
+"""Files that appear only when complete: one writer per file, published by link.
 
 A file is written under a temporary name, flushed to disk, and linked to its final name: the first one published wins
 and never changes. A file under its final name is complete.
@@ -95,7 +95,7 @@ def write_bytes(final: Path, content: bytes) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a published file for reading. Raises VolumeDamaged if it is not whole."""
+    """Open a published file for reading. Raises VolumeDamaged if it is not complete."""
     try:
         file = h5py.File(path, "r", locking=False)
     except OSError as error:
@@ -106,9 +106,9 @@ def opened(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def created(part: Path) -> Iterator[h5py.File]:
-    """Create an HDF5 file at a temporary path; once closed, it is opened again to see that it is whole.
+    """Create an HDF5 file at a temporary path; once closed, it is opened again to check that it is complete.
 
-    Raises OSError, the disk's own.
+    Raises the disk's own OSError.
     """
     with DiskFullSafeFile(part) as sink:
         with h5py.File(part, "w", driver="fileobj", fileobj=sink, libver="v110") as file:

@@ -1,4 +1,4 @@
-"""What HDF5 writes to, so that a full disk does no harm to it."""
+"""A file that keeps HDF5 sound when the disk is full."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class DiskFullSafeFile(io.FileIO):
-    """The file that HDF5 writes to. After the disk's first error nothing more is written, as if all were well.
+    """The file that HDF5 writes to. After the disk's first error it writes nothing more, and reports success.
 
     A file that HDF5 cannot close, as its last bytes do not fit on the disk, corrupts the library: closing any other
     file may then end the process. So from `close_quietly` on the error is kept, for `raise_what_was_kept`.

@@ -1,4 +1,4 @@
-"""Boxes, slabs, packages and windows: where everything lies, as pure functions of sizes.
+"""Boxes, slabs, packages and windows: the geometry of a stack, as pure functions of sizes.
 
 Axes are (z, y, x), in voxels; boxes are half-open. A stack is cut into slabs (consecutive sections), a slab into
 packages (blocks in y and x), a package into windows (one section each, as the network sees it).
@@ -47,7 +47,7 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice, slice]:
-        """Slices that cut this box out of an array of the whole."""
+        """Slices that cut this box out of an array of the whole volume."""
         z, y, x = (slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
         return z, y, x
 
@@ -128,7 +128,7 @@ class Tiling:
         return (y, x), (min(y + self.core, self.size_yx[0]), min(x + self.core, self.size_yx[1]))
 
     def read_start(self, row: int, column: int) -> Shape2:
-        """Return the read box's first pixel (y, x): the core less the halo, shifted inward at the borders."""
+        """Return the read box's first pixel (y, x): the core's less the halo, shifted inward at the borders."""
         height, width = self.padded_yx
         read_height, read_width = self.read_yx
         y = min(max(row * self.core - self.halo, 0), height - read_height)

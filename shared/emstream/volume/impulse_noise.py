@@ -1,6 +1,6 @@
 """Impulse noise: single black or white pixels, as from hot and dead detector pixels, X-rays and spoiled transfers.
 
-Networks never see them: they are taken out of what goes into a network, and stay in what is stored and shown. A pixel
+Networks never see them: they are removed from a network's input, and stay in the stored and shown sections. A pixel
 counts only where it has the least or the greatest grey value, hardly a neighbour has the same, and even the one nearest
 to it in grey is far off: real structures, blurred by the microscope, have neighbours in between, and saturated lines
 and areas have neighbours of their own kind. Of raw sections without such noise it takes fewer than 5 pixels in a
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 UINT8 = NDArray[np.uint8]
 
 FAR = 24
-"""Grey levels between an impulse and its neighbours at the least."""
+"""Minimum difference in grey levels between an impulse and its neighbours."""
 LEAST_NEIGHBOURS = 4
-"""Of the eight around a pixel that are neither black nor white."""
+"""Minimum number of grey neighbours: of the eight around a pixel, those neither black nor white."""
 MOST_ALIKE = 1
-"""Of the eight that have the same value: a line that is saturated stays, two pixels side by side go."""
+"""Maximum number of neighbours with the pixel's own value: a saturated line stays, two adjacent pixels are removed."""
 BAND = 256
-"""Rows looked at together, so that what is held does not grow with the section."""
+"""Number of rows examined together, so that memory does not grow with the section."""
 AROUND = tuple((y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1))
 
 
@@ -47,7 +47,7 @@ def without_impulses(section: UINT8) -> UINT8:
 
 
 def _impulses(section: UINT8, top: int) -> tuple[NDArray[np.intp], NDArray[np.intp], UINT8]:
-    """Return the places of a band's impulses, and what stands there instead."""
+    """Return the rows (n,) and columns (n,) of a band's impulses, and the values (n,) that replace them."""
     places = np.flatnonzero(_candidates(section[top : top + BAND]))  # 30 times as fast as np.nonzero
     y, x = np.divmod(places, section.shape[1])
     if not y.size:
@@ -66,14 +66,14 @@ def _impulses(section: UINT8, top: int) -> tuple[NDArray[np.intp], NDArray[np.in
 
 
 def _around(section: UINT8, top: int, y: NDArray[np.intp], x: NDArray[np.intp]) -> UINT8:
-    """Return the eight around each place of a band, (n, 8); at the section's border those inside count twice."""
+    """Return the eight neighbours of each place of a band, (n, 8); at a section's border the inner ones count twice."""
     first, stop = max(top - 1, 0), min(top + BAND + 1, section.shape[0])
     rows = np.pad(section[first:stop], ((int(top == 0), int(stop == section.shape[0])), (1, 1)), mode="reflect")
     return np.stack([rows[y + dy, x + dx] for dy, dx in AROUND], axis=1)
 
 
 def _candidates(band: UINT8) -> NDArray[np.bool_]:
-    """Return which pixels are black or white and do not lie between two of their kind, as in saturated areas."""
+    """Return a mask (y, x) of black and white pixels that are not between two of their kind, as in saturated areas."""
     found: NDArray[np.bool_] = (band == 0) | (band == 255)
     if found.any():
         middle = band[:, 1:-1]

@@ -1,4 +1,4 @@
-"""From a stack's own grey values to uint8, by one linear range for the whole stack, and the checks on values.
+"""Conversion of a stack's own grey values to uint8, by one linear range for all sections, and checks on values.
 
 The range is chosen once, from the plan's sample, and never per section: sections keep their brightness relative to
 each other, and slabs cleaned by different workers fit together. uint8 stacks are left as they are unless a stretch is
@@ -19,17 +19,22 @@ Grey = NDArray[np.generic]
 """Grey values of any shape and type, as stored."""
 
 RANGE_PERCENTILES = (0.1, 99.9)
+"""Percentiles of a stack's values that become 0 and 255."""
 STRETCH_PERCENTILES = (0.35, 99.65)
+"""Percentiles that become 0 and 255 where a stretch is asked for."""
 MAX_SAMPLED_SECTIONS = 64
+"""Maximum number of sections sampled to choose a range."""
 VALUES_PER_SAMPLE = 2**16
+"""Maximum number of values used from one sample."""
 BINARY_VOXELS = 4096
-"""Fewer voxels than this with two values are chance, not a mask."""
+"""Minimum number of voxels with two values for a mask: fewer are chance."""
 APART = 0.1
-"""Of the range of all other voxels: a value this far beyond it, and as frequent as no outlier, is no tissue."""
+"""Minimum distance of padding from the other voxels, as a share of their range. A value this far away, and more
+frequent than outliers are, is no tissue."""
 MOST_FILL = 0.99
-"""If more has one value, that is what the stack shows, and the others are rare."""
+"""Maximum share of padding: a value that more of the voxels have is the stack's content, and the others are rare."""
 STRIP_VOXELS = 2**22
-"""Conversions go through float in pieces of this many voxels, so that a section is never held as float."""
+"""Number of voxels converted through float at a time, so that a section is never held as float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class IntensityRange:
 
 
 def sampled_sections(depth: int) -> NDArray[np.intp]:
-    """Return which sections of a stack are looked at: all, or at most 64, evenly spaced, first and last included."""
+    """Return the sections to sample, (n,) rising indices: all, or 64 evenly spaced ones, first and last included."""
     count = min(depth, MAX_SAMPLED_SECTIONS)
     return np.unique(np.linspace(0, depth - 1, count).round().astype(np.intp))
 
@@ -69,7 +74,7 @@ def choose_range(
 
     bool keeps its whole range, and so do bytes (signed ones become v + 128, as IMOD has it) unless `contrast_stretch`
     asks for percentiles 0.35 and 99.65; other types take percentiles 0.1 and 99.9 (0.35 and 99.65 with the stretch). At
-    most 65536 voxels a sample are looked at. Padding and blank sections do not count: voxels of the least or greatest
+    most 65536 voxels of a sample are used. Padding and blank sections do not count: voxels of the least or greatest
     value, where more of them than the percentile leaves out have it and it stands apart from the others' range.
     A constant stack gets a range that maps it to 0. Raises NotFinite if no sampled value is finite.
     """
@@ -120,7 +125,7 @@ def check_finite(values: Grey, where: str) -> None:
 
 
 def is_binary(samples: Iterable[Grey]) -> bool:
-    """Return whether the samples together have exactly two values, over at least 4096 voxels: a mask, not raw data."""
+    """Return whether samples of any shapes have exactly two values over at least 4096 voxels: a mask, not raw data."""
     found: set[object] = set()
     voxels = 0
     for sample in samples:

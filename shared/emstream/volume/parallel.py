@@ -1,4 +1,4 @@
-"""Work on sections in a few threads, in order: the libraries that resize and compress let go of the interpreter."""
+"""Work on sections in a few threads, in order: libraries that resize and compress release the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 MOST_THREADS = 4
+"""Maximum number of threads; more gain nothing, as sections are read by one."""
 
 
 def cores() -> int:
@@ -22,7 +23,7 @@ def mapped(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
     """Yield function(item) for each item, in the items' order, computed in as many threads as there are cores, up to 4.
 
     `items` is drawn from the caller's thread, never more than threads + 1 items ahead of what is yielded. The first
-    error, of `items` or of `function`, is raised in its turn; what waits is dropped.
+    error, of `items` or of `function`, is raised in its turn; waiting items are dropped.
     """
     threads = min(MOST_THREADS, cores())
     waiting: deque[Future[Result]] = deque()

@@ -52,7 +52,7 @@ class Planes:
         codec: str = "none",
         dtype: type[np.uint8 | np.uint32] = np.uint8,
     ) -> Planes:
-        """Create the data set. codec: "none", "zstd" or "zstd-fast" (inside the house), or "gzip" (opens anywhere)."""
+        """Create the data set. codec: "none", "zstd" or "zstd-fast" for emstream itself, or "gzip" (opens anywhere)."""
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         properties.set_obj_track_times(False)  # the same job gives the same bytes
         properties.set_chunk((1, min(CHUNK, shape[1]), min(CHUNK, shape[2])))
@@ -69,7 +69,7 @@ class Planes:
 
     @classmethod
     def open(cls, group: h5py.Group, name: str) -> Planes:
-        """Open a data set that `create` made. Raises VolumeDamaged if it is not there."""
+        """Open a data set that `create` made. Raises VolumeDamaged if it does not exist."""
         if name not in group:
             raise VolumeDamaged(f"{group.file.filename} has no {name}: delete the file and run the same command again")
         dataset = group[name]
@@ -79,7 +79,7 @@ class Planes:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(z, y, x)."""
+        """Shape (z, y, x) of the data set."""
         return self._shape
 
     def write(self, z: int, plane: Voxels) -> None:
@@ -94,9 +94,10 @@ class Planes:
         return plane if self.codec == "none" else self.encode_block((0, 0), plane)
 
     def encode_block(self, corner: tuple[int, int], block: Voxels) -> list[tuple[int, int, bytes]]:
-        """Return a part of a plane as `put` stores it, of a compressed data set.
+        """Return a part of a plane, (y, x), as `put` stores it; only of a compressed data set.
 
-        corner: of the part (y, x), on the chunks' grid; the part ends on it, too, or at the plane's edge.
+        corner: the part's first pixel (y, x), on the chunks' grid; the part ends on the grid, too, or at the plane's
+        edge.
         """
         encode, (top, left) = _ENCODERS[self.codec], corner
         return [
@@ -120,7 +121,7 @@ class Planes:
     def read_box(self, box: Box, step: int = 1) -> Voxels:
         """Return the voxels of `box` (z, y, x).
 
-        step: in y and x only every `step`-th pixel, those at multiples of it, a power of 2.
+        step: a power of 2; in y and x only the pixels at its multiples are returned.
         """
         (z0, y0, x0), (z1, y1, x1) = box.start, box.stop
         first_y, first_x = _next_multiple(y0, step), _next_multiple(x0, step)
@@ -152,7 +153,7 @@ class Planes:
             _, content = self.dataset.id.read_direct_chunk((z, y, x))
             decoded = _DECODERS[self.codec](content)
         except (OSError, RuntimeError, MemoryError) as error:
-            # of a chunk that was never written h5py reads some size, allocates it, and fails in either of two ways
+            # for a chunk that was never written h5py reads some size, allocates it, and fails in either of two ways
             raise VolumeDamaged(f"{self.dataset.file.filename} is damaged at {(z, y, x)}: {error!r}") from error
         return np.frombuffer(decoded, self._dtype).reshape(self._chunk_yx)
 

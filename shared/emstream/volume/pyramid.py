@@ -17,7 +17,7 @@ from emstream.volume.planes import CHUNK, Encoded, Planes
 
 UINT8 = NDArray[np.uint8]
 Rows = Callable[[int, int], UINT8]
-"""Gives rows top to bottom of a plane, (bottom - top, x) uint8."""
+"""Returns rows top to bottom of a plane, (bottom - top, x) uint8."""
 
 
 class Pyramid:
@@ -37,17 +37,18 @@ class Pyramid:
         return cls(levels)
 
     def write(self, z: int, plane: UINT8) -> None:
-        """Write a plane and its reductions."""
+        """Write plane (y, x) uint8 and its reductions at z."""
         self.put(z, self.encode(plane))
 
     def encode(self, plane: UINT8) -> list[Encoded]:
-        """Return a plane and its reductions as `put` stores them; may be called from any thread."""
+        """Return plane (y, x) uint8 and its reductions for `put`, by level; may be called from any thread."""
         return [self.levels[0].encode(plane), *self.encode_reductions(plane)]
 
     def encode_rows(self, rows: Rows, note: Callable[[int, UINT8], None] | None = None) -> list[Encoded]:
-        """Return what `encode` does of a plane that is never held whole, of a compressed pyramid.
+        """Return what `encode` returns, for a plane that is never held whole; only of a compressed pyramid.
 
-        note: called with the first row and the values of each strip, of CHUNK rows.
+        rows: asked once for each strip of CHUNK rows, from the top. note: called with the first row and the values of
+        each strip, (CHUNK or fewer, x) uint8.
         """
         full = self.levels[0]
         encoded: list[tuple[int, int, bytes]] = []
@@ -63,11 +64,11 @@ class Pyramid:
         return [encoded, *(self._encode_halves(half) if len(self.levels) > 1 else [])]
 
     def encode_reductions(self, plane: UINT8) -> list[Encoded]:
-        """Return the reductions alone."""
+        """Return the reductions of plane (y, x) uint8 alone, by level from 1; empty if there are none."""
         return self._encode_halves(halve(plane)) if len(self.levels) > 1 else []
 
     def encode_reductions_of(self, z: int) -> list[Encoded]:
-        """Return the reductions of the plane that is stored at z; it is read in strips."""
+        """Return the reductions of the plane stored at z, by level from 1; the plane is read in strips."""
         full = self.levels[0]
 
         def rows(top: int, bottom: int) -> UINT8:
@@ -84,15 +85,15 @@ class Pyramid:
         return encoded
 
     def put(self, z: int, encoded: list[Encoded]) -> None:
-        """Store at z what `encode` gave, or the reductions of a plane that is there already."""
+        """Store at z what `encode` returned, or the reductions of a plane that is stored already."""
         for level, content in zip(self.levels[-len(encoded) :] if encoded else [], encoded, strict=True):
             level.put(z, content)
 
 
 def halve(plane: UINT8) -> UINT8:
-    """Return the 2x2 area mean, (ceil(y / 2), ceil(x / 2)) uint8; odd ends average what is there.
+    """Return the 2x2 area mean of plane (y, x), (ceil(y / 2), ceil(x / 2)) uint8; odd ends average fewer pixels.
 
-    Strip by strip, as the library works on a copy of what it is given.
+    It works strip by strip, as the library copies its input.
     """
     return _halved(plane.shape, lambda top, bottom: plane[top:bottom])
 
@@ -108,7 +109,10 @@ def _halved(size_yx: tuple[int, int], rows: Rows) -> UINT8:
 
 
 def resample(plane: UINT8, size_yx: tuple[int, int], smooth: bool = False) -> UINT8:
-    """Return the plane at another size, anti-aliased: bicubic, or bilinear where `smooth` (probabilities)."""
+    """Return plane (y, x) uint8 at another size (y, x), anti-aliased: bicubic, or bilinear if `smooth` (probabilities).
+
+    A plane of that size already is returned as it is.
+    """
     if plane.shape == size_yx:
         return plane
     how = Image.Resampling.BILINEAR if smooth else Image.Resampling.BICUBIC

@@ -1,1 +1,1 @@
-"""The networks, written in torch; imported only where torch is there (training and the torch engines)."""
+"""The networks, written in torch; imported only where torch is installed (training and the torch engines)."""

@@ -1,4 +1,4 @@
-"""The networks by the names that checkpoints give them, and what cutting into windows must know of each."""
+"""The networks by the names that checkpoints give them, with alignment and receptive field for cutting windows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Architecture:
     receptive_radius: int
 
     def aligned(self, reduction: int) -> int:
-        """Return what windows' sides and origins are multiples of, in pixels before the reduction."""
+        """Return the alignment of windows' sides and origins, in pixels before the reduction."""
         return self.alignment * reduction
 
     def exact_halo(self, reduction: int) -> int:

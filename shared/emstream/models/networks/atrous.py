@@ -1,4 +1,4 @@
-"""Atrous transposed convolutions, computed as ordinary convolutions: how DeepEM3D's heads reach full resolution.
+"""Atrous transposed convolutions, computed as ordinary convolutions: DeepEM3D's heads reach full resolution by them.
 
 A transposed convolution with stride s, kernel 2s and odd dilation d (s a power of two) gives each output pixel to
 exactly 2 x 2 taps, d input pixels apart; which four depends on the pixel's phase, its place in the s x s square that
@@ -29,7 +29,7 @@ def padding_of(stride: int, dilation: int) -> int:
 
 
 def shifts(stride: int, dilation: int) -> tuple[list[int], list[int]]:
-    """Return, by phase, the first of the two taps, and how many input pixels that tap writes ahead of its own.
+    """Return, by phase, the first of the two taps, and the number of input pixels that it writes ahead of its own.
 
     >>> shifts(2, 1)
     ([1, 0], [0, 0])
@@ -48,7 +48,7 @@ def phase_weight(literal: Tensor, dilation: int) -> Tensor:
     """
     stride = literal.shape[-1] // 2
     taps, _ = shifts(stride, dilation)
-    pairs = torch.tensor([[tap + stride, tap] for tap in taps])  # a convolution's first tap lies first in its input
+    pairs = torch.tensor([[tap + stride, tap] for tap in taps])  # a convolution's first tap is first in its input
     chosen = literal[:, :, pairs[:, None, :, None], pairs[None, :, None, :]]  # channels, classes, phases y x, taps y x
     return chosen.permute(1, 2, 3, 0, 4, 5).reshape(-1, literal.shape[0], 2, 2)
 
@@ -56,9 +56,8 @@ def phase_weight(literal: Tensor, dilation: int) -> Tensor:
 class PhaseConvolution(nn.Module):
     """One transposed convolution (kernel 2s, stride s, dilation d) up to the interleaving, `pixel_shuffle`.
 
-    forward: (n, channels, h, w) -> (n, classes * s * s, h, w), channels ordered (class, phase y, phase x). The shifts
-    are convolutions of each channel with one 1 among zeros: exact, and where cutting and joining would be hundreds of
-    operations, they are two.
+    The shifts are convolutions of each channel with one 1 among zeros: exact, and where cutting and joining would be
+    hundreds of operations, they are two.
     """
 
     def __init__(self, channels: int, classes: int, stride: int, dilation: int) -> None:
@@ -77,11 +76,12 @@ class PhaseConvolution(nn.Module):
         self.padding = -(-padding_of(stride, dilation) // stride)
 
     def load_literal(self, weight: Tensor) -> None:
-        """Take the weight of a transposed convolution: (channels, classes, 2s, 2s)."""
+        """Copy the weight of a transposed convolution, (channels, classes, 2s, 2s)."""
         with torch.no_grad():
             self.weight.copy_(phase_weight(weight, self.dilation))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, classes * s * s, h, w) of (n, channels, h, w), channels in the order class, phase y, phase x."""
         bias = self.bias.repeat_interleave(self.stride * self.stride)
         found = nn.functional.conv2d(x, self.weight, bias, padding=self.padding, dilation=self.dilation)
         found = nn.functional.conv2d(found, self.shift_rows, groups=len(bias))
@@ -95,10 +95,7 @@ def bilinear(stride: int) -> Tensor:
 
 
 class AtrousHead(nn.Module):
-    """The class maps that one scale of the encoder gives: a sum of atrous enlargements, then a 3x3 convolution.
-
-    forward: (n, channels, h, w) -> (n, classes, stride * h, stride * w), never negative: the last layer is a ReLU.
-    """
+    """The class maps that one scale of the encoder gives: a sum of atrous enlargements, then a 3x3 convolution."""
 
     def __init__(self, channels: int, classes: int, stride: int, dilations: Sequence[int]) -> None:
         super().__init__()
@@ -111,13 +108,14 @@ class AtrousHead(nn.Module):
         self._initialise()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, classes, s * h, s * w) of (n, channels, h, w), never negative: the last layer is a ReLU."""
         phases = reduce(torch.add, [branch(x) for branch in self.branches])
         total = nn.functional.pixel_shuffle(phases, self.stride)
         y: Tensor = self.activation(self.bn(self.conv(self.activation(self.bn_sum(total)))))
         return y
 
     def _initialise(self) -> None:
-        """As the original: dense branches start as bilinear enlargements, dilated ones near zero."""
+        """Start as the original does: dense branches as bilinear enlargements, dilated ones near zero."""
         for branch in self.branches:
             assert isinstance(branch, PhaseConvolution)
             if branch.dilation == 1:

@@ -17,9 +17,13 @@ from torch import Tensor, nn
 from emstream.models.networks.atrous import AtrousHead
 
 RECEPTIVE_RADIUS = 230
+"""Distance in pixels within which an output pixel depends on the input."""
 ALIGNMENT = 16
+"""Number of pixels of which sides of the input are multiples."""
 RESIDUAL_SCALE = 0.1
+"""Share of a block's branches that is added to its input."""
 DILATIONS = (1, 5, 11, 17, 23)
+"""Dilations of a head's atrous branches."""
 
 
 class Step(NamedTuple):
@@ -30,11 +34,12 @@ class Step(NamedTuple):
     stride: int = 1
 
     def scaled(self, width: float) -> Step:
+        """Return the step in a network of this width."""
         return self._replace(channels=scaled(self.channels, width))
 
 
 def scaled(channels: int, width: float) -> int:
-    """Return how many channels stand for `channels` of the paper's in a network of this width."""
+    """Return the number of channels that stand for `channels` of the paper's in a network of this width."""
     return max(4, int(channels * width))
 
 
@@ -73,12 +78,13 @@ class ConvBN(nn.Module):
         nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, step.channels, h / stride, w / stride) of (n, channels_in, h, w)."""
         y: Tensor = self.activation(self.bn(self.conv(self.pad(x))))
         return y
 
 
 class Branching(nn.Module):
-    """Chains of convolutions side by side on one input, concatenated; `channels_out` counts them all."""
+    """Chains of convolutions in parallel on one input, concatenated; `channels_out` counts all their channels."""
 
     def __init__(self, channels_in: int, branches: Branches, width: float) -> None:
         super().__init__()
@@ -86,6 +92,7 @@ class Branching(nn.Module):
         self.channels_out = sum(scaled(branch[-1].channels, width) for branch in branches)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, channels_out, h, w) of (n, channels_in, h, w); half of h and w for strided branches."""
         return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
@@ -100,7 +107,7 @@ def chain(channels_in: int, steps: Sequence[Step], width: float, last_activation
 
 
 class SectionEntry(nn.Module):
-    """The first two convolutions, in which 1, 3 or 5 sections meet: (n, sections, h, w) -> (n, 64, h / 2, w / 2).
+    """The first two convolutions, in which 1, 3 or 5 sections meet.
 
     The original's are three-dimensional. Here sections are channels: the first convolution sees three sections at each
     second position (one grey section is padded at either end), the second all that the first found.
@@ -115,6 +122,7 @@ class SectionEntry(nn.Module):
             nn.init.normal_(layer.conv.weight, std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, 64 * width, h / 2, w / 2) of (n, sections, h, w)."""
         padded = nn.functional.pad(x, (0, 0, 0, 0, 1, 1)) if self.positions > 1 else x
         views = torch.stack([padded[:, 2 * k : 2 * k + 3] for k in range(self.positions)], dim=1)
         found = self.first(views.flatten(0, 1))  # as one batch: the positions share their normalisation
@@ -123,7 +131,7 @@ class SectionEntry(nn.Module):
 
 
 class Stem(nn.Module):
-    """Two chains side by side at half the resolution: (n, 64, h, w) -> (n, 192, h, w)."""
+    """Two chains in parallel at half the resolution."""
 
     def __init__(self, width: float) -> None:
         super().__init__()
@@ -132,11 +140,12 @@ class Stem(nn.Module):
         self.long = chain(channels, STEM_LONG, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, 192 * width, h, w) of (n, 64 * width, h, w)."""
         return torch.cat([self.short(x), self.long(x)], dim=1)
 
 
 class Reduction(nn.Module):
-    """Half the resolution: pooling and strided branches side by side, then a 1x1 convolution to `channels`."""
+    """Half the resolution: pooling and strided branches in parallel, then a 1x1 convolution to `channels`."""
 
     def __init__(self, channels_in: int, branches: Branches, channels: int, width: float) -> None:
         super().__init__()
@@ -145,12 +154,13 @@ class Reduction(nn.Module):
         self.join = ConvBN(channels_in + self.strided.channels_out, Step(channels).scaled(width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, channels * width, h / 2, w / 2) of (n, channels_in, h, w)."""
         y: Tensor = self.join(torch.cat([self.pool(x), self.strided(x)], dim=1))
         return y
 
 
 class ResidualBlock(nn.Module):
-    """x plus a tenth of what the branches find in it, then a ReLU."""
+    """The input plus a tenth of what the branches find in it, then a ReLU."""
 
     def __init__(self, channels: int, branches: Branches, width: float) -> None:
         super().__init__()
@@ -159,12 +169,13 @@ class ResidualBlock(nn.Module):
         self.activation = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, channels, h, w) of (n, channels, h, w)."""
         y: Tensor = self.activation(x + RESIDUAL_SCALE * self.join(self.found(x)))
         return y
 
 
 class DeepEM3D(nn.Module):
-    """The whole network: (n, sections, h, w) float -> logits (n, objects, h, w), h and w multiples of 16.
+    """The whole network.
 
     It has one class map for the background and one for each object; the logits are the differences to the background's,
     so for one object the sigmoid of the logits is the original's softmax. `width` scales all channels but the class
@@ -189,6 +200,7 @@ class DeepEM3D(nn.Module):
         self.head_16 = AtrousHead(at_16, classes, 16, DILATIONS[:1])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits (n, objects, h, w) of (n, sections, h, w) float, h and w multiples of 16."""
         at_2 = self.stem(self.entry(x))
         at_4 = self.block_a(self.reduction_stem(at_2))
         at_8 = self.block_b(self.reduction_a(at_4))

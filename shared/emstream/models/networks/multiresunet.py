@@ -12,9 +12,13 @@ import torch
 from torch import Tensor, nn
 
 ALPHA = 1.67
+"""Factor by which the paper widens a block's base width."""
 BASE_WIDTHS = (32, 64, 128, 256, 512)
+"""Base widths of the blocks from full to lowest resolution."""
 RECEPTIVE_RADIUS = 153
+"""Distance in pixels within which an output pixel depends on the input."""
 ALIGNMENT = 16
+"""Number of pixels of which sides of the input are multiples."""
 
 
 class ConvBN(nn.Module):
@@ -28,6 +32,7 @@ class ConvBN(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, channels_out, h, w) of (n, channels_in, h, w)."""
         y: Tensor = self.bn(self.conv(x))
         return torch.relu(y) if self.activation else y
 
@@ -48,6 +53,7 @@ class MultiResBlock(nn.Module):
         self.bn_out = nn.BatchNorm2d(self.channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, self.channels_out, h, w) of (n, channels_in, h, w)."""
         a = self.conv_a(x)
         b = self.conv_b(a)
         c = self.conv_c(b)
@@ -66,6 +72,7 @@ class ResStep(nn.Module):
         self.bn = nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (n, width, h, w) of (n, channels_in, h, w)."""
         y: Tensor = self.bn(torch.relu(self.shortcut(x) + self.conv(x)))
         return y
 
@@ -76,7 +83,7 @@ def res_path(channels_in: int, width: int, length: int) -> nn.Sequential:
 
 
 class MultiResUNet(nn.Module):
-    """The whole network: (n, sections, h, w) float -> logits (n, objects, h, w), h and w multiples of 16.
+    """The whole network.
 
     `width` scales the base widths 32..512; 1.0 is the paper's network (7 237 982 + 246 per two more sections trainable
     parameters in the Keras layout, less the output batch normalisation's).
@@ -105,6 +112,7 @@ class MultiResUNet(nn.Module):
         self.head = nn.Conv2d(channels, objects, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits (n, objects, h, w) of (n, sections, h, w) float, h and w multiples of 16."""
         skips = []
         for encoder, path in zip(self.encoders, self.paths, strict=True):
             features = encoder(x)

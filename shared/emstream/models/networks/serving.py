@@ -1,4 +1,4 @@
-"""A network as it is trained and served: grey values in, logits out, working at a reduced resolution if so made."""
+"""A network as it is trained and served: grey values in, logits out, at a reduced resolution if so made."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from emstream.models.networks.architectures import architecture
 
 GREY_MEAN, GREY_SCALE = 128.0, 64.0
+"""Grey value that becomes 0, and the difference that becomes 1."""
 
 
 class ServedNetwork(nn.Module):
@@ -18,7 +19,6 @@ class ServedNetwork(nn.Module):
     super-resolution using an efficient sub-pixel convolutional neural network", CVPR 2016, the inverse of its shuffle).
 
     network: its name, as in a checkpoint's header. Raises SettingsError if there is none of this name.
-    forward: (n, sections, h, w) float 0..255 -> (n, objects, h / reduction, w / reduction).
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class ServedNetwork(nn.Module):
         self.body = architecture(network).make(channels, objects, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits (n, objects, h / reduction, w / reduction) of grey values (n, sections, h, w) float 0..255."""
         x = (x - GREY_MEAN) / GREY_SCALE
         if self.reduction > 1 and self.space_to_depth:
             x = nn.functional.pixel_unshuffle(x, self.reduction)
@@ -47,13 +48,14 @@ class ServedNetwork(nn.Module):
 
 
 class Probability(nn.Module):
-    """What a checkpoint holds: (n, sections, h, w) uint8 -> probabilities (n, objects, h, w) float32 0..1."""
+    """The network of a checkpoint file: a served network with the sigmoid, at full resolution."""
 
     def __init__(self, served: ServedNetwork) -> None:
         super().__init__()
         self.served = served
 
     def forward(self, windows: Tensor) -> Tensor:
+        """Return probabilities (n, objects, h, w) float32 0..1 of windows (n, sections, h, w) uint8."""
         logits = self.served(windows.float()).float()
         if self.served.reduction > 1:
             logits = nn.functional.interpolate(

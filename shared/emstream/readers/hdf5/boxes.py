@@ -1,7 +1,7 @@
-"""Which boxes of a chunked dataset to read, so that each compressed chunk is decoded as few times as possible.
+"""Boxes of a chunked dataset to read, such that each compressed chunk is decoded as few times as possible.
 
 A chunk is decoded whole, whatever part of it is asked for. Boxes therefore span all columns and whole rows of chunks,
-and take the whole range of sections asked for:
+and the whole range of sections asked for:
 
     z_start ─┬──────────────┐
              │ rows 0..191  │  three rows of chunks of 64, as many as the budget allows
@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 BUDGET_BYTES = 128 * 2**20
+"""Maximum size of a box that has more than one row of chunks."""
 SAMPLED_ROWS = 64
+"""Minimum number of rows of a sample."""
 _BANDS_PER_LAYER = 4
 _GOLDEN = 0.6180339887498949  # its multiples spread evenly over a range, however many there are
 

@@ -1,7 +1,7 @@
-"""Which dataset of an HDF5 file is the stack, found without ever leaving the file.
+"""Choice of the dataset of an HDF5 file that is the stack, without ever leaving the file.
 
 An HDF5 file can point into other files in three ways: external links, virtual datasets and external storage. A file
-from a stranger could so make the program read any HDF5 or raw file of this machine; all three are refused.
+from elsewhere could so make the program read any HDF5 or raw file of this machine; all three are refused.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _FILTERS = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A dataset that may be the stack. leading: how many axes of length 1 stand before z (the others follow x)."""
+    """A dataset that may be the stack. leading: number of axes of length 1 before z (the others follow x)."""
 
     path: str
     shape: tuple[int, ...]
@@ -57,7 +57,7 @@ class Candidate:
 def choose_dataset(file: h5py.File, name: str, wanted: str | None) -> Candidate:
     """Return the dataset `wanted`, or the only one, or the first of the preferred names.
 
-    Raises DatasetNotFound, listing what there is, and UnsupportedFormat for what points out of the file.
+    Raises DatasetNotFound, listing the datasets, and UnsupportedFormat for one that points out of the file.
     """
     if wanted is not None:
         return _named(file, name, wanted.strip("/"))
@@ -100,7 +100,7 @@ def find_candidates(file: h5py.File) -> tuple[list[Candidate], list[str]]:
 
 
 def as_candidate(dataset: h5py.Dataset, path: str) -> Candidate | None:
-    """Return a dataset as a candidate if it has three axes, besides those of length 1, and grey values."""
+    """Return a dataset as a candidate if it has three axes, in addition to axes of length 1, and grey values."""
     shape = dataset.shape
     if shape is None or len(shape) < 3 or not _is_grey(dataset.dtype):
         return None
@@ -113,11 +113,11 @@ def as_candidate(dataset: h5py.Dataset, path: str) -> Candidate | None:
 
 
 def check_self_contained(dataset: h5py.Dataset, where: str) -> None:
-    """Raise UnsupportedFormat if a dataset's voxels lie in other files, which are never opened."""
+    """Raise UnsupportedFormat if a dataset's voxels are in other files, which are never opened."""
     if dataset.is_virtual:
-        kind = "a virtual dataset: its voxels lie in other datasets or files"
+        kind = "a virtual dataset: its voxels are in other datasets or files"
     elif dataset.external:
-        kind = "stored externally: its voxels lie in other files"
+        kind = "stored externally: its voxels are in other files"
     else:
         return
     raise UnsupportedFormat(
@@ -167,7 +167,7 @@ def _named(file: h5py.File, name: str, wanted: str) -> Candidate:
 
 
 def resolved(file: h5py.File, name: str, wanted: str) -> Any:
-    """Return the object at a path, or None; links are taken one by one, so that none can lead out of the file."""
+    """Return the object at a path, or None; links are followed one by one, so that none can lead out of the file."""
     parts = _parts(wanted)
     place = file["/"]
     followed = 0

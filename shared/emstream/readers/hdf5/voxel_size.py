@@ -1,4 +1,4 @@
-"""What the attributes round an HDF5 dataset say: voxel size (ilastik, CREMI, Imaris), axis order, Imaris' padding."""
+"""Attributes around an HDF5 dataset: voxel size (ilastik, CREMI, Imaris), axis order, Imaris' padding."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a TIFF file's headers say about its stack: which axis is z, what a page's samples mean, where its bytes lie.
+"""Layout of the stack in a TIFF file: its z axis, the meaning of a page's samples, and the place of its bytes.
 
-Headers only: nothing is decoded here, and nothing is believed that the file has no bytes for.
+Only headers are read: nothing is decoded here, and every claim is compared with the bytes of the file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class TiffLayout:
     """A TIFF stack before decoding.
 
     stored: the dtype of a page's samples, of which `bits` are used; samples: per pixel; is_planar: axes are (s, y, x).
-    plain: set where all voxels lie uncompressed one after another.
+    plain: set where all voxels are uncompressed, one after another.
     """
 
     kind: str
@@ -201,6 +201,6 @@ def _check_segments(path: Path, series: Any, depth: int) -> None:
         is_sparse = any(count <= 0 for count in page.databytecounts)
         if len(ends) < expected or is_sparse or max(ends) > size:
             raise DamagedFile(
-                f"{path.name} is truncated or damaged: the pixels of section {z} (page {z + 1}) do not lie inside its "
+                f"{path.name} is truncated or damaged: the pixels of section {z} (page {z + 1}) are not inside its "
                 f"{size} bytes. Copy or export it again."
             )

@@ -1,7 +1,7 @@
 """TIFF stacks: multi-page, ImageJ, OME and BigTIFF, one section at a time.
 
 The first series of the file is the stack, and not its chain of pages: an ImageJ file beyond 4 GB has a single page
-header for all sections. Files that an OME header names beside this one are never opened.
+header for all sections. Other files that an OME header names are never opened.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DAMAGE = re.compile(
 
 
 class TiffStack(StackReader):
-    """A TIFF file as a stack. Largest array: one section. notes: warnings of who found the file."""
+    """A TIFF file as a stack. Largest array: one section. notes: warnings of the search that found the file."""
 
     def __init__(self, path: Path, notes: Sequence[str] = ()) -> None:
         self._path = path
@@ -119,7 +119,7 @@ def _facts(
 
 @contextmanager
 def _heeding_complaints(name: str) -> Iterator[None]:
-    """Keep what tifffile logs in this thread off the user's screen; raise DamagedFile if it told of damage.
+    """Keep what tifffile logs in this thread off the user's screen; raise DamagedFile if it reports damage.
 
     tifffile logs a broken chain of pages and goes on with the pages before: a stack would silently lose its end.
     """
