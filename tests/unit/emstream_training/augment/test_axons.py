@@ -1,4 +1,4 @@
-"""Axons: a dark sheath around a pale course, in which mitochondria of the patch lie and are labelled."""
+"""Axons: a dark sheath around a pale course, in which mitochondria of the patch are drawn and labelled."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_same_draw_gives_the_same_axon_and_the_patch_stays() -> None:
     assert set(np.unique(first[1])) <= {0, 1}
 
 
-def test_what_is_covered_is_labelled_anew_and_the_rest_is_as_before() -> None:
+def test_what_is_covered_is_labelled_again_and_the_rest_is_as_before() -> None:
     image, label = patch()
     label[:] = IGNORE
     for seed in range(20):
@@ -49,7 +49,7 @@ def test_what_is_covered_is_labelled_anew_and_the_rest_is_as_before() -> None:
         assert (changed[1] == image[1])[~covered].mean() > 0.8  # the edge fades out
 
 
-def test_mitochondria_in_the_axon_are_dark_and_labelled_in_the_places_where_they_lie() -> None:
+def test_mitochondria_in_the_axon_are_dark_and_labelled_where_they_are() -> None:
     before, after = [], []
     for seed in range(30):
         changed, relabelled = drawn(seed)

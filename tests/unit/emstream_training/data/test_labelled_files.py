@@ -1,4 +1,4 @@
-"""Labelled stacks from files: every format gives the same arrays, and what does not fit is told."""
+"""Labelled stacks from files: every format gives the same arrays, and what does not fit is reported."""
 
 from __future__ import annotations
 
@@ -150,13 +150,13 @@ def two_datasets(folder: Path) -> dict[str, object]:
         (lambda folder: {"ignore": folder / "images"}, "labels nothing, every pixel used is unknown"),
     ],
 )
-def test_what_does_not_fit_is_told(
+def test_what_does_not_fit_is_reported(
     tmp_path: Path, images: Path, labels: Path, change: Callable[[Path], dict[str, object]], phrase: str
 ) -> None:
     fields = {"images": images, "labels": labels} | change(tmp_path)
-    with pytest.raises(TrainingDataUnusable, match=phrase) as told:
+    with pytest.raises(TrainingDataUnusable, match=phrase) as raised:
         load_stack(Source.model_validate(fields))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_file_that_cannot_be_decoded_keeps_its_own_sentence(tmp_path: Path, labels: Path) -> None:

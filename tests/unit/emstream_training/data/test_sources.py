@@ -1,4 +1,4 @@
-"""Training files: what is wrong in one is told in a sentence that names it."""
+"""Training files: errors are reported in a sentence that names the entry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emstream_training.data.sources import Source, read_training_file
 
 
 def training_file(folder: Path, **changes: object) -> Path:
-    """Write a training file with one source; `changes` go into that source, or, as top_*, beside it."""
+    """Write a training file with one source; `changes` go into that source, or, as top_*, next to it."""
     source: dict[str, Any] = {"images": "a/images", "labels": "a/labels"}
     whole: dict[str, Any] = {"sources": [source], "validation": [{"images": "b/images", "labels": "b/labels"}]}
     for name, value in changes.items():
@@ -57,12 +57,12 @@ def test_a_header_tells_the_last_folders_only(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, object], phrase: str) -> None:
-    with pytest.raises(TrainingDataUnusable, match=phrase) as told:
+    with pytest.raises(TrainingDataUnusable, match=phrase) as raised:
         read_training_file(training_file(tmp_path, **changes))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_is_no_json_or_not_there_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_json_or_not_there_is_reported(tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text("sources:")
     with pytest.raises(TrainingDataUnusable, match="this is no JSON"):
         read_training_file(tmp_path / "data.json")

@@ -18,7 +18,7 @@ def test_auto_is_cuda_if_there(monkeypatch: pytest.MonkeyPatch, wanted: str, has
     assert choose_device(wanted) == found
 
 
-def test_cuda_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_that_is_not_there_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(EngineUnavailable, match="--device cpu"):
         choose_device("cuda")
@@ -30,6 +30,6 @@ def test_bf16_is_taken_where_it_is_fast_or_asked_for(monkeypatch: pytest.MonkeyP
     assert [wants_bf16(precision, "cpu") for precision in ("auto", "f32", "bf16")] == [fast, False, True]
 
 
-def test_a_full_gpu_is_told() -> None:
+def test_a_full_gpu_is_reported() -> None:
     with pytest.raises(OutOfMemory, match="smaller --batch"), full_memory_explained():
         raise torch.OutOfMemoryError("CUDA out of memory")

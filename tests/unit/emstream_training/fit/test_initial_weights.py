@@ -28,7 +28,7 @@ def test_three_sections_all_alike_give_what_they_gave(sections: int) -> None:
         torch.testing.assert_close(made(stack), given(section.repeat(1, 3, 1, 1)), rtol=1e-3, atol=1e-3)
 
 
-def test_what_does_not_fit_starts_anew() -> None:
+def test_what_does_not_fit_starts_at_random() -> None:
     given, made = ServedNetwork(3, 1, 0.125, 1), ServedNetwork(3, 1, 0.25, 1)
     fitted = fitting_weights(known_weights(given), made.state_dict())
     assert all(fitted[name].shape == value.shape for name, value in made.state_dict().items())

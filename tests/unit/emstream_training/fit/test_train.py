@@ -108,7 +108,7 @@ def test_another_training_in_the_folder_is_named(undisturbed: Path) -> None:
     assert run(undisturbed, replace(SETTINGS, save_every=1, threads=2)) == []
 
 
-def test_a_state_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_state_that_is_none_is_reported(tmp_path: Path) -> None:
     (tmp_path / "state.pt").write_bytes(b"no state")
     with pytest.raises(OutputInUse, match="is not a state of this version"):
         run(tmp_path)
