@@ -28,7 +28,7 @@ run: $(VENV)/demo-ready
 test: $(VENV)/dev-ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Without the tests marked `slow`, each of which gives its reason in tests/conftest.py.
+# Without the tests marked `slow`, each with its reason; continuous integration runs them.
 test-fast: $(VENV)/dev-ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
 

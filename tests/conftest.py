@@ -44,3 +44,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
         client = connect(running.url)
         yield client
         client.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that is marked as slow without a reason."""
+    for item in items:
+        mark = item.get_closest_marker("slow")
+        if mark is not None and not mark.kwargs.get("reason"):
+            raise pytest.UsageError(f"{item.nodeid} is marked as slow: say why, by slow(reason=...)")

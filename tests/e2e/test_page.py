@@ -12,6 +12,8 @@ import pytest
 from tests.e2e.conftest import SHAPE, expect, opened_page, section
 from tests.integration.service import Service
 
+pytestmark = pytest.mark.slow(reason="drives the page in a browser, against a whole service")
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 

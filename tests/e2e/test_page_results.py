@@ -18,6 +18,8 @@ from PIL import Image
 from tests.e2e.conftest import SHAPE, expect, section
 from tests.integration.service import Service
 
+pytestmark = pytest.mark.slow(reason="drives the page in a browser, against a whole service")
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 

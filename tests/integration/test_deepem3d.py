@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from emstream.models.checkpoint import Header, read_checkpoint
@@ -13,6 +14,8 @@ from emstream.models.networks.serving import ServedNetwork
 from emstream_inference.engines import Engine, OpenVinoEngine, TorchEngine
 from emstream_training.fit.write_checkpoint import export_checkpoint
 from tests.integration.conftest import noise_stack
+
+pytestmark = pytest.mark.slow(reason="computes the larger network by two engines")
 
 WIDTH = 0.1
 SECTIONS = 3

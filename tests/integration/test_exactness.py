@@ -10,6 +10,8 @@ import pytest
 from emstream.settings import Settings
 from tests.integration.conftest import noise_stack, read_layer, run_job, whole_section, write_pngs
 
+pytestmark = pytest.mark.slow(reason="predicts the same stack by many variants, tilings and batches")
+
 
 def f32(**fields: object) -> Settings:
     return Settings.model_validate({"precision": "f32", "slab_sections": 8, "core_side": 256} | fields)

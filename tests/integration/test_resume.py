@@ -14,6 +14,8 @@ import pytest
 
 from tests.integration.conftest import noise_stack, write_pngs
 
+pytestmark = pytest.mark.slow(reason="kills a run, and runs it again")
+
 
 def command(source: Path, output: Path, checkpoint: Path) -> list[str]:
     base = [sys.executable, "-m", "emstream_cli", "predict", str(source), "-o", str(output)]

@@ -31,6 +31,8 @@ from tests.integration.conftest import noise_stack, write_pngs
 from tests.integration.service import Service, running
 from tests.integration.two_hosts import BROKER_URL, Cable, broker_on_tcp, workers_there
 
+pytestmark = pytest.mark.slow(reason="runs workers on a real broker, and kills them")
+
 KILLS = int(os.environ.get("EMSTREAM_TEST_KILLS", "2"))
 """Kills per kind of process in the test of losses; the figures in the notes are with 12."""
 SETTINGS = {"objects": ["spots"], "quality": "fast"}

@@ -18,6 +18,8 @@ from emstream.models.checkpoint import read_checkpoint, read_weights
 from tests.integration.conftest import Invoke
 from tests.unit.emstream_training.stacks import grey_stack, truth_of, write_sections
 
+pytestmark = pytest.mark.slow(reason="trains networks, and kills trainings")
+
 TINY = ["--object", "spots", "--width", "0.125", "--patch", "64", "--batch", "1"]
 STEPS = 40
 
