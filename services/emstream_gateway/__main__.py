@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address.
+    """Return True if only this machine can reach the address.
 
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
     (True, True, False)
@@ -36,7 +36,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_access(settings: Settings, keys: KeyFile, token: str) -> None:
-    """Raise SettingsError if everybody, or nobody, could use the service."""
+    """Raise SettingsError if other machines could use the service without a key, or if no user could."""
     has_keys = bool(keys.list())
     if not is_loopback(settings.host) and not has_keys:
         raise SettingsError(
@@ -45,7 +45,7 @@ def check_access(settings: Settings, keys: KeyFile, token: str) -> None:
         )
     if not has_keys and not token:
         raise SettingsError(
-            "nobody could use the service: there is no key and EMSTREAM_TOKEN is empty. "
+            "no user could reach the service: there is no key and EMSTREAM_TOKEN is empty. "
             "Set EMSTREAM_TOKEN, or make a key with `emstream keys add OWNER`"
         )
 
@@ -56,7 +56,7 @@ def serve(settings: Settings) -> None:
     check_access(settings, keys, token)
     if not settings.redis_url:
         raise SettingsError("EMSTREAM_REDIS_URL is empty: name the broker, or use `emstream serve`, which starts one")
-    client = make_client(settings.redis_url, is_patient=False)  # it may come later: /readyz says so
+    client = make_client(settings.redis_url, is_patient=False)  # the broker may start later: /readyz says so
     ledger = open_ledger(settings, client)
     sender = CelerySender(settings)
     dispatcher = Dispatcher(ledger, sender, settings, Lead(client, settings.redis_prefix))
@@ -66,7 +66,7 @@ def serve(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Run; a wrong setting ends as a sentence."""
+    """Serve; an error ends the process with its sentence on stderr."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it has shut down
     try:

@@ -1,4 +1,4 @@
-"""Who may do what: API keys with owners and scopes, and the token of this start, which stands for the owner "local"."""
+"""Authentication: API keys with owners and scopes, and the token of this start, which means the owner "local"."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="Set by openin
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks."""
+    """The key that a request came with."""
 
     owner: str
     scopes: Collection[str]
@@ -34,7 +34,7 @@ LOCAL = Caller(LOCAL_OWNER, ("read", "write"))
 
 
 def recognise(context: AppContext, secret: str) -> Key | None:
-    """Return who has this secret, or None."""
+    """Return the key with this secret, or None."""
     if context.token and hmac.compare_digest(secret.encode(), context.token.encode()):
         return LOCAL
     return context.keys.check(secret) if context.keys else None
@@ -64,6 +64,6 @@ def _need(scope: str) -> Callable[..., Awaitable[Key]]:
 
 
 ReadKey = Annotated[Key, Depends(_need("read"))]
-"""A caller who may see jobs."""
+"""Key of a request that may read jobs."""
 WriteKey = Annotated[Key, Depends(_need("write"))]
-"""A caller who may make and change jobs."""
+"""Key of a request that may make and change jobs."""

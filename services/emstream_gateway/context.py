@@ -1,4 +1,4 @@
-"""What the routes share: made once by `make_app`, handed to each route."""
+"""State that all routes share: made once by `make_app`, given to each route as a dependency."""
 
 from __future__ import annotations
 
@@ -27,40 +27,40 @@ logger = logging.getLogger(__name__)
 
 
 class Key(Protocol):
-    """Who asks, and what they may do."""
+    """An API key: its owner, and its rights."""
 
     @property
     def owner(self) -> str:
-        """Whose jobs are seen."""
+        """Owner of the jobs that the key reaches."""
 
     @property
     def scopes(self) -> Collection[str]:
-        """Of "read" and "write"."""
+        """Rights: "read", "write", or both."""
 
 
 class Keys(Protocol):
-    """The keys that are known."""
+    """The known keys."""
 
     def check(self, secret: str) -> Key | None:
-        """Return the key with this secret."""
+        """Return the key with this secret, or None."""
 
 
 class Dispatcher(Protocol):
-    """The thread that dispatches, sweeps, and enters jobs from disk."""
+    """The thread that dispatches units, sweeps leases, and enters jobs from disk."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
 
     def stop(self) -> None:
-        """End, and wait for it."""
+        """Stop the thread, and wait for its end."""
 
     def wake(self) -> None:
-        """Do a round now."""
+        """Run a round now."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """See the module's text. token: of this start, or empty. stopping: set when the process is to end."""
+    """See the module's text. token: secret of this start, or empty. stopping: set when the process is to end."""
 
     settings: Settings
     ledger: Ledger
@@ -79,11 +79,11 @@ class AppContext:
         return shipped_books(self.settings.models or MODELS)
 
     def check_objects(self, settings: JobSettings) -> None:
-        """Raise UnknownObject, naming those that exist, if a recipe for one asked for is missing."""
+        """Raise UnknownObject, naming the objects that exist, if a requested one has no recipe."""
         asked_for(settings.objects, self.books())
 
     def nudge(self) -> None:
-        """Have what is ready handed out at once rather than at the dispatcher's next round."""
+        """Dispatch ready units at once rather than at the dispatcher's next round."""
         if self.dispatcher is not None:
             self.dispatcher.wake()
             return
@@ -91,7 +91,7 @@ class AppContext:
             self.sender.send(self.ledger.dispatch(stage, time.time()))
 
     def try_broker(self, call: Callable[[], object]) -> bool:
-        """Make a call that the dispatcher makes up for; False if the broker does not answer."""
+        """Make a call that the dispatcher repeats later if it fails; False if the broker does not answer."""
         try:
             call()
         except BrokerUnavailable as error:
@@ -101,7 +101,7 @@ class AppContext:
 
 
 async def context_of(request: Request) -> AppContext:
-    """Return the parts of the app that answers. Like all dependencies a coroutine, which saves a hop to a thread."""
+    """Return the context of the app. A coroutine, as all dependencies are here, which saves a hop to a thread."""
     context = request.app.state.context
     assert isinstance(context, AppContext)
     return context

@@ -1,4 +1,4 @@
-"""uvicorn, set up for long uploads: memory that stays, small reads, and streams that end when a signal comes."""
+"""The uvicorn server, set up for long uploads: kept memory, small reads, and streams that end at a signal."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 GRACE_S = 10
-"""How long requests under way may still take after a signal."""
+"""Seconds that requests under way may still take after a signal."""
 READ_BYTES = 64 << 10
-"""Read from a connection at once: asyncio's 256 KiB let one upload hold up all others four times as long."""
+"""Size of one read from a connection: asyncio's 256 KiB let one upload delay all others four times as long."""
 KEPT_BYTES = 32 << 20
+"""Freed memory that the process keeps."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to keep up to 32 MiB of freed memory: giving back and fetching anew the pages of each chunk that
+    """Ask glibc to keep up to 32 MiB of freed memory: returning and fetching again the pages of each chunk that
     arrives takes several times as long as reading it (measured: 600 against 5000 MiB/s of CPU time in the parser).
 
-    Elsewhere than on Linux with glibc nothing is done.
+    On other systems than Linux with glibc it does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -34,7 +35,7 @@ def keep_freed_memory() -> None:
 
 
 class SmallReads(H11Protocol):
-    """Takes turns between connections after 64 KiB."""
+    """HTTP/1.1 that takes turns between connections after 64 KiB."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """See asyncio.Protocol."""
@@ -44,7 +45,7 @@ class SmallReads(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Tells the app to end its streams as soon as a signal comes, so that the server does not wait for them."""
+    """A server that ends the app's streams as soon as a signal comes, so that it does not wait for them."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """See uvicorn."""

@@ -1,4 +1,4 @@
-"""Request bodies: read with a time limit per chunk and a bound, and the rest of a refused one let go."""
+"""Request bodies: read with a time limit per chunk and a size limit; the rest of a refused one is drained."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from emstream_gateway.http.error_handlers import field_problems
 
 Body = TypeVar("Body", bound=BaseModel)
 IDLE_S = 60.0
-"""A body of which nothing arrives for so long is given up."""
+"""Seconds without a byte after which a body is abandoned."""
 BLOCK_BYTES = 512 << 10
+"""Size of a block that is written at once."""
 WRITERS = 8
+"""Number of threads that write uploads."""
 JSON_BYTES = 8 << 20
-"""Longest JSON body: 8192 files with long names."""
+"""Size of the longest JSON body: 8192 files with long names."""
 _DRAIN_BYTES = 64 << 20
 _DRAIN_S = 2.0
 
@@ -45,9 +47,9 @@ async def chunks(request: Request) -> AsyncIterator[bytes]:
 
 
 async def stream_body(request: Request, take: Callable[[list[bytes]], None]) -> None:
-    """Hand the body to `take`, some chunks at a time, in a thread, while the next ones arrive.
+    """Pass the body to `take`, some chunks at a time, in a thread, while the next ones arrive.
 
-    Off the event loop: a write waits for the disk whenever some process syncs, and nobody else is to wait for that.
+    Off the event loop: a write waits for the disk whenever some process syncs; other requests are not to wait for it.
     Largest memory held: two blocks of 512 KiB. When this returns or raises, `take` is not running any more.
     """
     pending: asyncio.Task[None] | None = None
@@ -59,7 +61,7 @@ async def stream_body(request: Request, take: Callable[[list[bytes]], None]) -> 
                 if pending is not None:
                     await pending
                 pending, block = asyncio.create_task(_in_thread(take, block)), []
-    finally:  # also what came before the connection ended: an upload goes on from there
+    finally:  # also the bytes before the connection ended: an upload goes on from there
         with anyio.CancelScope(shield=True):
             if pending is not None:
                 await pending
@@ -72,12 +74,12 @@ async def _in_thread(take: Callable[[list[bytes]], None], block: list[bytes]) ->
 
 @lru_cache(1)
 def _writers() -> anyio.CapacityLimiter:
-    """Return the limit of threads that write uploads: a full or slow disk leaves those that answer free."""
+    """Return the limit of threads that write uploads: a full or slow disk leaves the threads of the routes free."""
     return anyio.CapacityLimiter(WRITERS)
 
 
 async def drain(request: Request) -> None:
-    """Read on for a moment after a refusal, so that the caller gets to read the answer rather than a broken pipe."""
+    """Read on for a moment after a refusal, so that the caller reads the answer rather than a broken pipe."""
     stop, read = time.monotonic() + _DRAIN_S, 0
     with suppress(ClientDisconnect, TimeoutError, RuntimeError), anyio.fail_after(_DRAIN_S):
         async for chunk in request.stream():
@@ -92,7 +94,7 @@ async def json_body(request: Request, model: type[Body]) -> Body:
     async for chunk in chunks(request):
         content += chunk
         if len(content) > JSON_BYTES:
-            raise TooMuch(f"the JSON body is longer than {JSON_BYTES} bytes, which are allowed: send fewer files")
+            raise TooMuch(f"the JSON body is longer than {JSON_BYTES} bytes, the limit: send fewer files")
     try:
         return model.model_validate_json(bytes(content))
     except ValidationError as error:

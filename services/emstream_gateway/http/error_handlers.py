@@ -1,4 +1,4 @@
-"""Errors as answers: each becomes the problem that `emstream.api.problems` says, with its headers."""
+"""Errors as answers: each becomes a problem by the table of `emstream.api.problems`, with its headers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     **members: object,
 ) -> Response:
-    """Return a problem. members: further ones, such as `received`."""
+    """Return a problem. members: further members, such as `received`."""
     problem = Problem.model_validate(
         {
             "title": HTTPStatus(status).phrase,
@@ -54,7 +54,7 @@ def problem_response(
 
 
 def problem_of(request: Request, error: Exception, **further: object) -> Response:
-    """Return the problem that an error of emstream is. further: members of the problem."""
+    """Return an error of emstream as a problem. further: members of the problem."""
     refusal = refusal_of(error)
     members = dict(further)
     headers: dict[str, str] = {}
@@ -72,7 +72,7 @@ def problem_of(request: Request, error: Exception, **further: object) -> Respons
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Turn every error into a problem: emstream's own, the framework's, and mistakes of ours."""
+    """Turn every error into a problem: emstream's own, the framework's, and our bugs."""
 
     async def ours(request: Request, error: Exception) -> Response:
         return problem_of(request, error)
@@ -84,14 +84,14 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def frameworks(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-        detail = f"{request.method} {request.url.path}: {error.detail}. /openapi.json lists what there is"
+        detail = f"{request.method} {request.url.path}: {error.detail}. /openapi.json lists the routes"
         return problem_response(request, error.status_code, code, detail, error.headers)
 
     async def gone(request: Request, error: Exception) -> Response:
         return problem_of(request, Unreadable("the connection ended before the whole body had arrived: send it again"))
 
     async def away(request: Request, error: Exception) -> Response:
-        sentence = "the broker does not answer for the moment: nothing is lost, ask again in some seconds"
+        sentence = "the broker does not answer at the moment: nothing is lost, ask again in some seconds"
         return problem_of(request, BrokerUnavailable(sentence))
 
     async def mistake(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Files as answers: strong ETag, 304 for a copy that is still right, one Range, a name to save under."""
+"""Files as answers: a strong ETag, 304 for a current copy, one Range, a name to save under."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE | re.A
 
 
 class Download(FileResponse):
-    """A file in blocks of 1 MiB: each is a hop to a thread, and small ones halve the rate."""
+    """A file sent in blocks of 1 MiB: each block is a hop to a thread, and small ones halve the rate."""
 
     chunk_size = 1 << 20
 
@@ -28,7 +28,7 @@ def etag_of(facts: os.stat_result) -> str:
 def send_file(request: Request, path: Path, media_type: str, save_as: str | None = None) -> Response:
     """Return a file, a range of it, or 304. save_as: the name to save it under; None shows it in the browser.
 
-    Raises NoSuchRange. A Range that cannot be understood, or that names several, is ignored, as RFC 9110 allows.
+    Raises NoSuchRange. A Range that cannot be understood, or that names several ranges, is ignored, as RFC 9110 allows.
     """
     facts = path.stat()
     etag = etag_of(facts)
@@ -41,7 +41,7 @@ def send_file(request: Request, path: Path, media_type: str, save_as: str | None
 
 
 def is_range_usable(text: str | None, size: int) -> bool:
-    """Whether the header names one range that can be read. Raises NoSuchRange for one outside of the file.
+    """Return True if the header names one range that can be read. Raises NoSuchRange for one outside of the file.
 
     >>> is_range_usable("bytes=0-9", 100), is_range_usable("bytes=9-0", 100), is_range_usable("lines=1-2", 100)
     (True, False, False)
@@ -61,6 +61,6 @@ def is_range_usable(text: str | None, size: int) -> bool:
 
 
 def is_known(header: str | None, etag: str) -> bool:
-    """Whether an If-None-Match names this ETag."""
+    """Return True if an If-None-Match names this ETag."""
     known = [part.strip().removeprefix("W/") for part in (header or "").split(",")]
     return etag in known or known == ["*"]

@@ -1,4 +1,4 @@
-"""What every request passes first: its host name, its origin, a number for the logs; and headers of every answer."""
+"""Middleware that every request passes: checks of host and origin, an id for the logs, headers of every answer."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ ALWAYS = {
 
 
 class ForeignOrigin(AccessDenied):
-    """A page of another site tries to change something."""
+    """A page of another site sent a request that changes something."""
 
 
 def known_hosts(settings: Settings) -> frozenset[str]:
-    """Return the names under which the server may be asked."""
+    """Return the host names that the server answers to."""
     further = (name.strip().lower().strip("[]") for name in settings.allowed_hosts.split(","))
     return LOOPBACK | {settings.host.lower().strip("[]")} | {name for name in further if name}
 
@@ -62,7 +62,7 @@ def check_origin(headers: Headers) -> None:
 
 
 def urlsplit_or_empty(origin: str) -> str:
-    """Return an origin's host and port, empty for one that is none ("null")."""
+    """Return an origin's host and port, empty for one without ("null")."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:

@@ -23,16 +23,16 @@ _ALWAYS = (401, 403, 421)
 
 
 def refusals(*statuses: int) -> Responses:
-    """Return the problems that a route may answer, and those that every one may: key, right, host."""
-    return {status: _problem(status) for status in sorted({*_ALWAYS, *statuses})}
+    """Return the refusals of a route, with the ones of every route: key, right, host."""
+    return {status: _example(status) for status in sorted({*_ALWAYS, *statuses})}
 
 
 def open_refusals(*statuses: int) -> Responses:
-    """Return the problems of a route that needs no key."""
-    return {status: _problem(status) for status in sorted({421, *statuses})}
+    """Return the refusals of a route that needs no key."""
+    return {status: _example(status) for status in sorted({421, *statuses})}
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _example(status: int) -> dict[str, Any]:
     refusal, description = BY_STATUS[status], MEANINGS[status]
     example = {
         "type": "about:blank",
@@ -53,14 +53,14 @@ def returns(model: type[BaseModel], description: str, status: int = 200, headers
 
 
 def returns_file(*media_types: str) -> Responses:
-    """Return what a route that hands out a file may answer."""
+    """Return the answers of a route that sends a file."""
     binary, is_json = {"type": "string", "format": "binary"}, "application/json"
     content = {kind: {"schema": {"type": "object"} if kind == is_json else binary} for kind in media_types}
     shown = {n: {"schema": {"type": "string"}, "description": HEADER_TEXT[n]} for n in ("ETag", "Content-Range")}
     return {
         200: {"description": "The file", "content": content, "headers": {"ETag": shown["ETag"]}},
-        206: {"description": "The range asked for", "content": content, "headers": shown},
-        304: {"description": "The copy with this ETag is still right"},
+        206: {"description": "The requested range", "content": content, "headers": shown},
+        304: {"description": "The copy with this ETag is current"},
     }
 
 

@@ -1,6 +1,6 @@
-"""What can be done to a job: start, cancel, retry, delete. Each is safe to repeat, and leaves the disk right first.
+"""Actions on a job: start, cancel, retry, delete. Each is safe to repeat, and brings the disk up to date first.
 
-Only job.json is synced to the disk: a killed process loses nothing either way, and each sync holds up others' writes.
+Only job.json is synced to the disk: a killed process loses nothing either way, and each sync delays other writes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 def prepare(context: AppContext, upload: Upload) -> JobRecord:
     """Bring the uploaded files into their order under input/; return the record, which is not written yet.
 
-    Raises NotReady if a file is not whole, UploadRefused if there is nothing to segment.
+    Raises NotReady if a file is incomplete, UploadRefused if there is nothing to segment.
     """
     arrivals = upload.close()
     wanted = sorted((a for a in arrivals if not is_clutter(a.name)), key=lambda a: natural_key(a.name))
@@ -53,7 +53,7 @@ def prepare(context: AppContext, upload: Upload) -> JobRecord:
 def _place(folder: Path, number: int, arrival: Arrival) -> InputFile:
     file = as_input(number, arrival)
     source = folder / "incoming" / arrival.path.name
-    if source.exists():  # else a start that was killed has moved it
+    if source.exists():  # else an interrupted start has moved it
         source.rename(folder / file.stored)
     return file
 
@@ -98,7 +98,7 @@ def _record_of(context: AppContext, upload: Upload) -> JobRecord:
 
 
 def start_whole(context: AppContext, uploads: list[Upload]) -> list[JobFolder]:
-    """Start the jobs of a multipart upload: all are prepared before the first one is seen by anybody."""
+    """Start the jobs of a multipart upload: all are prepared before the first one is visible."""
     records = [prepare(context, upload) for upload in uploads]
     folders = []
     for upload, record in zip(uploads, records, strict=True):
@@ -115,14 +115,14 @@ def start_whole(context: AppContext, uploads: list[Upload]) -> list[JobFolder]:
 
 
 def keep_server_input(context: AppContext, header: UploadHeader, source: Path) -> JobFolder:
-    """Make a job on files that are on the server already, to be started later."""
+    """Make a job on files of the server, to be started later."""
     folder = context.store.folder(header.id)
     context.store.write_header(folder.path, header.model_copy(update={"input": str(source)}))
     return folder
 
 
 def start_server_input(context: AppContext, header: UploadHeader, source: Path) -> JobFolder:
-    """Start a job on files that are on the server already."""
+    """Start a job on files of the server."""
     folder = context.store.folder(header.id)
     context.store.write_header(folder.path, header)
     folder.write(_record(context, header, str(source), (), input_identity(source)))
@@ -170,12 +170,12 @@ def server_input(context: AppContext, path: str) -> Path:
         raise UploadRefused("the input is no absolute path on the server: give one under EMSTREAM_INPUT_ROOTS")
     source = Path(path).resolve()
     if not any(source.is_relative_to(root) for root in roots) or not source.exists():
-        raise UploadRefused(f"there is no {path!r} under this server's EMSTREAM_INPUT_ROOTS: give a path that is")
+        raise UploadRefused(f"there is no {path!r} under this server's EMSTREAM_INPUT_ROOTS: give one that exists")
     return source
 
 
 def cancel(context: AppContext, folder: JobFolder) -> None:
-    """Stop a job; one that is over stays as it is. Raises what the ledger raises while the broker is away."""
+    """Stop a job; one that is over stays as it is. Raises BrokerUnavailable."""
     if state_of(context, folder) in ("completed", "completed_with_errors", "failed"):
         return
     folder.cancelled_path.touch()
@@ -183,18 +183,18 @@ def cancel(context: AppContext, folder: JobFolder) -> None:
 
 
 def retry(context: AppContext, folder: JobFolder, owner: str) -> None:
-    """Do again what failed or was cancelled; what is done is kept.
+    """Run again what failed or was cancelled; finished units are kept.
 
-    The ledger forgets the job before the marks go: until then nobody enters it from the disk.
+    The ledger forgets the job before the marks go: until then the dispatcher does not enter it from the disk.
     """
     state = state_of(context, folder)
     if state not in ("failed", "cancelled", "completed_with_errors"):
-        raise NotReady(f"the job is {state}: only one that failed, was cancelled or has errors can be done again")
+        raise NotReady(f"the job is {state}: only a job that failed, was cancelled or has errors can be retried")
     record = context.store.record(folder)
     if record is not None and record.files and not (folder.path / INPUT).exists():
         raise NotReady(INPUT_GONE)
     if not has_sections(folder):
-        raise NotReady(f"{SECTIONS_GONE}: what failed cannot be done again; start a new job")
+        raise NotReady(f"{SECTIONS_GONE}: the job cannot be retried; start a new one")
     context.ledger.forget(folder.path.name)
     for mark in (folder.failure_path, folder.report_path, folder.cancelled_path):
         mark.unlink(missing_ok=True)
@@ -246,7 +246,7 @@ def save_name(record: JobRecord, name: str) -> str:
 
 
 def request_finish(context: AppContext, folder: JobFolder, task: FinishTask) -> None:
-    """Have a task of `finish` done for a job, again if it was done before; one that waits or runs stays as it is."""
+    """Have a task of `finish` run for a job, again if it ran before; one that waits or runs stays as it is."""
     job = folder.path.name
     if context.ledger.status(job) is None:
         context.ledger.enter(job, context.store.owner_of(folder), folder.found())

@@ -1,8 +1,9 @@
-"""Keeps the stream going whatever was lost: a thread of the gateway; of several gateways one leads.
+"""The dispatcher: a thread of the gateway that keeps work flowing after any loss; of several gateways one leads.
 
-Twice a second it takes back expired leases and lost hints, and hands out what may run. At its start, every ten
-seconds, and at once where Redis holds nothing of ours (it is new, or its data are gone) it enters the jobs that the
-disk shows as started and not over and that the ledger does not know. Once an hour it deletes what `retention` says.
+Twice a second it takes back expired leases and lost hints, and dispatches the units that may run. At its start, every
+ten seconds, and at once where Redis holds nothing of ours (it is new, or its data are gone) it enters the jobs that the
+disk shows as started and not over and that the ledger does not know. Once an hour it deletes the files that `retention`
+names.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ from emstream.work.queues import CelerySender
 logger = logging.getLogger(__name__)
 
 EVERY_S = 0.5
+"""Seconds between rounds."""
 COMPARE_EVERY_S = 10.0
+"""Seconds between comparisons of disk and ledger."""
 RETAIN_EVERY_S = 3600.0
+"""Seconds between deletions of old files."""
 
 
 class Dispatcher:
@@ -53,7 +57,7 @@ class Dispatcher:
         self._thread.join()
 
     def wake(self) -> None:
-        """Do a round now: something was entered."""
+        """Run a round now: a job was entered."""
         self._wake.set()
 
     def round(self) -> None:
@@ -72,7 +76,7 @@ class Dispatcher:
         self._sender.send(hints)
 
     def retain(self, now: float) -> None:
-        """Delete what is kept no longer, of jobs that have ended; what is in use stays readable until it is closed."""
+        """Delete expired files of jobs that have ended; open files stay readable until they are closed."""
         if self._retention == Retention():
             return
         for path in sorted((self._settings.data / "jobs").glob("[!.]*")):
@@ -105,7 +109,7 @@ class Dispatcher:
             self._wake.clear()
 
     def _compare(self) -> None:
-        """Enter what the disk shows and the ledger does not know; mark Redis as holding the ledger."""
+        """Enter the jobs that the disk shows and the ledger does not know; mark Redis as holding the ledger."""
         entered = 0
         for path in sorted((self._settings.data / "jobs").glob("[!.]*/job.json")):
             entered += self._enter(JobFolder(path.parent))
@@ -121,6 +125,6 @@ class Dispatcher:
         try:
             record = folder.read()
         except EmstreamError as error:
-            logger.error("job left out", extra={"job": folder.path.name, "reason": str(error)})
+            logger.error("job skipped", extra={"job": folder.path.name, "reason": str(error)})
             return False
         return record is not None and self._ledger.enter(record.id, record.owner, folder.found())

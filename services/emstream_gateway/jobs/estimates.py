@@ -1,7 +1,7 @@
-"""Estimates of time: of a new job, by what this service has done before; of a running one, by its latest units.
+"""Estimates of time: of a new job, by earlier jobs of this service; of a running one, by its latest units.
 
 A job's work is the number of voxels that its networks see: those of its grids, times variants and checkpoints. Its
-seconds are those from its first unit to its last, so all that belongs to a job is in them.
+seconds are those from its first unit to its last, so they include everything that a job does.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from emstream.models.recipes import Recipe
 from emstream.stages import SHOWN, Stage
 
 LATEST = 20
-"""Jobs looked at."""
+"""Number of latest jobs that an estimate reads."""
 LARGEST = 5
-"""Of them those that count: in small ones the time is spent on other things than the network."""
+"""Number of largest ones among them that count: small jobs spend their time on other things than the network."""
 TAIL_BYTES = 32 << 10
-"""Read from the timeline's end: some 300 units."""
+"""Bytes read from a timeline's end: some 300 units."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastJob:
-    """A job that was done. pixel_size_nm: what its sections were brought to, or None if they were used as they are."""
+    """A completed job. pixel_size_nm: of its sections as resampled, or None if they were not resampled."""
 
     work: int
     seconds: float
@@ -40,7 +40,7 @@ class PastJob:
 
 
 def passes_of(recipes: Iterable[Recipe]) -> int:
-    """Return how often every voxel is seen: variants, times the different checkpoints."""
+    """Return how often the networks see every voxel: variants, times the different checkpoints."""
     chosen = list(recipes)
     return max(r.variants for r in chosen) * len({name for r in chosen for name in r.checkpoints})
 
@@ -51,7 +51,7 @@ def estimate(
     work: int,
     pixel_size_nm: float | None,
 ) -> Estimate:
-    """Return the seconds that so much work takes, by the latest jobs. folders: of jobs, newest first."""
+    """Return the seconds that `work` takes, by the latest jobs. folders: of jobs, newest first."""
     past: list[PastJob] = []
     for folder in folders:
         record = record_of(folder) if folder.report_path.exists() else None
@@ -69,7 +69,7 @@ def estimate(
 
 
 def _enlargement(past: Iterable[PastJob], pixel_size_nm: float | None) -> float:
-    """Return by how much resampling changes the number of voxels, if earlier jobs show what is resampled to."""
+    """Return by how much resampling changes the number of voxels, if earlier jobs show the networks' pixel size."""
     known = [job.pixel_size_nm for job in past if job.pixel_size_nm]
     if pixel_size_nm is None or not known:
         return 1.0
@@ -105,7 +105,7 @@ def _read_span(timeline: Path, _changed: int) -> float | None:
 
 
 def seconds_left(timeline: Path, counts: Mapping[Stage, tuple[int, int]]) -> float | None:
-    """Return the seconds until the slowest stage is through, or None while there is no rate.
+    """Return the seconds until the slowest stage is finished, or None while there is no rate.
 
     Each stage's rate is that of its units in the timeline's tail; stages work side by side, so the slowest one counts.
     """

@@ -1,4 +1,4 @@
-"""The files that a job works on, and their hard links for another one: previews, other settings, a first look."""
+"""Input files of a job, and their hard links for another one: previews, other settings, inspections."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from emstream_gateway.context import AppContext
 from emstream_gateway.storage.uploads import Arrival
 
 INPUT = "input"
-"""Where a job's files lie within its folder, and what its request names as input."""
+"""Folder of a job's files within its own, and the input in its request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The files in their order, and where each lies now; or a path on the server."""
+    """Files in their order, with the present path of each; or a path on the server."""
 
     files: tuple[InputFile, ...] = ()
     paths: tuple[Path, ...] = ()
@@ -64,7 +64,7 @@ def identity_of(files: Iterable[InputFile]) -> str:
 
 
 def link_files(source: Source, folder: JobFolder) -> None:
-    """Give another job's folder the files, by hard links. Raises NotReady if the job has just been started."""
+    """Link the files into another job's folder. Raises NotReady if the job was started meanwhile."""
     (folder.path / INPUT).mkdir(parents=True, exist_ok=True)
     try:
         for file, path in zip(source.files, source.paths, strict=True):

@@ -1,4 +1,4 @@
-"""Jobs as the API shows them: from the disk, which is the truth at rest, and from the ledger while they run."""
+"""Status of jobs as the API shows it: from the disk, which is the truth at rest, and from the ledger while they run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from emstream_gateway.context import AppContext
 from emstream_gateway.jobs.estimates import seconds_left
 from emstream_gateway.storage.job_store import UploadHeader
 
-AWAY = "The broker does not answer for the moment: counts are those on disk, and the work goes on once it is back."
+AWAY = "The broker does not answer at the moment: counts are read from disk, and the work goes on once it is back."
+"""Warning of a job while the ledger cannot be read."""
 Counts = Mapping[Stage, tuple[int, int]]
 
 
@@ -152,7 +153,7 @@ def _stage_counts(counts: Counts) -> dict[str, StageCount]:
 
 
 def progress(counts: Counts) -> float:
-    """Return how much of a job is done, 0..1.
+    """Return the share of a job that is done, 0..1.
 
     >>> progress({Stage.PREPROCESS: (2, 2), Stage.INFERENCE: (1, 2), Stage.POSTPROCESS: (0, 2), Stage.FINISH: (0, 1)})
     0.5

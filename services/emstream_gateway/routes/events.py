@@ -1,4 +1,4 @@
-"""A job's changes as server-sent events: a snapshot first, then at most two a second, until the job is over."""
+"""Events of a job, sent by the server: a snapshot first, then at most two a second, until the job is over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from emstream_gateway.jobs.status import describe_listed
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["jobs"])
 PERIOD_S = 0.5
+"""Seconds between two looks at a job."""
 HEARTBEAT_S = 15.0
+"""Seconds after which a comment keeps a silent stream open."""
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _EVENT = {
     "type": "object",

@@ -1,4 +1,4 @@
-"""Routes by which a job is saved in the formats of other programs: ordered here, built by a postprocess worker."""
+"""Routes of exports: files in the formats of other programs, ordered here, built by a postprocess worker."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _order(context: AppContext, owner: str, job: str, wish: ExportWish) -> Respo
     "",
     response_class=Response,
     summary="A job's exports",
-    responses={**returns(Exports, "Those ordered and not removed"), **refusals(404, 409, 422)},
+    responses={**returns(Exports, "Exports that were ordered and not removed"), **refusals(404, 409, 422)},
 )
 def list_exports(caller: ReadKey, context: Context, job: str) -> Response:
     """List exports."""
@@ -84,7 +84,7 @@ def list_exports(caller: ReadKey, context: Context, job: str) -> Response:
 @router.get(
     "/{export}",
     response_class=Response,
-    summary="The file, or how far it is",
+    summary="The file, or its progress",
     responses={
         **returns_file(*MEDIA_TYPES),
         **_ACCEPTED,
@@ -92,7 +92,7 @@ def list_exports(caller: ReadKey, context: Context, job: str) -> Response:
     },
 )
 def get_export(request: Request, caller: ReadKey, context: Context, job: str, export: str) -> Response:
-    """Hand out an export, or say how far it is."""
+    """Send an export, or its progress."""
     folder, record = finished_job(context, job, caller.owner, PURPOSE)
     number, order = _known(folder, export)
     path = export_file(folder, number, order)
@@ -101,7 +101,7 @@ def get_export(request: Request, caller: ReadKey, context: Context, job: str, ex
     state = _state(folder, record, number, order, context.ledger.status(job))
     if state.state == "failed":
         raise NotReady(f"the export could not be made: {state.sentence}. Order it again to try again")
-    request_finish(context, folder, FinishTask(FinishKind.EXPORT, number))  # the broker may have lost it
+    request_finish(context, folder, FinishTask(FinishKind.EXPORT, number))  # the broker may have lost the task
     return _accepted(state)
 
 
@@ -124,7 +124,7 @@ def _known(folder: JobFolder, export: str) -> tuple[int, ExportOrder]:
     is_number = export.isascii() and export.isdigit() and len(export) < 10
     order = read_order(folder, int(export)) if is_number else None
     if order is None:
-        raise JobNotFound(f"the job has no export {export[:40]!r}: GET its exports to see those there are")
+        raise JobNotFound(f"the job has no export {export[:40]!r}: GET its exports for a list")
     return int(export), order
 
 

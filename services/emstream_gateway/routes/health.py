@@ -1,4 +1,4 @@
-"""Whether the gateway lives, whether the service can work and which part cannot, and what it counts."""
+"""Routes of health: the gateway answers, the parts of the service that fail, and metrics."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from emstream_gateway.jobs.status import state_of
 
 router = APIRouter(tags=["health"])
 HEARTBEAT_S = 10.0
+"""Seconds after which a worker without a sign of life counts as dead."""
 
 
 @router.get(
     "/healthz",
     response_class=Response,
-    summary="Whether the gateway's process answers",
-    responses={**returns(Health, "It does"), **open_refusals()},
+    summary="The gateway's process answers",
+    responses={**returns(Health, "The process answers"), **open_refusals()},
 )
 def healthz() -> Response:
     """Answer."""
@@ -39,18 +40,22 @@ def healthz() -> Response:
 @router.get(
     "/readyz",
     response_class=Response,
-    summary="Whether the service can work; names the parts that cannot",
-    responses={**returns(Health, "All parts work"), **returns(Health, "Some part does not", 503), **open_refusals()},
+    summary="Readiness of the service; names the parts that fail",
+    responses={
+        **returns(Health, "All parts work"),
+        **returns(Health, "At least one part fails", 503),
+        **open_refusals(),
+    },
 )
 def readyz(context: Context) -> Response:
-    """Look at each part."""
+    """Check each part."""
     failing = failing_parts(context)
     health = Health(status="failing" if failing else "ok", failing=failing)
     return as_json(health, 503 if failing else 200, {"Retry-After": "2"} if failing else {})
 
 
 def failing_parts(context: AppContext) -> dict[str, str]:
-    """Return the parts that do not work, each with a sentence."""
+    """Return the failing parts, each with a sentence."""
     failing = {}
     try:
         context.ledger.status("readyz")
@@ -58,13 +63,13 @@ def failing_parts(context: AppContext) -> dict[str, str]:
         failing["broker"] = f"it does not answer ({type(error.__cause__ or error).__name__})"
     free, least = context.quotas.free_bytes() / GIGABYTE, context.settings.min_free_gb
     if free < least:
-        failing["disk"] = f"{free:.1f} GB are free, {least:.1f} GB are kept: no upload and no new slab is taken"
+        failing["disk"] = f"{free:.1f} GB are free, {least:.1f} GB are kept: no upload and no new slab is accepted"
     failing |= {f"{kind} workers": "no sign of life for 10 s" for kind in KINDS if not has_worker(context, kind)}
     return failing
 
 
 def has_worker(context: AppContext, kind: str) -> bool:
-    """Whether a worker of this kind touched its heartbeat file lately."""
+    """Return True if a worker of this kind touched its heartbeat file in the last 10 s."""
     for path in beat_folder(context.settings).glob(f"{kind}.*{SUFFIX}"):
         try:
             if time.time() - path.stat().st_mtime < HEARTBEAT_S:
@@ -91,13 +96,13 @@ def metrics(caller: ReadKey, context: Context) -> Response:
 
 
 class Counts(Collector):
-    """Looks at ledger and disk when it is asked, so that the numbers are those of now."""
+    """Metrics that are read from ledger and disk at each request, so that the numbers are current."""
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics; those of the ledger only while the broker answers."""
+        """Yield the metrics; the ledger's only while the broker answers."""
         context = self._context
         up = GaugeMetricFamily("emstream_broker_up", "1 while the broker answers.", 1)
         try:

@@ -1,4 +1,4 @@
-"""Routes by which a job's files are looked at before it is started: a preprocess worker does the looking."""
+"""Routes of inspections: a preprocess worker reads a job's files before the job is started."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from emstream_gateway.jobs.actions import server_input
 from emstream_gateway.jobs.inputs import INPUT, link_files, source_of
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["upload"])
-_WORKING = returns(Inspecting, "A worker looks at the files", 202, ("Location", "Retry-After"))
+_WORKING = returns(Inspecting, "A worker inspects the files", 202, ("Location", "Retry-After"))
 
 
 @router.post(
     "/inspect",
     status_code=202,
     response_class=Response,
-    summary="Have a worker look at a job's files, before or after its start",
+    summary="Have a worker inspect a job's files, before or after its start",
     responses={**_WORKING, **refusals(404, 409, 422, 503)},
 )
 def begin_inspection(
@@ -42,7 +42,7 @@ def begin_inspection(
     job: str,
     dataset: str | None = Query(None, max_length=1000, description="Of an HDF5 file. Default: the job's."),
 ) -> Response:
-    """Begin to look: at the whole stack, also where the job's settings name a region of it."""
+    """Begin an inspection: of the whole stack, also where the job's settings name a region of it."""
     folder = context.store.owned(job, caller.owner)
     _begin(context, folder, caller.owner, dataset)
     return _working(job)
@@ -51,15 +51,15 @@ def begin_inspection(
 @router.get(
     "/inspection",
     response_class=Response,
-    summary="What the worker found",
-    responses={**returns(Inspected, "What was found"), **_WORKING, **refusals(404, 422, 503)},
+    summary="The result of the inspection",
+    responses={**returns(Inspected, "The result"), **_WORKING, **refusals(404, 422, 503)},
 )
 def get_inspection(request: Request, caller: ReadKey, context: Context, job: str) -> Response:
-    """Show what was found; a stack that cannot be segmented is a problem that lists its data sets."""
+    """Show the result; a stack that cannot be segmented is a problem that lists its data sets."""
     context.store.owned(job, caller.owner)
     folder = inspection_folder(context.store.path, job)
     if not folder.record_path.exists():
-        raise JobNotFound(f"nobody has looked at the files of job {job}: POST /v1/jobs/{job}/inspect")
+        raise JobNotFound(f"the files of job {job} were not inspected: POST /v1/jobs/{job}/inspect")
     found = read_inspection(folder)
     if found is None:
         _check(context, folder, caller.owner)
@@ -85,14 +85,14 @@ def get_picture(
     job: str,
     z: Annotated[int, InPath(ge=0, lt=2**31, description="The section, from 0.")],
 ) -> Response:
-    """Show a section of a stack that was looked at; its grey values are stretched, its longer side is at most 640."""
+    """Show a section of an inspected stack: grey values stretched, longer side at most 640 pixels."""
     context.store.owned(job, caller.owner)
     folder = inspection_folder(context.store.path, job)
     found = read_inspection(folder)
     depth = found.shape_zyx[0] if found and found.shape_zyx else 0
     if z >= depth:
         raise JobNotFound(
-            f"there is no section {z} of job {job}: POST /v1/jobs/{job}/inspect, and take one of those it finds"
+            f"there is no section {z} of job {job}: POST /v1/jobs/{job}/inspect, and name a section that it finds"
         )
     path = picture_path(folder, z)
     if path.exists():
@@ -108,7 +108,7 @@ def _request_picture(context: AppContext, folder: JobFolder, owner: str, path: P
     status = context.ledger.status(folder.path.name)
     reason = status.failed.get((Stage.PLAN, 0)) if status else None
     if status is not None and (reason is not None or status.counts[Stage.PLAN][0]):
-        context.ledger.forget(folder.path.name)  # an earlier look is over: this one is another
+        context.ledger.forget(folder.path.name)  # an earlier inspection is over: this one is another
         status = None
     if reason is not None:
         raise InputUnreadable(f"the section could not be drawn: {reason}")
@@ -142,11 +142,11 @@ def _settings(context: AppContext, folder: JobFolder) -> JobSettings:
 
 
 def _check(context: AppContext, folder: JobFolder, owner: str) -> None:
-    """Raise InputUnreadable if the worker had to give up; enter the look again if the broker has lost it."""
+    """Raise InputUnreadable if the worker failed; enter the inspection again if the broker has lost it."""
     status = context.ledger.status(folder.path.name)
     reason = status.failed.get((Stage.PLAN, 0)) if status else None
     if reason is not None:
-        raise InputUnreadable(f"the files could not be looked at: {reason}")
+        raise InputUnreadable(f"the files could not be inspected: {reason}")
     if status is None:
         _enter(context, folder, owner)
 

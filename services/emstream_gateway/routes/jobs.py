@@ -1,4 +1,4 @@
-"""Routes by which jobs are seen and steered. Plain functions: they run in threads, off the event loop."""
+"""Routes of jobs: list, show, start, cancel, retry, delete. Plain functions: they run in threads."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from emstream_gateway.jobs.status import describe_job, describe_listed
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 JOBS_AT_ONCE = 100
+"""Largest number of jobs in a page of the list."""
 _THREE_LENGTHS = r"^[0-9]{1,6}(\.[0-9]{1,6})?(,[0-9]{1,6}(\.[0-9]{1,6})?){2}$"
 WORDS: dict[Quality, str] = {
     "fast": "One look at every place: the quickest, for previews and for choosing settings.",
@@ -78,7 +79,7 @@ _ACCEPTED = returns(Job, "The job as it stands now", 202, ("Location", "Retry-Af
     responses={**_ACCEPTED, **refusals(404, 409, 422, 507)},
 )
 def start_job(caller: WriteKey, context: Context, job: str) -> Response:
-    """Start a job; one that is started stays as it is."""
+    """Start a job; one that is started goes on."""
     folder = context.store.owned(job, caller.owner)
     if folder.cancelled_path.exists():
         raise NotReady("the job is cancelled: retry it, or make a new one")
@@ -104,11 +105,11 @@ def cancel_job(caller: WriteKey, context: Context, job: str) -> Response:
     "/jobs/{job}/retry",
     status_code=202,
     response_class=Response,
-    summary="Do again what failed or was cancelled",
+    summary="Run again what failed or was cancelled",
     responses={**_ACCEPTED, **refusals(404, 409, 422, 429, 503)},
 )
 def retry_job(caller: WriteKey, context: Context, job: str) -> Response:
-    """Do again what failed or was cancelled; what is done is kept."""
+    """Run again what failed or was cancelled; finished units are kept."""
     folder = context.store.owned(job, caller.owner)
     context.quotas.check_jobs(caller.owner)
     retry(context, folder, caller.owner)
@@ -132,7 +133,7 @@ def delete_job(caller: WriteKey, context: Context, job: str) -> Response:
     "/models",
     response_class=Response,
     tags=["models"],
-    summary="What can be found, and how well",
+    summary="The structures that can be found, and how well",
     responses={**returns(Recipes, "Recipes by object and quality"), **refusals(422)},
 )
 def list_models(caller: ReadKey, context: Context) -> Response:
@@ -150,7 +151,7 @@ def list_models(caller: ReadKey, context: Context) -> Response:
     "/estimate",
     response_class=Response,
     tags=["models"],
-    summary="How long a job would take, by what this service has done before",
+    summary="The time that a job would take, by earlier jobs of this service",
     responses={**returns(Estimate, "Seconds, start to end"), **refusals(422)},
 )
 def get_estimate(

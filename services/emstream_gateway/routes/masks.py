@@ -1,4 +1,4 @@
-"""Routes by which results leave: masks, overlay, report. Masks that nobody asked for before are made on demand."""
+"""Routes of results: masks, overlay, report. Masks in further formats are made when they are first requested."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from emstream_gateway.jobs.status import describe_job
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["results"])
 _WHICH_OBJECT = "For tiff and png. Default: the job's first."
 WAIT_S = 20.0
+"""Seconds that a request waits for a file that is being made."""
 _POLL_S = 0.2
 MEDIA_TYPES: dict[str, str] = {"h5": "application/x-hdf5", "tiff": "image/tiff", "png": "application/zip"}
 
@@ -51,7 +52,7 @@ async def get_mask(
     form: Annotated[Format, Query(alias="format")] = "h5",
     object_name: Annotated[str | None, Query(alias="object", max_length=100, description=_WHICH_OBJECT)] = None,
 ) -> Response:
-    """Hand out masks."""
+    """Send masks."""
     folder, path, save_as = await run_sync(_find_masks, context, job, caller.owner, form, object_name)
     if not path.exists():
         await run_sync(request_finish, context, folder, mask_task(form))
@@ -86,11 +87,11 @@ def _check_possible(context: AppContext, folder: JobFolder, form: Format) -> Non
 @router.get(
     "/overlay",
     response_class=Response,
-    summary="A section beside itself with the masks drawn in",
+    summary="A section next to the same section with the masks drawn in",
     responses={**returns_file("image/png"), **refusals(404, 409, 416, 422)},
 )
 def get_overlay(request: Request, caller: ReadKey, context: Context, job: str) -> Response:
-    """Hand out the overlay picture."""
+    """Send the overlay."""
     folder = context.store.owned(job, caller.owner)
     return send_file(request, _existing(context, folder, folder.exports / "overlay.png"), "image/png")
 
@@ -98,11 +99,11 @@ def get_overlay(request: Request, caller: ReadKey, context: Context, job: str) -
 @router.get(
     "/report",
     response_class=Response,
-    summary="How the result was made, and what it holds",
+    summary="The report: settings, times, and contents of the result",
     responses={**returns_file("application/json"), **refusals(404, 409, 416, 422)},
 )
 def get_report(request: Request, caller: ReadKey, context: Context, job: str) -> Response:
-    """Hand out the report."""
+    """Send the report."""
     folder = context.store.owned(job, caller.owner)
     return send_file(request, _existing(context, folder, folder.report_path), "application/json")
 

@@ -1,4 +1,4 @@
-"""The route by which the surface of a single object leaves; a worker makes it when it is first asked for."""
+"""Route of meshes: the surface of a single object, made by a worker when it is first requested."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
 MESHES = FinishTask(FinishKind.MESHES)
 MEDIA_TYPES: dict[str, str] = {"stl": "model/stl", "ply": "application/octet-stream", "glb": "model/gltf-binary"}
 WAIT_S = 5.0
+"""Seconds that a request waits for a surface that is being made."""
 _POLL_S = 0.1
 
 
@@ -57,7 +58,7 @@ async def get_mesh(
     label: Annotated[int, InPath(ge=1, lt=2**32, description="Its number.")],
     form: MeshForm,
 ) -> Response:
-    """Hand out a surface."""
+    """Send a surface."""
     folder, path, save_as = await run_sync(_find_mesh, context, job, caller.owner, Surface(name, label, form))
     if not path.exists():
         await run_sync(_request_mesh, context, folder, path)

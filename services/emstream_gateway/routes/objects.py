@@ -1,4 +1,4 @@
-"""Routes about single objects: their measurements, those to look at first, what lies at a voxel, other thresholds."""
+"""Routes of objects: measurements, the most uncertain ones, the values at a voxel, other thresholds."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
 TableFormat = Literal["json", "csv", "parquet"]
 MEDIA_TYPES: dict[str, str] = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 ROWS_AT_ONCE = 10_000
+"""Largest number of rows in a page of measurements."""
 ObjectName = Annotated[str | None, Query(alias="object", max_length=100, description="Default: the job's first.")]
 Place = Annotated[int, Query(ge=0, lt=2**31)]
 
@@ -39,7 +40,7 @@ Place = Annotated[int, Query(ge=0, lt=2**31)]
     response_class=Response,
     summary="Every object's volume, surface, length and place, sorted and paged; or the whole table as a file",
     responses={
-        **returns(Measurements, "Objects, and what holds for all together"),
+        **returns(Measurements, "Objects, and facts of all together"),
         200: {**returns(Measurements, "Objects")[200], "content": {kind: {} for kind in MEDIA_TYPES.values()}},
         206: returns_file("text/csv")[206],
         304: returns_file("text/csv")[304],
@@ -58,7 +59,7 @@ def get_measurements(
     offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
     limit: Annotated[int, Query(ge=0, le=ROWS_AT_ONCE)] = 100,
 ) -> Response:
-    """Hand out measurements."""
+    """Send measurements."""
     folder, record, name = measured_job(context, job, caller.owner, object_name)
     if form != "json":
         path = folder.measurements / f"{name}.{form}"
@@ -71,7 +72,7 @@ def get_measurements(
 @router.get(
     "/uncertain",
     response_class=Response,
-    summary="Look here first: the objects that the networks are least sure of",
+    summary="The most uncertain objects, to be checked first",
     responses={**returns(Unsure, "Objects, the least sure first"), **refusals(404, 409, 422)},
 )
 def get_uncertain(
@@ -105,11 +106,11 @@ def unsure(page: Page) -> list[UnsureObject]:
 @router.get(
     "/at",
     response_class=Response,
-    summary="What lies at a voxel: every object's probability, and the number of the one there",
+    summary="The values at a voxel: every structure's probability, and the number of its object",
     responses={**returns(Spots, "By object"), **refusals(404, 409, 422)},
 )
 def get_at(caller: ReadKey, context: Context, job: str, z: Place, y: Place, x: Place) -> Response:
-    """Look at a voxel."""
+    """Show the values at a voxel."""
     folder, record = planned_job(context, job, caller.owner, "nothing of it is stitched yet")
     _check_inside(record.plan, (z, y, x))
     slab = z // record.plan.slab_sections
@@ -142,14 +143,14 @@ def read_voxel(path: Path, datasets: list[str], place: tuple[int, int, int]) -> 
     except VolumeDamaged:
         if path.exists():
             raise
-        raise JobNotFound("the job was deleted, or is made anew, meanwhile: ask again") from None
+        raise JobNotFound("the job was deleted or restarted meanwhile: ask again") from None
 
 
 @router.put(
     "/thresholds",
     status_code=202,
     response_class=Response,
-    summary="Derive masks, labels and measurements anew, by other thresholds, from the stored probabilities",
+    summary="Make masks, labels and measurements again from the stored probabilities, by other thresholds",
     responses={
         **returns(Job, "The job, which runs again", 202, ("Location", "Retry-After")),
         **refusals(404, 409, 422, 503),

@@ -1,4 +1,4 @@
-"""The page at /: upload, predict, see, measure, save. Its files lie in web/, nothing is loaded from elsewhere."""
+"""The page at /: upload, predict, see, measure, save. Its files are in web/, nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WEB = Path(__file__).parents[1] / "web"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 """Files of other suffixes (licences, checksums) are not served."""
 OPENSEADRAGON_STYLE = "'sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE='"
-"""The one inline style there is: a rule for touch screens that OpenSeadragon 6.1.1 adds. No other text passes."""
+"""Hash of the one inline style: a rule for touch screens that OpenSeadragon 6.1.1 adds. No other style passes."""
 POLICY = (
     f"default-src 'none'; script-src 'self'; style-src 'self' {OPENSEADRAGON_STYLE}; img-src 'self' blob: data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""blob: and data: for pictures that the viewer decodes or draws itself."""
+"""Content security policy. blob: and data: are for pictures that the viewer decodes or draws itself."""
 
 
 @dataclass(frozen=True, slots=True)

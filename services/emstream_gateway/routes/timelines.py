@@ -1,4 +1,4 @@
-"""The three lanes: which kind of worker worked on which sample, when."""
+"""Routes of timelines: the units of each kind of worker, with their times and jobs."""
 
 from __future__ import annotations
 

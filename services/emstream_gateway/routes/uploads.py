@@ -1,4 +1,4 @@
-"""Routes by which jobs and their files come in."""
+"""Routes of uploads: new jobs, and their files."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ async def make_jobs(
         raise
     await drain(request)
     raise WrongContent(
-        f"the content type {content_type[:100]!r} is not taken here: send multipart/form-data with files, "
+        f"the content type {content_type[:100]!r} is not accepted here: send multipart/form-data with files, "
         "or application/json"
     )
 
 
 @dataclass
 class BodyMeter:
-    """Weighs what passes, and looks from time to time whether there is still room."""
+    """Passes a body on, counts its bytes, and checks the quota every CHECK_EVERY_BYTES."""
 
     context: AppContext
     owner: str
@@ -126,7 +126,7 @@ class BodyMeter:
 
 
 async def _take_multipart(request: Request, context: AppContext, owner: str, content_type: str) -> list[JobFolder]:
-    """Stream the body to disk and start its jobs; of a refused upload nothing stays."""
+    """Stream the body to disk and start its jobs; nothing of a refused upload stays."""
     await run_sync(context.quotas.check_jobs, owner)
     await run_sync(context.quotas.check_bytes, owner, length_of(request) or 0)
     settings = context.settings
@@ -194,7 +194,7 @@ def _answer(context: AppContext, folders: list[JobFolder], status: int) -> Respo
     "/{job}/files/{name:path}",
     response_class=Response,
     summary="Append bytes to a file of a job that is uploading",
-    responses={**returns(FileState, "What has arrived"), **refusals(400, 404, 408, 409, 413, 422, 507)},
+    responses={**returns(FileState, "The file as it has arrived"), **refusals(400, 404, 408, 409, 413, 422, 507)},
     openapi_extra=_RAW_BODY,
 )
 async def append_bytes(
@@ -225,11 +225,11 @@ async def append_bytes(
 @router.get(
     "/{job}/files/{name:path}",
     response_class=Response,
-    summary="How much of a file has arrived",
-    responses={**returns(FileState, "What has arrived"), **refusals(404, 422)},
+    summary="The bytes of a file that have arrived",
+    responses={**returns(FileState, "The file as it has arrived"), **refusals(404, 422)},
 )
 def file_state(caller: ReadKey, context: Context, job: str, name: str) -> Response:
-    """Show how much of a file has arrived."""
+    """Show the bytes of a file that have arrived."""
     folder = context.store.owned(job, caller.owner)
     record = context.store.record(folder)
     if record is None:
@@ -237,4 +237,4 @@ def file_state(caller: ReadKey, context: Context, job: str, name: str) -> Respon
     for file in record.files:
         if file.name == name:
             return as_json(FileState(name=name, size=file.size, received=file.size, sha256=file.sha256))
-    raise JobNotFound(f"the job has no file {name[:80]!r}: GET the job to see those it has")
+    raise JobNotFound(f"the job has no file {name[:80]!r}: GET the job for a list")

@@ -1,4 +1,4 @@
-"""Routes by which a job is looked at, while it runs and after: what there is to see, and its tiles."""
+"""Routes of the viewer: the contents of a job, while it runs and after, and their tiles."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from emstream_gateway.storage.tiles import (
 )
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["view"])
-PURPOSE = "there is something to see once its first sections are read"
+PURPOSE = "it can be viewed once its first sections are read"
 FOR_EVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -46,11 +46,11 @@ _ETAG = {"ETag": {"schema": {"type": "string"}, "description": HEADER_TEXT["ETag
 @router.get(
     "/view",
     response_class=Response,
-    summary="What there is to see of a job: sizes, levels, the sections that are there, its objects",
-    responses={**returns(View, "What there is to see"), **refusals(404, 409, 422)},
+    summary="The contents of a job: sizes, levels, finished sections, structures",
+    responses={**returns(View, "The contents"), **refusals(404, 409, 422)},
 )
 def get_view(caller: ReadKey, context: Context, job: str) -> Response:
-    """Show what there is to see."""
+    """Show the contents of a job."""
     folder, record = planned_job(context, job, caller.owner, PURPOSE)
     plan = record.plan
     found = View(
@@ -76,7 +76,7 @@ def get_view(caller: ReadKey, context: Context, job: str) -> Response:
     summary="A tile of 512 x 512 pixels of a layer: raw, an object, its .spread or its .labels",
     responses={
         200: {"description": "The tile", "content": dict.fromkeys(MEDIA_TYPES.values(), _BINARY), "headers": _ETAG},
-        304: {"description": "The copy with this ETag is still right"},
+        304: {"description": "The copy with this ETag is current"},
         **refusals(404, 409, 422),
     },
 )
@@ -92,7 +92,7 @@ def get_tile(
     y: int,
     picture: Picture,
     v: str | None = Query(
-        None, max_length=40, description="The view's version: with it the tile may be kept for ever."
+        None, max_length=40, description="The view's version: with it the tile may be cached for ever."
     ),
 ) -> Response:
     """Show a tile."""

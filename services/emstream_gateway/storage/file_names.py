@@ -16,7 +16,7 @@ _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
 def check_name(name: str) -> str:
-    """Return the name. Raises UploadRefused with what is wrong.
+    """Return the name. Raises UploadRefused with the reason.
 
     >>> check_name("sample1/s001.png")
     'sample1/s001.png'
@@ -37,7 +37,7 @@ def check_name(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    """Return what must differ between two files of an upload: case and Unicode form do not count."""
+    """Return the form of a name that must be unique in an upload: case and Unicode form do not count."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

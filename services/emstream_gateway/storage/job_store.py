@@ -1,11 +1,11 @@
-"""The jobs on disk: who owns them, where they lie, and what is cleared away.
+"""Jobs on disk: their owners, their folders, and their removal.
 
     <data>/jobs/<id>/          a job: upload.json while it is uploading, job.json once it is started
-    <data>/jobs/.upload-<id>/  a multipart upload in flight: becomes <id> when it is whole
-    <data>/jobs/.inspect-<id>/ what a worker found in a job's files before its start: see emstream.jobs.inspection
+    <data>/jobs/.upload-<id>/  a multipart upload in flight: becomes <id> when it is complete
+    <data>/jobs/.inspect-<id>/ the inspection of a job's files: see emstream.jobs.inspection
     <data>/jobs/.deleted-<id>/ a deleted job whose files are being removed
 
-The gateway is one process: what it remembers here is what it read or wrote itself, checked against the file's time.
+The gateway is one process: it remembers records that it read or wrote itself, and checks them by the file's time.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from emstream.jobs.record import JobRecord
 logger = logging.getLogger(__name__)
 _ID = re.compile(r"[0-9a-f]{32}")
 _REMEMBERED = 256
-"""Records kept in memory at the most; one of 8192 files takes some 3 MB."""
+"""Largest number of records kept in memory; one with 8192 files takes some 3 MB."""
 STALE_S = 3600.0
-"""A folder that is no job, and was not touched for so long, is what a killed gateway left."""
+"""Seconds after which an untouched folder that is no job counts as left by a killed gateway."""
 KEY_S = 30 * 86400.0
-"""How long an Idempotency-Key counts."""
+"""Seconds that an Idempotency-Key counts."""
 
 
 class UploadHeader(BaseModel):
-    """upload.json: what is known of a job before it is started. input: a path on the server, in place of files."""
+    """upload.json: a job before it is started. input: a path on the server, instead of files."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,7 +76,7 @@ class JobStore:
         self.claiming = threading.Lock()
 
     def folder(self, job: str) -> JobFolder:
-        """Return where a job lies, whether it is there or not."""
+        """Return a job's folder, which need not exist."""
         return JobFolder(self.path / job)
 
     def new(self, owner: str, name: str, settings: JobSettings) -> UploadHeader:
@@ -87,11 +87,11 @@ class JobStore:
         """Return the folder of a job of this owner. Raises JobNotFound, the same for one that another owns."""
         entry = self._entry(job) if _ID.fullmatch(job) else None
         if entry is None or entry.owner != owner:
-            raise JobNotFound(f"there is no job {job[:40]!r} of this key: GET /v1/jobs lists those there are")
+            raise JobNotFound(f"there is no job {job[:40]!r} of this key: GET /v1/jobs lists its jobs")
         return self.folder(job)
 
     def owner_of(self, folder: JobFolder) -> str:
-        """Return whose job it is. Raises JobNotFound."""
+        """Return the owner of a job. Raises JobNotFound."""
         entry = self._entry(folder.path.name)
         if entry is None:
             raise JobNotFound(f"there is no job {folder.path.name!r} any more")
@@ -124,21 +124,21 @@ class JobStore:
         return record
 
     def header(self, folder: JobFolder) -> UploadHeader | None:
-        """Return upload.json, or None if it is not there."""
+        """Return upload.json, or None if there is none."""
         try:
             return UploadHeader.model_validate_json((folder.path / "upload.json").read_bytes())
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
 
     def write_header(self, path: Path, header: UploadHeader) -> None:
-        """Write upload.json into a job's folder; not synced, as the bytes that follow are not: see `verbs`."""
+        """Write upload.json into a job's folder; not synced, as the bytes that follow are not: see `jobs.actions`."""
         path.mkdir(parents=True, exist_ok=True)
         part = path / ".upload.json.part"
         part.write_text(header.model_dump_json())
         part.replace(path / "upload.json")
 
     def claim_key(self, owner: str, key: str, job: str) -> JobFolder | None:
-        """Note that an Idempotency-Key makes `job`; return the job it made before, if that is there still.
+        """Note that an Idempotency-Key makes `job`; return the job that it made before, if that still exists.
 
         To be called, and the job made, while holding `claiming`.
         """
@@ -151,7 +151,7 @@ class JobStore:
         return None
 
     def remove(self, job: str) -> None:
-        """Take a job away at once; its files are deleted in a thread."""
+        """Remove a job at once; its files are deleted in a thread."""
         gone = self.path / f".deleted-{job}"
         (self.path / job).rename(gone)
         self.remove_inspection(job)
@@ -161,11 +161,11 @@ class JobStore:
         threading.Thread(target=shutil.rmtree, args=(gone, True), name="remove job", daemon=True).start()
 
     def remove_inspection(self, job: str) -> None:
-        """Delete what was found when a job's files were looked at."""
+        """Delete the inspection of a job's files."""
         shutil.rmtree(inspection_folder(self.path, job).path, ignore_errors=True)
 
     def clear_leftovers(self) -> None:
-        """Delete what a killed gateway left: deleted jobs, uploads cut off, folders that are no job."""
+        """Delete leftovers of a killed gateway: deleted jobs, interrupted uploads, folders that are no job."""
         for path in self._keys.iterdir():
             if time.time() - path.stat().st_mtime > KEY_S:
                 path.unlink(missing_ok=True)

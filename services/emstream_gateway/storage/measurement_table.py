@@ -1,4 +1,4 @@
-"""An object's table of measurements, which a worker wrote: sorted and paged column by column, by h5py alone."""
+"""A structure's table of measurements, written by a worker: sorted and paged column by column, by h5py alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = dict[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of a table. facts: of all objects together; total: rows there are."""
+    """Some rows of a table. facts: of all objects together; total: rows in the table."""
 
     facts: dict[str, object]
     columns: list[ColumnState]
@@ -28,7 +28,7 @@ class Page:
 
 
 def table_path(folder: JobFolder, name: str) -> Path:
-    """Return where an object's columns lie."""
+    """Return the path of a structure's columns."""
     return folder.measurements / f"{name}.h5"
 
 

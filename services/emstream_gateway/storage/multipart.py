@@ -1,10 +1,10 @@
-"""A multipart upload, taken apart as it arrives: each file goes straight to its sample's folder, once.
+"""A multipart upload, parsed as it arrives: each file goes straight to its sample's folder, once.
 
     part "files" (repeated)   a file; its name may have a folder: every folder is a sample
     part "settings"           JSON of JobSettings
     part "name"               of the job, or before the samples' names if there are several
 
-The parser pushes; this holds one chunk, and never a whole part except the short fields. Whatever is wrong ends the
+The parser pushes; one chunk is held in memory, and never a whole part except the short fields. Any error ends the
 upload, and `discard` leaves nothing of it behind.
 """
 
@@ -31,15 +31,16 @@ from emstream_gateway.storage.job_store import UploadHeader
 from emstream_gateway.storage.uploads import Arrival, Upload, Writer
 
 FIELD_BYTES = 64 << 10
-"""Longest "settings" or "name"."""
+"""Size of the longest "settings" or "name"."""
 IDLE_BYTES = 64 << 10
-"""Bytes before the first part, or after the last, at the most."""
+"""Largest number of bytes before the first part, or after the last."""
 MAX_FIELDS = 8
+"""Largest number of parts that are no files."""
 
 
 @dataclass
 class Part:
-    """The part that is being read."""
+    """The part of the body that is being read."""
 
     headers: dict[bytes, bytes] = field(default_factory=dict)
     header_name: bytes = b""
@@ -94,7 +95,7 @@ class MultipartUpload:
         return list(samples.values())
 
     def discard(self) -> None:
-        """Remove all that has arrived."""
+        """Remove everything that has arrived."""
         self._close_writer()
         for upload in self.samples.values():
             shutil.rmtree(upload.path, ignore_errors=True)
@@ -103,7 +104,7 @@ class MultipartUpload:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data":
             raise WrongContent(
-                f"the content type {content_type[:100]!r} is not taken here: "
+                f"the content type {content_type[:100]!r} is not accepted here: "
                 "send multipart/form-data with files, or application/json"
             )
         if not options.get(b"boundary"):
@@ -164,7 +165,7 @@ class MultipartUpload:
         self._files += 1
         if self._files > self._max_files:
             raise TooMuch(
-                f"the upload has more than {self._max_files} files, which are allowed: "
+                f"the upload has more than {self._max_files} files, the limit: "
                 "join sections into stacks, or send each sample by itself"
             )
         part.upload = self._sample(sample_of(name))
@@ -188,7 +189,7 @@ class MultipartUpload:
             return
         part.text += data[start:end]
         if len(part.text) > FIELD_BYTES:
-            raise TooMuch(f"the part {part.name!r} is longer than {FIELD_BYTES} bytes, which are allowed: shorten it")
+            raise TooMuch(f"the part {part.name!r} is longer than {FIELD_BYTES} bytes, the limit: shorten it")
 
     def _end(self) -> None:
         part = self._part

@@ -1,4 +1,4 @@
-"""A few of the slabs' files kept open: opening one costs more than a tile. What the workers published is only read."""
+"""Files of slabs that are kept open: opening one costs more than reading a tile. They are never written."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from emstream.errors import VolumeDamaged
 
 Found = TypeVar("Found")
 MOST_OPEN = 16
-"""Files at the most; each holds some 100 kB."""
+"""Largest number of open files; each holds some 100 kB."""
 _Stamp = tuple[int, int]
 
 
 class SlabFiles:
-    """See the module's text. One thread reads at a time, as HDF5 would have it anyway."""
+    """See the module's text. One thread reads at a time, as HDF5 demands anyway."""
 
     def __init__(self, most: int = MOST_OPEN) -> None:
         self._most = most
@@ -27,13 +27,13 @@ class SlabFiles:
         self._lock = threading.Lock()
 
     def read(self, path: Path, call: Callable[[h5py.File], Found]) -> Found:
-        """Return call(file). Raises FileNotFoundError if the slab is not there, VolumeDamaged if it is not whole."""
+        """Return call(file). Raises FileNotFoundError before the slab is published, VolumeDamaged."""
         facts = path.stat()
         with self._lock:
             return call(self._file(path, (facts.st_ino, facts.st_mtime_ns)))
 
     def drop(self, folder: Path) -> None:
-        """Close the files of a folder: they keep their room on the disk while they are open."""
+        """Close the files of a folder: they take disk space while they are open."""
         with self._lock:
             for path in [path for path in self._open if path.is_relative_to(folder)]:
                 self._open.pop(path)[1].close()

@@ -1,4 +1,4 @@
-"""How much a key may send, run and keep, and how full the disk may get."""
+"""Quotas of a key (bytes, jobs) and the space that stays free on the disk."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from emstream.settings import Settings
 from emstream_gateway.storage.job_store import JobStore
 
 CHECK_EVERY_BYTES = 64 << 20
-"""A body that is arriving is weighed again each time so much more of it has come."""
+"""Bytes of an arriving body after which the quota is checked again."""
 _RECOUNT_S = 10.0
 _RECOUNT_OVER_S = 300.0
 
 
 class Quotas:
-    """Responses whether there is room. Counts of a job's bytes are some seconds old at the most."""
+    """Checks of quotas. A job's bytes are counted again after 10 s, of one that is over after 300 s."""
 
     def __init__(self, store: JobStore, settings: Settings) -> None:
         self._store, self._settings = store, settings
@@ -36,7 +36,7 @@ class Quotas:
         return free_bytes(self._settings)
 
     def check_bytes(self, owner: str, more: int) -> None:
-        """Raise DiskFull if `more` bytes would pass the disk's watermark or what the key may keep."""
+        """Raise DiskFull if `more` bytes would pass the disk's watermark or the key's quota."""
         free, least = self.free_bytes(), self._settings.min_free_gb * GIGABYTE
         if free - more < least:
             raise DiskFull(
@@ -63,7 +63,7 @@ class Quotas:
             )
 
     def stored_bytes(self, owner: str) -> int:
-        """Return what the jobs of an owner keep on disk."""
+        """Return the bytes of an owner's jobs on disk."""
         return sum(self._bytes_of(entry.id) for entry in self._store.entries(owner))
 
     def _is_over(self, job: str) -> bool:
@@ -80,12 +80,12 @@ class Quotas:
 
 
 def is_over(folder: JobFolder) -> bool:
-    """Whether nothing more happens to the job by itself."""
+    """Return True if nothing more happens to the job by itself."""
     return any(path.exists() for path in (folder.report_path, folder.failure_path, folder.cancelled_path))
 
 
 def bytes_in(path: Path) -> int:
-    """Return the bytes of all files in a folder; files that vanish meanwhile do not count."""
+    """Return the bytes of all files in a folder; files deleted meanwhile do not count."""
     total = 0
     try:
         with os.scandir(path) as entries:

@@ -1,4 +1,4 @@
-"""Tiles of 512 x 512 pixels of what a job has read and found, cut out of the pyramids that the workers wrote.
+"""Tiles of 512 x 512 pixels of a job's sections and results, cut out of the pyramids that the workers wrote.
 
 A tile of a stored pyramid reads one chunk. Labels have no pyramid: each chunk under the tile is read and thinned by
 itself. So the largest array held is a tile, and one chunk.
@@ -40,7 +40,7 @@ _UNCERTAINTY: Grey = np.rint(4 * _P * (1 - _P) * 255).astype(np.uint8)
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What a tile shows. name: of the object, empty for raw. is_stored: False where spread is made of probability."""
+    """Layer of a tile. name: of the structure, empty for raw. is_stored: False = spread computed of probability."""
 
     kind: Kind
     name: str = ""
@@ -49,7 +49,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which tile: section, level (0 = full size), column and row."""
+    """Position of a tile: section, level (0 = full size), column and row."""
 
     z: int
     level: int
@@ -58,7 +58,7 @@ class Place:
 
 
 def layer_of(text: str, record: PlannedJob) -> Layer:
-    """Return the layer that an address names. Raises JobNotFound, listing those there are."""
+    """Return the layer that an address names. Raises JobNotFound, listing the job's layers."""
     objects = record.plan.objects
     name, _, kind = text.rpartition(".")
     if text == "raw":
@@ -75,7 +75,7 @@ def layer_of(text: str, record: PlannedJob) -> Layer:
 
 
 def file_of(folder: JobFolder, plan: Plan, layer: Layer, z: int) -> Path:
-    """Return the slab's file that holds a section of a layer. Raises JobNotFound for a section that is not there."""
+    """Return the slab's file that holds a section of a layer. Raises JobNotFound for a section outside of the stack."""
     depth = plan.shape_zyx[0]
     if not 0 <= z < depth:
         raise JobNotFound(f"the job has no section {z}; it has 0 to {depth - 1}")
@@ -92,11 +92,10 @@ def file_of(folder: JobFolder, plan: Plan, layer: Layer, z: int) -> Path:
 def read_tile(files: SlabFiles, path: Path, plan: Plan, layer: Layer, place: Place) -> NDArray[np.uint8 | np.uint32]:
     """Return a tile's voxels (y, x): grey values, probabilities, spread (uint8), or labels (uint32).
 
-    Raises JobNotFound for a place outside of the section, SectionNotReady where the file is not there yet.
+    Raises JobNotFound for a place outside of the section, SectionNotReady before the file is published.
     """
     box = _box_of(plan, place)
     in_slab = Box((place.z % plan.slab_sections, *box[0]), (place.z % plan.slab_sections + 1, *box[1]))
-
     try:
         return files.read(path, lambda file: _read(file, layer, in_slab, plan, place.level))
     except FileNotFoundError:
@@ -130,14 +129,14 @@ def uncertainty_of(probability: Grey) -> Grey:
 
 
 def not_ready(layer: Layer, place: Place) -> SectionNotReady:
-    """Return the error of a section that is not there yet."""
+    """Return the error of a section that is not ready."""
     return SectionNotReady(
         f"section {place.z} is not there yet: {_WAITING[layer.kind]}; GET the job's view to see which sections are"
     )
 
 
 _WAITING: dict[Kind, str] = {
-    "raw": "it is still being read, or kept no longer",
+    "raw": "it is still being read, or was deleted",
     "probability": "it is still being stitched",
     "spread": "it is still being stitched",
     "labels": "its objects are numbered once all sections are stitched",
@@ -181,7 +180,7 @@ def etag_of(facts: os.stat_result, layer: str, place: Place, picture: Picture) -
 
 
 def version_of(folder: JobFolder) -> str:
-    """Return what changes whenever a tile may show something else: with the job's record, and with its labels."""
+    """Return a string that changes whenever tiles may change: with the job's record, and with its labels."""
     stamps = []
     for path in (folder.record_path, folder.path / "labels"):
         try:

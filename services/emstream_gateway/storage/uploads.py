@@ -1,11 +1,11 @@
-"""Files on their way in: bytes go straight to the job's folder, hashed as they pass, and can be resumed.
+"""Uploads that can be resumed: bytes go straight to the job's folder, and are hashed as they pass.
 
     upload.json      owner, name, settings
-    arrivals.jsonl   one line when a file is first named, one when it is whole (appended: thousands of files)
+    arrivals.jsonl   one line when a file is first named, one when it is complete (appended: thousands of files)
     incoming/<n>     the bytes, under numbers in the order of arrival
 
-How much of a file has arrived is its size on disk, so that a gateway killed at any moment goes on where it was. There
-is one writer per file: each `begin` takes the turn, and an older writer then stops.
+The size of a file on disk says how much of it has arrived, so that a gateway killed at any moment goes on where it was.
+There is one writer per file: each `begin` takes the turn, and an older writer then stops.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from emstream_gateway.storage.file_names import check_name, folded, suffix_of
 from emstream_gateway.storage.job_store import JobStore, UploadHeader
 
 READ_BYTES = 1 << 20
+"""Size of a block that is hashed at once."""
 
 
 @dataclass
 class Arrival:
-    """A file that is arriving. size: as announced. sha256: once it is whole. digest: None if bytes were not seen."""
+    """A file that is arriving. size: as announced. sha256: once it is complete. digest: None if bytes were not seen."""
 
     name: str
     path: Path
@@ -99,7 +100,7 @@ class Writer:
 
 
 class Upload:
-    """The files of one job that is uploading. has_journal: whether it is to survive the gateway."""
+    """The files of one job that is uploading. has_journal: the upload survives a restart of the gateway."""
 
     def __init__(self, path: Path, header: UploadHeader, has_journal: bool = True) -> None:
         self.path, self.header = path, header
@@ -113,9 +114,9 @@ class Upload:
         self._recall()
 
     def announce(self, files: Iterable[tuple[str, int | None]], max_files: int) -> None:
-        """Take names in. Raises UploadRefused for a bad or repeated one, TooMuch for too many."""
+        """Register files. Raises UploadRefused for a bad or repeated name, TooMuch for too many."""
         if self.header.input is not None:
-            raise UploadRefused("the job works on a path of the server and takes no files: make another job for them")
+            raise UploadRefused("the job works on a path of the server and accepts no files: make another job for them")
         with self._lock:
             fresh = [self._named(name, size, max_files) for name, size in files]
             self._note([{"name": a.name, "file": a.path.name, "size": a.size} for a in fresh])
@@ -123,7 +124,7 @@ class Upload:
     def arrival(self, name: str) -> Arrival:
         """Return a file. Raises JobNotFound if none of this name has come."""
         if name not in self.arrivals:
-            raise JobNotFound(f"the job has no file {name[:80]!r}: GET the job to see those it has")
+            raise JobNotFound(f"the job has no file {name[:80]!r}: GET the job for a list")
         return self.arrivals[name]
 
     def begin(self, name: str, offset: int, length: int | None, max_files: int, max_bytes: int) -> Writer:
@@ -145,7 +146,7 @@ class Upload:
             return Writer(arrival, max_bytes)
 
     def finish(self, arrival: Arrival) -> None:
-        """Mark a file whole if as much as was announced is there; hashes it from disk if bytes were not seen."""
+        """Mark a file complete if the announced bytes have arrived; hashes it from disk if bytes were not seen."""
         if arrival.size is not None and arrival.received < arrival.size:
             return
         turn = arrival.turn
@@ -157,7 +158,7 @@ class Upload:
             self._note([{"file": arrival.path.name, "received": arrival.received, "sha256": arrival.sha256}])
 
     def close(self) -> list[Arrival]:
-        """Take no more bytes; return the files. Raises NotReady if one is not whole, UploadRefused if there is none."""
+        """Accept no more bytes; return the files. Raises NotReady for an incomplete one, UploadRefused for none."""
         with self._lock:
             missing = [a for a in self.arrivals.values() if a.sha256 is None]
             if missing:
@@ -171,16 +172,16 @@ class Upload:
             return list(self.arrivals.values())
 
     def reopen(self) -> None:
-        """Take bytes again, after a start that was refused."""
+        """Accept bytes again, after a start that was refused."""
         self.is_closed = (self.path / "input").exists()
 
     def moved(self, path: Path) -> None:
-        """Say that the folder was renamed."""
+        """Note that the folder was renamed."""
         self.path = path
 
     def _check_offset(self, arrival: Arrival, offset: int) -> None:
         if self.is_closed:
-            raise NotReady("the job is started and takes no more files: make a new job")
+            raise NotReady("the job is started and accepts no more files: make a new job")
         if offset != arrival.received:
             raise StaleOffset(
                 f"{arrival.received} bytes of {arrival.name!r} have arrived, not {offset}: "
@@ -195,7 +196,7 @@ class Upload:
             raise UploadRefused(f"two files are called {known!r} and {name!r}, equal but for case: rename one")
         if len(self.arrivals) >= max_files:
             del self._names[folded(name)]
-            raise TooMuch(f"the upload has more than {max_files} files, which are allowed: join sections into stacks")
+            raise TooMuch(f"the upload has more than {max_files} files, the limit: join sections into stacks")
         path = self.path / "incoming" / f"{len(self.arrivals):05d}{suffix_of(name)}"
         self.arrivals[name] = Arrival(name, path, size)
         return self.arrivals[name]
@@ -235,7 +236,7 @@ class Uploads:
         self._open: dict[str, Upload] = {}
         self._lock = threading.Lock()
         self.received_bytes = 0
-        """Of all uploads since the gateway started."""
+        """Bytes of all uploads since the gateway started."""
 
     def make(self, header: UploadHeader) -> Upload:
         """Make an upload's folder."""
@@ -248,7 +249,7 @@ class Uploads:
         """Return the upload of a job. Raises NotReady if it is started."""
         with self._lock:
             if folder.record_path.exists():
-                raise NotReady("the job is started and takes no more files: make a new job")
+                raise NotReady("the job is started and accepts no more files: make a new job")
             job = folder.path.name
             if job not in self._open:
                 header = self._store.header(folder)

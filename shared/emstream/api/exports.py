@@ -11,7 +11,7 @@ from emstream.jobs.export_formats import Content, Form
 
 
 class ExportWish(Given):
-    """What is to be saved of a job that is done."""
+    """Order of an export: the contents of a completed job to save."""
 
     model_config = ConfigDict(
         json_schema_extra={

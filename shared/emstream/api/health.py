@@ -10,7 +10,7 @@ from emstream.api.schemas import Reply
 
 
 class Health(Reply):
-    """Whether the parts work; failing: the names of those that do not."""
+    """Health of the service. failing: the failing parts, each with a sentence."""
 
     status: Literal["ok", "failing"]
     failing: dict[str, str] = Field({})

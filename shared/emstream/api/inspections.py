@@ -1,4 +1,4 @@
-"""Inspections: what a worker found in a job's files before its start."""
+"""Inspections: facts that a worker reads from a job's files before its start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class DatasetState(Reply):
 
 
 class Inspected(Reply):
-    """What a worker found in a job's files. sections: the names of at most the first 500, in their order."""
+    """Result of an inspection. sections: the names of at most the first 500, in their order."""
 
     shape_zyx: tuple[int, int, int]
     dtype: str
@@ -31,6 +31,6 @@ class Inspected(Reply):
 
 
 class Inspecting(Reply):
-    """A worker looks at the files: ask again."""
+    """A worker inspects the files: ask again."""
 
     state: Literal["working"] = "working"

@@ -21,7 +21,7 @@ class JobSettings(Given):
         None, description="Only the box from the first to the second corner, each (z, y, x), the second excluded."
     )
     objects: tuple[ObjectName, ...] = Field(
-        (), max_length=32, description="What to find; empty = mitochondria, all = everything that /v1/models lists."
+        (), max_length=32, description="Structures to find; empty = mitochondria, all = all structures of /v1/models."
     )
     quality: Quality = Field("balanced", description="fast: 1 variant, balanced: 4, accurate: 16.")
     voxel_size_nm: tuple[Edge, Edge, Edge] | None = Field(None, description="(z, y, x), over the input's own.")
@@ -80,7 +80,7 @@ class NewJob(Given):
     files: tuple[Announced, ...] = ()
     input: str | None = Field(None, min_length=1, max_length=4096, description="Path under EMSTREAM_INPUT_ROOTS.")
     start: bool = Field(
-        True, description="false: a job with `input` waits until POST .../start, so that it can be looked at before."
+        True, description="false: a job with `input` waits until POST .../start, so that it can be inspected before."
     )
     input_of: str | None = Field(
         None, max_length=40, description="Id of a job of this key on whose files the new one works, too: it starts now."
@@ -96,7 +96,7 @@ class NewJob(Given):
 
 
 class FileState(Reply):
-    """An uploaded file. sha256: of what has arrived, once it is whole."""
+    """An uploaded file. sha256: once the file is complete."""
 
     name: str
     size: int | None
@@ -105,14 +105,14 @@ class FileState(Reply):
 
 
 class StageCount(Reply):
-    """Units of a stage; total 0 while it is not known."""
+    """Units of a stage; total is 0 while it is unknown."""
 
     done: int
     total: int
 
 
 class UnitError(Reply):
-    """A unit that failed for good."""
+    """A unit that failed and is not tried again."""
 
     stage: str
     unit: int
@@ -120,7 +120,7 @@ class UnitError(Reply):
 
 
 class FileTotals(Reply):
-    """A job's files, counted. size: of those whose size is known; first, last: names, in their order."""
+    """A job's files, counted. size: of the files of known size; first, last: names, in their order."""
 
     count: int
     size: int

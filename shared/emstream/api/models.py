@@ -9,7 +9,7 @@ from emstream.models.recipes import HaloMode, Quality, ThinSections
 
 
 class RecipeState(Reply):
-    """How an object is found at one quality."""
+    """Recipe of a structure at one quality."""
 
     object: str
     quality: Quality
@@ -18,19 +18,19 @@ class RecipeState(Reply):
     halo: HaloMode
     threshold: float
     measured: str
-    thin: ThinSections | None = Field(None, description="Taken instead where sections are closer than that.")
-    words: str = Field(description="What the quality means, for the user.")
+    thin: ThinSections | None = Field(None, description="Used instead where sections are closer than that.")
+    words: str = Field(description="The quality in words, for the user.")
     is_default: bool = Field(description="Found when a job names no object.")
 
 
 class Recipes(Reply):
-    """What can be found."""
+    """Recipes of all structures."""
 
     models: list[RecipeState]
 
 
 class Estimate(Reply):
-    """How long a job would take, start to end. seconds: null as long as nothing like it was done here."""
+    """Time that a job would take, start to end. seconds: null before the first completed job."""
 
     seconds: float | None
     based_on: str

@@ -19,11 +19,11 @@ class ColumnState(Reply):
 
 
 class Measurements(Reply):
-    """Objects of one kind, a page of them, and what holds for all together."""
+    """Objects of one structure, a page of them, and facts of all together."""
 
     object: str
     voxel_size_nm: Voxel | None
-    total: int = Field(description="Objects there are, of which this is a page.")
+    total: int = Field(description="Number of objects, of which this is a page.")
     volume_fraction: float = Field(description="Share of the volume that they fill.")
     dropped: int = Field(description="Objects that were too small to count.")
     columns: list[ColumnState]
@@ -31,7 +31,7 @@ class Measurements(Reply):
 
 
 class UnsureObject(Reply):
-    """An object that should be looked at. z, y, x: a voxel's, near its middle; box: first and stop corner."""
+    """An object that should be checked. z, y, x: a voxel near its middle; box: first and stop corner."""
 
     id: int
     uncertainty: float
@@ -42,21 +42,21 @@ class UnsureObject(Reply):
 
 
 class Unsure(Reply):
-    """Objects that the networks are least sure of, first the least sure."""
+    """The most uncertain objects, the most uncertain first."""
 
     object: str
     rows: list[UnsureObject]
 
 
 class Spot(Reply):
-    """What one object's layers hold at a voxel. label: null where none is numbered, or nothing is yet."""
+    """Values of a structure's layers at a voxel. label: null without an object, or before objects are numbered."""
 
     probability: float
     label: int | None
 
 
 class Spots(Reply):
-    """What lies at a voxel, by object."""
+    """Values at a voxel, by structure."""
 
     objects: dict[str, Spot]
 
@@ -65,6 +65,6 @@ Threshold = Annotated[float, Field(ge=0.004, le=0.996, allow_inf_nan=False)]
 
 
 class Thresholds(RootModel[dict[ObjectName, Threshold]]):
-    """A threshold on the probability, by object; objects that are left out keep theirs."""
+    """A threshold on the probability, by object; structures that are left out keep theirs."""
 
     model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [{"mitochondria": 0.6}]})

@@ -37,7 +37,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request was refused, and what to do (RFC 9457)."""
+    """Reason of a refusal, and what to do (RFC 9457)."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,6 +1,6 @@
-"""Bases and types of what the API takes and gives; also the source of the OpenAPI document.
+"""Bases and types of the API's schemas; they are also the source of the OpenAPI document.
 
-Each noun of the API has a module beside this one, named like its module of routes. Gateway and client use the same
+Each noun of the API has a module next to this one, named like its module of routes. Gateway and client use the same
 classes: the gateway sends them, the client reads them.
 """
 
@@ -24,7 +24,7 @@ ObjectName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Given(BaseModel):
-    """Base of what callers send: unknown fields are refused, as they would be silently without effect."""
+    """Base of what callers send: unknown fields are refused: they would have no effect."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

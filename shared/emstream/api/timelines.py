@@ -1,4 +1,4 @@
-"""Timelines: the kind of worker that worked on a unit, and when."""
+"""Timelines: units with their times, by kind of worker."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class SeenObject(Reply):
 
 
 class View(Reply):
-    """What there is to see of a job. Ranges of sections are half-open; version: goes into the tiles' addresses."""
+    """Contents of a job. Ranges of sections are half-open; version: goes into the tiles' addresses."""
 
     name: str
     state: State
@@ -27,7 +27,7 @@ class View(Reply):
     voxel_size_nm: Voxel | None
     voxel_size_source: str
     levels: int = Field(description="Of the pyramid: 0 is full size, each further one half of it.")
-    tile: int = Field(description="Side of a tile in pixels; those at the right and lower edge are smaller.")
+    tile: int = Field(description="Side of a tile in pixels; tiles at the right and lower edge are smaller.")
     version: str
     sections_read: list[tuple[int, int]]
     sections_stitched: list[tuple[int, int]]

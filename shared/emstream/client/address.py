@@ -1,4 +1,4 @@
-"""Where the service is and how to be let in: given, from the environment, or from the one that runs here."""
+"""Address and key of the service: given, from the environment, or of the one that runs on this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is on this machine."""
+        """True for an address of this machine."""
         return urlsplit(self.url).hostname in LOOPBACK
 
 
@@ -33,7 +33,7 @@ def find_service(url: str | None = None, key: str | None = None, data: Path | No
     """Return the address given, else that of EMSTREAM_URL and EMSTREAM_KEY, else of the service that runs here.
 
     url: may carry its token, as `emstream serve` prints it. data: the data folder to look in.
-    Raises UsageError for what is no address, ServiceUnavailable if no service is known.
+    Raises UsageError for a wrong address, ServiceUnavailable if no service is known.
     """
     settings = read_settings()
     url, key = url or settings.url or None, key or settings.key or None

@@ -38,7 +38,7 @@ FIRST_POLL_S = 0.2
 MAX_POLL_S = 2.0
 
 OnSent = Callable[[int, int], None]
-"""Called with the bytes that have arrived and those in all."""
+"""Called with the bytes that have arrived and the bytes in all."""
 OnJob = Callable[[Job], None]
 
 
@@ -85,13 +85,13 @@ class Client:
         on_created: OnJob = lambda job: None,
         once: bool = False,
     ) -> list[Job]:
-        """Send stacks and start their jobs; see `samples.plan_samples` for what makes a job.
+        """Send stacks and start their jobs; see `samples.plan_samples` for the rule of what makes one job.
 
         settings: as in POST /v1/jobs, such as {"objects": ["mitochondria"], "voxel_size_nm": [50, 5.5, 5.5]}.
         name: of the job, if it is one. on_created: called before a job's files are sent. A job whose upload is refused
-        is deleted; the earlier ones stay. once: True = what was sent so before, with the same settings, name, and files
-        of the same name, size and time, makes no second job: its upload goes on, or the job is returned. Raises what a
-        refusal means, InputUnreadable, ServiceUnavailable.
+        is deleted; the earlier ones stay. once: True = an order that was sent before, with the same settings, name, and
+        files of the same name, size and time, makes no second job: its upload goes on, or the job is returned. Raises
+        the error of a refusal, InputUnreadable, ServiceUnavailable.
         """
         given = [paths] if isinstance(paths, str | Path) else list(paths)
         samples = plan_samples(Path(path) for path in given)
@@ -118,7 +118,7 @@ class Client:
         return self._only(self._connection.ask("POST", "/v1/jobs", json=body, headers={"Idempotency-Key": key}))
 
     def resume(self, job_id: str, path: str | Path, on_progress: OnSent = lambda done, total: None) -> Job:
-        """Send what is missing of an upload that was interrupted, and start its job."""
+        """Send the rest of an interrupted upload, and start its job."""
         samples = plan_samples([Path(path)])
         job = self.job(job_id)
         if len(samples) != 1 or {f.name for f in samples[0].files} != {f.name for f in job.files}:
@@ -201,7 +201,7 @@ class Client:
         z: tuple[int, int] | None = None,
         on_progress: OnBytes = lambda done, total: None,
     ) -> Path:
-        """Have a file built of a job that is done, and write it to `path`, or into it if it is a folder.
+        """Have a file made of a completed job, and write it to `path`, or into it if it is a folder.
 
         content: mask, labels, probability, overlay or original. form: h5, tiff, png, jpeg, raw, pdf or zarr. z: first
         section, and the one past the last. Raises what a refusal means, UploadConflict if the file cannot be made.
@@ -213,18 +213,18 @@ class Client:
         return final
 
     def picture(self, job_id: str) -> bytes | None:
-        """Return a PNG of a section with what was found, or None if the job has none."""
+        """Return a PNG of a section with its masks, or None if the job has none."""
         try:
             return self._connection.ask("GET", f"{_path(job_id)}/overlay").content
         except (JobNotFound, UploadConflict):
             return None
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a job; what is done of it stays."""
+        """Stop a job; its finished units stay."""
         return self._job(self._connection.ask("POST", f"{_path(job_id)}/cancel"))
 
     def retry(self, job_id: str) -> Job:
-        """Do what failed of a job again."""
+        """Run the failed units of a job again."""
         return self._job(self._connection.ask("POST", f"{_path(job_id)}/retry", is_repeatable=False))
 
     def delete(self, job_id: str) -> None:
@@ -232,7 +232,7 @@ class Client:
         self._connection.ask("DELETE", _path(job_id), is_repeatable=False)
 
     def timeline(self, job_ids: Iterable[str] | None = None, since: float | None = None) -> dict[str, object]:
-        """Return which kind of worker worked on which sample, when: {"lanes": {stage: [...]}}."""
+        """Return the units of each kind of worker with their times: {"lanes": {kind: [...]}}."""
         params: dict[str, str | int] = {}
         if job_ids is not None:
             params["jobs"] = ",".join(job_ids)
@@ -242,7 +242,7 @@ class Client:
         return answer
 
     def _fill(self, job: Job, sample: Sample, sent: _Sent) -> Job:
-        """Send and start a new job, or delete it: nobody would go on with it. Kept if the service went away."""
+        """Send and start a new job, or delete it if it is refused. Kept if the service went away."""
         try:
             return self._send(job, sample, sent)
         except ServiceUnavailable as error:
@@ -291,17 +291,17 @@ class _Sent:
         self._on_progress, self._total, self._before = on_progress, total, 0
 
     def __call__(self, received: int) -> None:
-        """The service has so many bytes of the file at hand."""
+        """Report the bytes of the present file that the service has."""
         self._on_progress(self._before + received, self._total)
 
     def finish(self, size: int) -> None:
-        """The file at hand is there."""
+        """Report that the present file has arrived."""
         self._before += size
         self(0)
 
 
 def _key_of(body: Mapping[str, object], sample: Sample) -> str:
-    """Return what is the same for the same order of the same files: of those name, size and time of the last change."""
+    """Return a hash of an order and of its files' names, sizes and times: the same order gives the same."""
     changed = [file.path.stat().st_mtime_ns for file in sample.files]
     return hashlib.sha256(json.dumps([body, changed], sort_keys=True).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Fetch a file from the service: a lost connection costs only what had not arrived."""
+"""Download of a file: after a lost connection it goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from emstream.volume.files import disk_full_named
 
 READ_BYTES = 1 << 20
 OnBytes = Callable[[int, int | None], None]
-"""Called with the bytes that are here, and those in all if known."""
+"""Called with the bytes that have arrived, and the bytes in all if known."""
 
 
 def download(
     connection: Connection, path: str, params: Mapping[str, str | int], final: Path, on_bytes: OnBytes
 ) -> None:
-    """Fetch a file, replacing `final` once it is whole. Waits while the service still makes it.
+    """Fetch a file, replacing `final` once it is complete. Waits while the service still makes it.
 
     Raises DiskFull, the error that a refusal means, and ServiceUnavailable if the service stays away.
     """
@@ -38,7 +38,7 @@ def download(
 
 
 class _Download:
-    """What has come so far, and the mark of the version that it belongs to."""
+    """A download under way, with the ETag of the version that its bytes belong to."""
 
     def __init__(
         self, connection: Connection, path: str, params: Mapping[str, str | int], file: BinaryIO, on_bytes: OnBytes
@@ -53,11 +53,11 @@ class _Download:
             pass
 
     def _attempt(self) -> bool:
-        """Ask once, after a pause if need be; True when the file is whole."""
+        """Ask once, after a pause if needed; True when the file is complete."""
         try:
             with self._connection.streaming(self._path, self._params, self._range()) as answer:
                 if answer.status_code == httpx.codes.ACCEPTED:
-                    self._backoff.renew()  # it is being made
+                    self._backoff.renew()  # the file is being made
                     return not self._backoff.wait(retry_after_s(answer))
                 if answer.is_error:
                     self._refused(answer)
@@ -100,7 +100,7 @@ class _Download:
 
 
 def _total(answer: httpx.Response, start: int) -> int | None:
-    """Return the bytes of the whole file. Raises ServiceUnavailable if a part begins where none was asked for."""
+    """Return the bytes of the whole file. Raises ServiceUnavailable if a part begins at a wrong byte."""
     if answer.status_code != httpx.codes.PARTIAL_CONTENT:
         length = answer.headers.get("Content-Length")
         return None if length is None else int(length)

@@ -43,7 +43,7 @@ class Connection:
         self._client.close()
 
     def backoff(self) -> Backoff:
-        """Return fresh backoff for one undertaking."""
+        """Return a new backoff, for one operation."""
         return Backoff(self._patience_s)
 
     def ask(
@@ -56,7 +56,7 @@ class Connection:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Send a request and return the answer, read whole. Raises what a refusal means, and ServiceUnavailable."""
+        """Send a request and return the answer with its body. Raises the error of a refusal, and ServiceUnavailable."""
         backoff = self.backoff()
         while True:
             try:
@@ -89,7 +89,7 @@ class Connection:
             yield answer
 
     def unreachable(self, error: httpx.TransportError) -> ServiceUnavailable:
-        """Return what is said of a service that does not answer."""
+        """Return the error of a service that does not answer."""
         return ServiceUnavailable(
             f"the service at {self.address.url} does not answer ({type(error).__name__}: {error}): "
             "check the address and that it runs"

@@ -1,4 +1,4 @@
-"""How jobs and results show themselves in a notebook: a few lines, and the picture of a section with what was found."""
+"""Jobs and results in a notebook: a few lines, and the picture of a section with its masks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,5 @@ def as_html(title: str, lines: Sequence[str], picture: bytes | None) -> str:
     image = ""
     if picture is not None:
         source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-        image = (
-            f'<img alt="{escape(title)}: a section, and what was found in it" style="max-width:100%" src="{source}">'
-        )
+        image = f'<img alt="{escape(title)}: a section with its masks" style="max-width:100%" src="{source}">'
     return f"<div><strong>{escape(title)}</strong><ul>{shown}</ul>{image}</div>"

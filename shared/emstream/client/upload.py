@@ -1,4 +1,4 @@
-"""Send a file to the service: a lost connection costs only what had not arrived, and what arrived is compared."""
+"""Upload of a file: after a lost connection it goes on where it stopped, and the hashes are compared at the end."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ READ_BYTES = 1 << 20
 
 
 def upload(connection: Connection, job: str, file: LocalFile, received: int, on_sent: Callable[[int], None]) -> None:
-    """Send what the service does not have of a file. on_sent: called with the bytes that it has.
+    """Send the part of a file that the service does not have. on_sent: called with the bytes that it has.
 
-    received: what it has at the beginning. Raises InputUnreadable if the file changes on the way, UploadConflict if
-    what arrived is not what was read, the error that a refusal means, and ServiceUnavailable if the service stays away.
+    received: the bytes that it has at the beginning. Raises InputUnreadable if the file changes on the way,
+    UploadConflict if the hashes differ, the error of a refusal, and ServiceUnavailable if the service stays away.
     """
     path = f"/v1/jobs/{job}/files/{quote(file.name, safe='')}"
     backoff = connection.backoff()
@@ -42,7 +42,7 @@ def upload(connection: Connection, job: str, file: LocalFile, received: int, on_
 
 
 def _received(connection: Connection, path: str, error: Exception, backoff: Backoff) -> int:
-    """Return what the service has of a file, after a pause; raise the error when the backoff is used up."""
+    """Return the bytes of a file that the service has, after a pause; raise the error when the backoff is used up."""
     if not backoff.wait():
         raise (connection.unreachable(error) if isinstance(error, httpx.TransportError) else error) from error
     return FileState.model_validate(connection.ask("GET", path).json()).received
