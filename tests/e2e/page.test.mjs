@@ -9,7 +9,7 @@ const formats = JSON.parse(process.env.EMSTREAM_TEST_FORMATS ?? "null"); // as G
 const ofFormats = { skip: formats ? false : "needs the service's formats: run tests/unit/emstream_gateway/routes/test_page.py" };
 const load = (name) => import(new URL(`${name}.js`, web));
 const [address, api, colours, states, words] = await Promise.all(["address", "api", "colours", "states", "words"].map((name) => load(`kit/${name}`)));
-const [draft, region, samples] = await Promise.all(["draft", "region", "samples"].map((name) => load(`predict/${name}`)));
+const [region, samples] = await Promise.all(["region", "samples"].map((name) => load(`predict/${name}`)));
 const [facts, spans] = await Promise.all(["facts", "spans"].map((name) => load(`jobs/${name}`)));
 const [layers, readout, sectionNames, sections] = await Promise.all(["layers", "readout", "section_names", "sections"].map((name) => load(`viewer/${name}`)));
 const [columns, exports] = await Promise.all(["columns", "exports"].map((name) => load(`results/${name}`)));
@@ -179,10 +179,8 @@ test("an upload says how far it is", () => {
   assert.equal(facts.isUploaded({ ...upload(9, 9), state: "running" }), false);
 });
 
-test("sections in files of their own have names, those of a stack in one file have none", () => {
-  assert.deepEqual(draft.fileNames(["cortex/s7.png", "s8.png"]), ["s7.png", "s8.png"]);
-  assert.deepEqual(draft.fileNames(["page 1", "page 2"]), []);
-  assert.deepEqual(draft.fileNames(["plane 0"]), []);
+test("a section in a file of its own has its name, one of a stack in one file has none", () => {
+  assert.deepEqual(["cortex/s7.png", "s8.png", "page 1", "plane 0", "section 12"].map(words.fileNameOf), ["s7.png", "s8.png", "", "", ""]);
 });
 
 test("a section is shown with its file's name, in a region too, where it is known", () => {

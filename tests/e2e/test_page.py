@@ -292,6 +292,8 @@ def test_a_path_is_looked_at_and_a_region_of_it_previewed_before_the_whole(
     expect(draft.get_by_test_id("order")).to_contain_text("s7.png → s11.png")
     until(page, "() => document.querySelector('.map image').getAttribute('href')?.startsWith('blob:')")
     page.get_by_test_id("preview-z").fill("2")
+    page.keyboard.press("Enter")
+    expect(draft.get_by_test_id("preview-name")).to_have_text("s8.png")
     at = draft.get_by_test_id("preview-map").bounding_box()
     assert at is not None
     page.mouse.move(at["x"] + at["width"] / 4, at["y"] + at["height"] / 3)

@@ -69,6 +69,13 @@ export function roundLength(widest) {
   return factor * power;
 }
 
+const PLACE_IN_FILE = /^(page|plane|section|z) \d+$/;
+
+/** Return the own file name of a section; empty for one of a stack in one file, which the service names by its place. @param {string} name */
+export function fileNameOf(name) {
+  return PLACE_IN_FILE.test(name) ? "" : name.split("/").pop() ?? "";
+}
+
 /** List names in a sentence: "a, b or c". @param {string[]} names */
 export function enumerated(names) {
   return names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names[names.length - 1]}` : names.join("");

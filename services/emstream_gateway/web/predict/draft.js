@@ -4,7 +4,7 @@ import { ask, jobPath, orIfMissing, pause, send } from "../kit/api.js";
 import { find, make } from "../kit/dom.js";
 import { PreviewChoice } from "./preview.js";
 import { Upload } from "./upload.js";
-import { count, duration, sentence, shapeInWords, size } from "../kit/words.js";
+import { count, duration, fileNameOf, sentence, shapeInWords, size } from "../kit/words.js";
 
 /**
  * @typedef {{shape_zyx: [number, number, number], dtype: string, dataset: string | null,
@@ -19,15 +19,6 @@ import { count, duration, sentence, shapeInWords, size } from "../kit/words.js";
 
 const POLL_MS = 500;
 const AXES = /** @type {const} */ (["x", "y", "z"]);
-const PLACE_IN_FILE = /^(page|plane|section) \d+$/;
-
-/**
- * Return the own file names of sections; none for a stack in one file, whose sections are named by their place.
- * @param {string[]} names as the service lists them
- */
-export function fileNames(names) {
-  return names.every((name) => PLACE_IN_FILE.test(name)) ? [] : names.map((name) => name.split("/").pop() ?? name);
-}
 
 export class Draft {
   /**
@@ -216,7 +207,7 @@ export class Draft {
 
   /** @param {Inspection} found */
   #order(found) {
-    const names = fileNames(found.sections);
+    const names = found.sections.map(fileNameOf).filter(Boolean);
     if (names.length < 2) return [];
     const last = found.shape_zyx[0] > names.length ? "…" : names[names.length - 1];
     return [make("dt", {}, "Order"), make("dd", { "data-testid": "order" }, `${names[0]} → ${last} `,
@@ -226,7 +217,7 @@ export class Draft {
 
   /** @param {Inspection} found */
   #previewOf(found) {
-    this.preview = new PreviewChoice(this.holder, found.shape_zyx, () => this.settings.voxel_size_nm, (box) => this.onPreview(this, box));
+    this.preview = new PreviewChoice(this.holder, found, () => this.settings.voxel_size_nm, (box) => this.onPreview(this, box));
     return this.preview.element;
   }
 

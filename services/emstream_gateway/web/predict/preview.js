@@ -3,7 +3,7 @@
 import { ask, jobPath, pause } from "../kit/api.js";
 import { draw, make } from "../kit/dom.js";
 import { around, between, boxOf, kept, middleOf } from "./region.js";
-import { length } from "../kit/words.js";
+import { fileNameOf, length } from "../kit/words.js";
 
 /** @typedef {import("./region.js").Region} Region */
 
@@ -13,14 +13,15 @@ const FIELDS = /** @type {const} */ ([["x", "x"], ["y", "y"], ["width", "width"]
 
 export class PreviewChoice {
   /**
-   * @param {string} job whose files were inspected @param {[number, number, number]} shape (z, y, x)
+   * @param {string} job whose files were inspected @param {import("./draft.js").Inspection} inspection
    * @param {() => number[] | undefined} voxelSize (z, y, x) in nm, if it is known
    * @param {(box: number[][]) => Promise<void>} onPreview
    */
-  constructor(job, shape, voxelSize, onPreview) {
-    const [depth, height, width] = shape;
+  constructor(job, { shape_zyx, sections }, voxelSize, onPreview) {
+    const [depth, height, width] = shape_zyx;
     this.job = job;
     this.depth = depth;
+    this.names = sections.map(fileNameOf);
     this.size = { width, height };
     this.voxelSize = voxelSize;
     this.onPreview = onPreview;
@@ -59,6 +60,7 @@ export class PreviewChoice {
       onchange: () => { this.#goTo(Number(this.number.value)); this.#load(); } });
     this.fields = FIELDS.map(([key, words]) => make("input", { type: "number", min: 0, step: 1, "aria-label": `Region: ${words}`, "data-testid": `preview-${key}`,
       onchange: () => this.#set({ ...this.region, [key]: Number(this.fields.find((/** @type {any} */ f) => f.dataset.testid === `preview-${key}`).value) }) }));
+    this.name = make("span", { class: "note", "data-testid": "preview-name" }, this.names[this.z]);
     this.extent = make("span", { class: "note" });
     const whole = make("button", { type: "button", class: "quiet", onclick: () => this.#set({ x: 0, y: 0, ...this.size }) }, "Whole section");
     const run = make("button", { type: "button", "data-testid": "preview", onclick: async () => {
@@ -67,7 +69,7 @@ export class PreviewChoice {
     } }, "Preview");
     return make("div", {},
       make("p", { class: "note" }, "Try a part of one section first: drag a rectangle on the picture, or click to move the rectangle."),
-      make("p", { class: "line" }, "Section", this.slider, this.number, `of ${depth}`),
+      make("p", { class: "line" }, "Section", this.slider, this.number, `of ${depth}`, this.name),
       make("details", {}, make("summary", {}, "Region in numbers"),
         make("p", { class: "numbers" }, ...FIELDS.map(([, words], i) => make("label", {}, words, this.fields[i])))),
       make("p", { class: "line" }, run, whole, this.extent));
@@ -77,6 +79,7 @@ export class PreviewChoice {
   #goTo(section) {
     this.z = Math.min(this.depth, Math.max(1, Math.round(section) || 1)) - 1;
     this.slider.value = this.number.value = String(this.z + 1);
+    this.name.textContent = this.names[this.z] ?? "";
   }
 
   /** @param {Region} region */

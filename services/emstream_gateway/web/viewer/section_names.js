@@ -1,7 +1,6 @@
 // @ts-check
 /** File names of sections, shown next to their numbers. Pure. */
-
-const PLACE_IN_FILE = /^(page|plane|section) \d+$/;
+import { fileNameOf } from "../kit/words.js";
 
 /**
  * Return the file name of each section of a job; an empty string where it is not known, as for a stack in one file.
@@ -12,9 +11,9 @@ const PLACE_IN_FILE = /^(page|plane|section) \d+$/;
  * @returns {string[]} as many as sections
  */
 export function sectionNames(files, region, depth, ends) {
-  const names = files.map((name) => name.split("/").pop() ?? name);
+  const names = files.map(fileNameOf);
   const own = region ? names.slice(region[0][0], region[1][0]) : names;
-  const known = ends.map((name) => (PLACE_IN_FILE.test(name) ? "" : name));
+  const known = ends.map(fileNameOf);
   if (own.length === depth && files.length > 1 && (!region || own[0] === known[0])) return own;
   const found = Array.from({ length: depth }, () => "");
   if (known.length) [found[0], found[depth - 1]] = [known[0], known[known.length - 1]];
