@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from emstream_postprocess.exports import progress
 from emstream_postprocess.exports.progress import EVERY_S, Progress
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("emstream_postprocess.exports.progress.time.monotonic", lambda: now[0])
     return now
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.jobs.record import Plan
 from emstream_postprocess.exports.provenance import Provenance
 from emstream_postprocess.exports.volumes import ExportedVolume
+from tests.plans import make_plan
 
 PROVENANCE = Provenance({"emstream": "0", "name": "rat 7", "content": "mask"}, (50.0, 4.0, 8.0), (100.0, 0.0, 0.0))
 UNKNOWN_SIZE = Provenance({"emstream": "0", "content": "mask"}, None, None)
@@ -33,7 +33,7 @@ def exported(voxels: NDArray[Any], name: str = "cells/mask", first: int = 0) -> 
         section = voxels[z - first, ::step, ::step]
         return section[rows[0] : rows[1]]
 
-    plan = Plan.model_construct(shape_zyx=(first + len(voxels), *voxels.shape[1:3]))
+    plan = make_plan((first + len(voxels), *voxels.shape[1:3]), 32)
     sections = range(first, first + len(voxels))
     return ExportedVolume(name, "255 = cells", voxels.dtype, voxels.ndim == 4, sections, plan, make)
 
