@@ -1,4 +1,4 @@
-"""What the images and docker-compose.yml make of a machine, without containers: an environment for each image with its
+"""A machine as the images and docker-compose.yml make it, without containers: an environment for each image with its
 extras only, and each service's command, environment and user as written there, joined by one folder and one broker.
 """
 
@@ -42,7 +42,7 @@ def install(folder: Path) -> dict[str, Path]:
 
 
 def has(environment: Path, module: str) -> bool:
-    """Whether an environment has a module."""
+    """Return whether an environment has a module."""
     program = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
     return subprocess.run([environment / "bin" / "python", "-c", program], cwd="/").returncode == 0
 
@@ -63,10 +63,10 @@ class Machine:
 
     def start(self, service: str) -> None:
         """Start a service as compose would."""
-        told = self._composition["services"][service]
-        extras = told["image"].rpartition(":")[2]
+        settings = self._composition["services"][service]
+        extras = settings["image"].rpartition(":")[2]
         bin_folder = self._environments[extras] / "bin"
-        environment = image_environment() | {k: v for k, v in told["environment"].items() if v is not None}
+        environment = image_environment() | {k: v for k, v in settings["environment"].items() if v is not None}
         environment |= {
             "PATH": f"{bin_folder}:{os.environ['PATH']}",
             "EMSTREAM_DATA": str(self.data),
@@ -76,7 +76,7 @@ class Machine:
         }
         if service == "gateway":
             environment["EMSTREAM_PORT"] = str(self.port)
-        self._run(service, [str(bin_folder / told["command"][0]), *told["command"][1:]], environment)
+        self._run(service, [str(bin_folder / settings["command"][0]), *settings["command"][1:]], environment)
 
     def start_broker(self) -> None:
         """Start the broker with the configuration that compose gives it."""
@@ -90,10 +90,10 @@ class Machine:
         place = self._environments[extras] / "bin"
         environment = image_environment() | {"PATH": f"{place}:{os.environ['PATH']}", "EMSTREAM_DATA": str(self.data)}
         command = [str(place / "emstream"), *arguments]
-        told = subprocess.run(
+        done = subprocess.run(
             command, env=environment, check=True, stdout=subprocess.PIPE, text=True, cwd="/tmp", **self._as_user
         )
-        return str(told.stdout)
+        return str(done.stdout)
 
     def is_healthy(self) -> bool:
         """Run the Dockerfile's health check."""
@@ -101,11 +101,11 @@ class Machine:
         return subprocess.run(health_check(), env=environment, **self._as_user).returncode == 0
 
     def log(self) -> str:
-        """What all have said."""
+        """Return the logs of all services."""
         return "\n".join(f"== {p.name}\n{p.read_text()[-3000:]}" for p in sorted(self._log_folder.glob("*.log")))
 
     def stop(self) -> dict[str, int]:
-        """End all as `docker compose stop` does, the broker last; return their exit codes."""
+        """Stop all services as `docker compose stop` does, the broker last; return their exit codes."""
         codes = {}
         for name in [*(name for name in self.processes if name != "valkey"), "valkey"]:
             process = self.processes.pop(name, None)
@@ -128,7 +128,7 @@ class Machine:
 
 @contextmanager
 def running(folder: Path, environments: dict[str, Path], compose: str) -> Iterator[Machine]:
-    """A machine whose broker runs; the services are yours to start."""
+    """Run a machine with its broker; the caller starts the services."""
     machine = Machine(folder, environments, compose)
     try:
         machine.start_broker()
@@ -138,21 +138,21 @@ def running(folder: Path, environments: dict[str, Path], compose: str) -> Iterat
 
 
 def composition(compose: str) -> dict[str, Any]:
-    """Return what docker-compose makes of the files of the variant without GPU."""
+    """Return the composition of the variant without GPU, as docker-compose reads it."""
     names = ("docker-compose.yml", "services/deploy/compose.cpu.yml")
     files = [part for name in names for part in ("--file", str(ROOT / name))]
-    told = subprocess.run(
+    done = subprocess.run(
         [compose, "--env-file", os.devnull, *files, "config", "--format", "json"],
         env={"PATH": os.environ["PATH"], "BROKER_PASSWORD": PASSWORD},
         check=True,
         stdout=subprocess.PIPE,
     )
-    found: dict[str, Any] = json.loads(told.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
 def image_environment() -> dict[str, str]:
-    """Return the variables that the image sets, but PATH."""
+    """Return the variables that the image sets, except PATH."""
     text = (ROOT / "services" / "Dockerfile").read_text().rpartition("\nFROM ")[2]
     (block,) = re.findall(r"^ENV ((?:.*\\\n)*.*)$", text, re.MULTILINE)
     pairs = (word.split("=", 1) for word in block.replace("\\\n", " ").split())
@@ -167,7 +167,7 @@ def health_check() -> list[str]:
 
 
 def as_user(environment: Path) -> dict[str, Any]:
-    """Return what makes a process run as the image's user; nothing where we may not, or it cannot reach this Python."""
+    """Return the arguments that run a process as the image's user; none if that is not allowed or cannot reach Python."""
     if os.getuid() != 0:
         return {}
     user: dict[str, Any] = {"user": USER, "group": USER, "extra_groups": []}
@@ -180,7 +180,7 @@ def as_user(environment: Path) -> dict[str, Any]:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -42,8 +42,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def machine(folder: Path, environments: dict[str, Path]) -> Iterator[Machine]:
-    beside = Path(sys.executable).parent / "docker-compose"
-    compose = str(beside) if beside.exists() else shutil.which("docker-compose")
+    next_to_python = Path(sys.executable).parent / "docker-compose"
+    compose = str(next_to_python) if next_to_python.exists() else shutil.which("docker-compose")
     if compose is None:
         pytest.skip("docker-compose is not installed: pip install '.[dev]'")
     with running(folder, environments, compose) as machine:
@@ -60,7 +60,7 @@ def wait_until(is_so: Callable[[], bool], machine: Machine) -> None:
 
 
 def voxels(path: Path) -> dict[str, bytes]:
-    """Return the bytes of mask and probability; the files also tell how they were made."""
+    """Return the bytes of mask and probability; the files themselves also hold their provenance."""
     with h5py.File(path) as file:
         return {name: file[f"mitochondria/{name}"][()].tobytes() for name in ("mask", "probability")}
 

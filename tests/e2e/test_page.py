@@ -1,4 +1,4 @@
-"""The page in a real browser: upload, predict, see, judge, save. One service, one job, a window of 1280 x 720."""
+"""The page in a real browser: upload, predict, view, pipeline. One service, one job, a window of 1280 x 720."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def pixels(page: Page, panel: str = "right") -> dict[str, int]:
 
 
 def until(page: Page, is_true: str, argument: object = None) -> None:
-    """Wait for something that only a script can see: polled from here, as the policy lets no text run as code."""
+    """Wait until a script returns true; polled from here, as the page's policy lets no text run as code."""
     for _ in range(200):
         if page.evaluate(is_true, argument):
             return
@@ -53,7 +53,7 @@ def slide(page: Page, label: str, value: float) -> None:
     )
 
 
-def test_a_folder_is_uploaded_looked_at_and_predicted(page: Page, job: str) -> None:
+def test_a_folder_is_uploaded_inspected_and_predicted(page: Page, job: str) -> None:
     row = page.get_by_test_id("job")
     expect(row).to_contain_text("5 sections of 400 × 300 pixels · mitochondria · fast")
     row.get_by_text("Details").click()
@@ -204,7 +204,7 @@ def test_the_pipeline_has_three_lanes_and_a_text_alternative(page: Page, job: st
     expect(page.locator("#lane-table tbody tr").first).to_contain_text("cortex")
 
 
-def test_a_sample_that_cannot_be_read_is_told_in_a_sentence(
+def test_a_sample_that_cannot_be_read_is_refused_in_a_sentence(
     browser: Browser, service: Service, job: str, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.png").write_text("this is no picture")
@@ -272,7 +272,7 @@ def test_without_a_key_the_page_asks_for_one(browser: Browser, service: Service)
 
 
 def preview(page: Page, folder: Path) -> None:
-    """Look at one section of what was added before predicting the rest."""
+    """Preview one section of the sample that was added."""
     page.get_by_label("Fast").check()
     page.get_by_test_id("preview").click()
     expect(section(page)).to_have_attribute("data-layers", "1", timeout=60_000)
@@ -281,7 +281,7 @@ def preview(page: Page, folder: Path) -> None:
     expect(page.locator("#view-facts")).to_contain_text("1 section of")
 
 
-def test_a_path_is_looked_at_and_a_region_of_it_previewed_before_the_whole(
+def test_a_path_is_inspected_and_a_region_of_it_previewed(
     page: Page, sections: Path, job: str, service: Service
 ) -> None:
     page.get_by_text("On the server’s disk…").click()

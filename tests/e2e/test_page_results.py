@@ -164,7 +164,7 @@ def test_the_surface_of_an_object_is_downloaded(measured: Page) -> None:
     assert Path(caught.value.path()).stat().st_size > 84  # a header and some triangles
 
 
-def test_a_saved_threshold_makes_the_masks_anew(measured: Page, service: Service, job: str) -> None:
+def test_a_saved_threshold_makes_the_masks_again(measured: Page, service: Service, job: str) -> None:
     before = measured.request.get(f"/v1/jobs/{job}/view").json()
     measured.get_by_label("mitochondria: threshold").fill("0.8")
     measured.get_by_test_id("save-threshold").click()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from emstream_gateway.routes.formats import all_formats
-from emstream_gateway.routes.page import FILES, POLICY, WEB
+from emstream_gateway.routes.page import FILES, POLICY, WEB, page_file, read_files
 from tests.places import ROOT
 
 OWN = [path for path in sorted(WEB.rglob("*")) if path.is_file() and "vendor" not in path.parts]
@@ -103,6 +103,32 @@ def test_the_policy_lets_no_inline_script_run() -> None:
     assert "unsafe" not in POLICY
     page = (WEB / "index.html").read_text()
     assert not re.search(r"<script>|\son\w+=|\sstyle=", page)
+
+
+def test_only_files_of_known_types_are_read_each_with_its_tag(tmp_path: Path) -> None:
+    (tmp_path / "kit").mkdir()
+    for name, text in (("kit/a.js", "a"), ("b.css", "b"), ("SHA256SUMS", "c"), ("LICENSE.txt", "d")):
+        (tmp_path / name).write_text(text)
+    found = read_files(tmp_path)
+    assert {name: (file.content, file.media_type) for name, file in found.items()} == {
+        "kit/a.js": (b"a", "text/javascript"),
+        "b.css": (b"b", "text/css"),
+    }
+    assert found["b.css"].tag == f'"{hashlib.sha256(b"b").hexdigest()[:32]}"'
+
+
+def test_a_browser_that_has_a_file_gets_no_second_copy() -> None:
+    first = page_file("main.js", None)
+    assert (first.status_code, first.body) == (200, (WEB / "main.js").read_bytes())
+    assert first.headers["content-security-policy"] == POLICY
+    again = page_file("main.js", first.headers["etag"])
+    assert (again.status_code, again.body) == (304, b"")
+    assert page_file("main.js", '"an older one"').status_code == 200
+
+
+@pytest.mark.parametrize("name", ["../app.py", "vendor/openseadragon/SHA256SUMS", "main.js/", ""])
+def test_no_other_file_is_served(name: str) -> None:
+    assert page_file(name, None).status_code == 404
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed: the page's functions are not checked")
