@@ -167,7 +167,7 @@ def health_check() -> list[str]:
 
 
 def as_user(environment: Path) -> dict[str, Any]:
-    """Return the arguments that run a process as the image's user; none if that is not allowed or cannot reach Python."""
+    """Return the arguments that run a process as the image's user; none if not allowed or if it cannot reach Python."""
     if os.getuid() != 0:
         return {}
     user: dict[str, Any] = {"user": USER, "group": USER, "extra_groups": []}
