@@ -23,6 +23,7 @@ import typer.main
 from typer.cli import get_docs_for_click
 
 from emstream import errors
+from emstream.api.problems import REFUSALS
 from emstream.jobs.export_formats import EXPORT_FORMATS
 from emstream.ledger.hints import Hint
 from emstream.ledger.in_memory import MemoryLedger
@@ -103,13 +104,17 @@ def error_table() -> str:
         if issubclass(kind, errors.EmstreamError) and kind.__base__:
             meaning = (inspect.getdoc(kind) or "").splitlines()[0]
             lines.append(row(f"`{name}`", f"`{kind.__base__.__name__}`", str(kind.exit_code), meaning))
+    lines += ["", "## Over REST", "", *table("status", "code", "error in Python", "example of a sentence")]
+    lines += [
+        row(str(each.status), f"`{each.code}`", f"`{each.public_error.__name__}`", each.example) for each in REFUSALS
+    ]
     return "\n".join(lines) + "\n"
 
 
 EXIT_CODES = """Every failure ends as a sentence that says what was given, what is allowed and what to do. On the
 command line it comes with an exit code: 0 done, 2 wrong usage, 3 unreadable input, 4 failed (for example a full disk),
-130 interrupted. Over REST it is a problem (RFC 9457) with the same sentence, a status and a code: see
-[REST](rest.md#refusals). In Python each error is a class of `emstream.errors`, and `EmstreamError` catches all."""
+130 interrupted. [Over REST](#over-rest) it is a problem (RFC 9457) with the same sentence, a status and a code. In
+Python each error is a class of `emstream.errors`, and `EmstreamError` catches all."""
 
 
 def format_tables() -> str:
