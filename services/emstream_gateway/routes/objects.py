@@ -112,7 +112,7 @@ def unsure(page: Page) -> list[UnsureObject]:
 def get_at(caller: ReadKey, context: Context, job: str, z: Place, y: Place, x: Place) -> Response:
     """Show the values at a voxel."""
     folder, record = planned_job(context, job, caller.owner, "nothing of it is stitched yet")
-    _check_inside(record.plan, (z, y, x))
+    check_inside(record.plan, (z, y, x))
     slab = z // record.plan.slab_sections
     if not folder.result(slab).exists():
         raise NotReady(f"section {z} is not stitched yet: ask again while the job goes on")
@@ -127,7 +127,8 @@ def get_at(caller: ReadKey, context: Context, job: str, z: Place, y: Place, x: P
     )
 
 
-def _check_inside(plan: Plan, place: tuple[int, int, int]) -> None:
+def check_inside(plan: Plan, place: tuple[int, int, int]) -> None:
+    """Raise WrongFields naming the axis if a voxel (z, y, x) is outside of the volume."""
     for axis, at, size in zip("zyx", place, plan.shape_zyx, strict=True):
         if at >= size:
             sentence = f"{axis} must be below {size} in this job, got {at}"

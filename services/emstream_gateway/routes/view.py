@@ -62,8 +62,8 @@ def get_view(caller: ReadKey, context: Context, job: str) -> Response:
         levels=pyramid_levels((plan.shape_zyx[1], plan.shape_zyx[2])),
         tile=TILE,
         version=version_of(folder),
-        sections_read=_sections(plan, folder.done_units("stack")),
-        sections_stitched=_sections(plan, folder.done_units("result")),
+        sections_read=section_ranges(plan, folder.done_units("stack")),
+        sections_stitched=section_ranges(plan, folder.done_units("result")),
         objects=_objects(context, folder, record),
         section_names=list(plan.section_names),
     )
@@ -113,7 +113,7 @@ def get_tile(
     return Response(encode(values, picture), 200, headers, MEDIA_TYPES[picture])
 
 
-def _sections(plan: Plan, slabs: Iterable[int]) -> list[tuple[int, int]]:
+def section_ranges(plan: Plan, slabs: Iterable[int]) -> list[tuple[int, int]]:
     """Return the sections of some slabs as half-open ranges, neighbours joined."""
     ranges: list[tuple[int, int]] = []
     for index in sorted(slabs):

@@ -12,7 +12,6 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from emstream.client.address import find_service, read_server_file
 from emstream.client.client import Client
 from emstream.client.samples import plan_samples
 from emstream.errors import (
@@ -428,27 +427,3 @@ def test_what_is_not_done_cannot_be_fetched(tmp_path: Path) -> None:
             client.fetch("j1", tmp_path)
         with pytest.raises(UsageError, match="format must be one of h5, tiff, png, got gif"):
             client.fetch("j1", tmp_path, ["gif"])
-
-
-def test_the_service_of_this_machine_is_found_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EMSTREAM_DATA", str(tmp_path))
-    with pytest.raises(ServiceUnavailable, match=r"no service runs in .*emstream serve"):
-        find_service()
-    content = {"url": "http://127.0.0.1:1234", "token": "t", "pid": os.getpid()}
-    (tmp_path / "server.json").write_text(json.dumps(content))
-    found = find_service()
-    assert (found.url, found.key, found.is_loopback) == ("http://127.0.0.1:1234", "t", True)
-    assert find_service("http://127.0.0.1:1234/").key == "t"
-    assert find_service("http://other:1").key == ""
-    monkeypatch.setenv("EMSTREAM_URL", "https://lab/em?token=u")
-    monkeypatch.setenv("EMSTREAM_KEY", "k")
-    assert (find_service().url, find_service().key) == ("https://lab/em", "k")
-    (tmp_path / "server.json").write_text(json.dumps(content | {"pid": 2**22 + 1}))
-    with pytest.raises(ServiceUnavailable, match="has ended"):
-        read_server_file(tmp_path)
-
-
-@pytest.mark.parametrize("url", ["localhost:8080", "ftp://x", "http://"])
-def test_what_is_no_url_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match=r"must be like http://127\.0\.0\.1:8080"):
-        find_service(url)
