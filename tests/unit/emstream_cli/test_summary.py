@@ -1,0 +1,27 @@
+"""A finished job in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emstream_cli.summary import result_lines
+
+FACTS = {"volume_um3": 0.12345, "fraction": 0.25, "threshold": 0.5, "measured": {"count": 3, "min_voxels": 64}}
+
+
+def test_each_structure_has_its_share_volume_and_count(tmp_path: Path) -> None:
+    (tmp_path / "measurements").mkdir()
+    assert result_lines({"objects": {"nuclei": FACTS}}, tmp_path) == [
+        "nuclei: 25.00 % of the voxels, 0.123 µm³ (threshold 0.50)",
+        "  3 objects of at least 64 voxels",
+        f"masks: {tmp_path / 'mask.h5'}",
+        f"measurements: {tmp_path / 'measurements'}",
+    ]
+
+
+def test_what_is_not_known_is_not_said(tmp_path: Path) -> None:
+    facts = FACTS | {"volume_um3": None, "measured": None}
+    assert result_lines({"objects": {"spots": facts}}, tmp_path) == [
+        "spots: 25.00 % of the voxels (threshold 0.50)",
+        f"masks: {tmp_path / 'mask.h5'}",
+    ]
