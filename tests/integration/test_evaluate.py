@@ -191,7 +191,7 @@ def damaged(folder: Path) -> tuple[object, ...]:
         (lambda folder: ("--checkpoint", folder / "x.onnx"), 2, "without a network"),
         (lambda folder: ("--contrast-stretch",), 2, "scored as they are"),
         (lambda folder: ("--object", "unicorns"), 2, "holds masks of spots; there is no 'unicorns'"),
-        (lambda folder: ("--object", "spots", "--object", "dots"), 2, "one object is scored at a time"),
+        (lambda folder: ("--object", "spots", "--object", "dots"), 2, "one structure is scored at a time"),
     ],
 )
 def test_what_does_not_fit_gets_its_sentence(

@@ -28,7 +28,7 @@ def fail_with(error: BaseException | None, monkeypatch: pytest.MonkeyPatch) -> i
         raise SystemExit(code)
 
     monkeypatch.setattr(module, "app", application)
-    monkeypatch.setattr(module.os, "_exit", leave)
+    monkeypatch.setattr("os._exit", leave)
     with pytest.raises(SystemExit) as stop:
         module.main()
     assert isinstance(stop.value.code, int)
