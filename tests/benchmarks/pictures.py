@@ -17,7 +17,7 @@ from emstream.phantom.sections import Phantom, write_sections
 from tests.e2e.conftest import CHROMIUM, opened_page
 from tests.integration.service import Service, running
 
-SHAPE = (12, 1000, 1200)
+SHAPE = (6, 800, 1000)
 NAME = "cortex layer 2"
 SECTION = 4
 QUALITY = 88

@@ -111,10 +111,13 @@ def test_sections_step_by_keys_slider_wheel_and_number(view: Page) -> None:
     view.mouse.wheel(0, 100)
     view.keyboard.up("Shift")
     expect(section(view)).to_have_attribute("data-ready", "3")
+    view.get_by_test_id("left").hover(position={"x": 200, "y": 200})
+    expect(view.get_by_test_id("readout")).to_contain_text("section 4")
     view.keyboard.press("g")
     view.keyboard.type("5")
     view.keyboard.press("Enter")
     expect(section(view)).to_have_attribute("data-ready", "4")
+    expect(view.get_by_test_id("readout")).to_be_empty()
     expect(view.locator("#z-facts")).to_contain_text("of 5 · s11.png · 200 nm deep")
 
 

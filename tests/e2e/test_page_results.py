@@ -131,6 +131,10 @@ def test_a_row_of_the_table_leads_to_its_object(measured: Page) -> None:
     expect(measured.get_by_role("columnheader").filter(has_text="volume")).to_have_attribute("aria-sort", "descending")
     rows.first.click()
     expect(rows.first).to_have_attribute("aria-selected", "true")
+    expect(measured.locator("#right .frame")).to_be_visible()
+    measured.evaluate("() => document.querySelectorAll('.frame').forEach((frame) => frame.remove())")
+    rows.first.click()  # framed again, in the section that is shown already
+    expect(measured.locator("#right .frame")).to_be_visible()
     picture = measured.get_by_test_id("right").bounding_box()
     assert picture is not None
     measured.wait_for_timeout(600)  # the spring of the way there

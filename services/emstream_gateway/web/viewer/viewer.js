@@ -132,7 +132,9 @@ export class Viewer {
   /** Show a section. @param {number} z counts from 0 */
   goTo(z) {
     if (!this.view) return;
+    const former = this.z;
     this.z = Math.max(0, Math.min(this.view.shape_zyx[0] - 1, Math.round(z)));
+    if (this.z !== former) find("readout").textContent = ""; // it describes the former section
     find("z-slider").value = String(this.z);
     find("z-number").value = String(this.z + 1);
     this.#describeSection();
@@ -157,6 +159,7 @@ export class Viewer {
     const panels = /** @type {Panels} */ (this.panels);
     const width = panels.left.viewport.getContainerSize().x;
     const extent = Math.max(target.x1 - target.x0, target.y1 - target.y0, 1);
+    if (this.sections.shown === this.z) this.#frameTarget(); // otherwise once the section is shown
     panels.look({ x: target.x, y: target.y, zoom: Math.min(2, Math.max(0.2, width / (extent * 3))) });
   }
 
