@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from emstream.stages import KINDS
 from tests.places import ROOT
 
 LIBRARY = ROOT / "shared" / "emstream"
 SERVICES = ROOT / "services"
-STAGES = ("preprocess", "inference", "postprocess")
 FLOORS = {"emstream": 1, "emstream_standalone": 3, "emstream_cli": 4} | {
-    f"emstream_{service}": 2 for service in ("gateway", *STAGES, "training")
+    f"emstream_{service}": 2 for service in ("gateway", *KINDS, "training")
 }
 """A package imports itself and packages of lower floors only."""
 LIBRARY_ROOMS = [
@@ -131,7 +131,7 @@ CPU_MODULES = [
     "emstream_cli.demo",
     "emstream_standalone.service",
     "emstream_cli.commands.report",
-    *(f"emstream_{stage}.worker" for stage in STAGES),
+    *(f"emstream_{kind}.worker" for kind in KINDS),
 ]
 
 

@@ -8,7 +8,7 @@ keys lost, jobs are entered again from the disk, and the new epoch refuses token
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from importlib.resources import files
 from typing import Any
 
@@ -238,8 +238,9 @@ class RedisLedger:
         said = self._call("complete", *_unit(hint), token, verdict, reason, slabs, per_slab, MAX_ATTEMPTS)
         return Answer(said.decode())
 
-    def _sweep(self, now: float, oldest: float, holder: str, quiet: Iterable[Stage]) -> list[Hint]:
-        names = self._call("sweep", now, oldest, holder, GIVEN_UP, MAX_ATTEMPTS, *quiet)
+    def _sweep(self, now: float, oldest: float, holder: str, quiet: Collection[Stage]) -> list[Hint]:
+        stages = [part for stage in Stage for part in (stage, int(stage in quiet))]
+        names = self._call("sweep", now, oldest, holder, GIVEN_UP, MAX_ATTEMPTS, *stages)
         parts = [name.decode().split(" ", 1) for name in names]
         return [_hint(Stage(stage), name.encode()) for stage, name in parts]
 

@@ -1,8 +1,7 @@
--- now, oldest hint, holder or '', reason, most attempts, stages whose lost hints are taken back ... -> {"<stage> <job> <unit>", ...}
+-- now, oldest hint, holder or '', reason, most attempts, then each stage and '1' if its lost hints are taken back
+-- -> {"<stage> <job> <unit>", ...}
 -- With a holder: only the leases of that worker, whatever their deadline.
 local now, oldest, holder, reason, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local quiet = {}
-for i = 6, #ARGV do quiet[ARGV[i]] = true end
 local taken = {}
 
 local function drop(stage, name)
@@ -24,7 +23,8 @@ local function last_first(names)
   return names
 end
 
-for _, stage in ipairs({'plan', 'preprocess', 'inference', 'postprocess', 'finish'}) do
+for i = 6, #ARGV, 2 do
+  local stage, is_quiet = ARGV[i], ARGV[i + 1] == '1'
   if holder ~= '' then
     for _, name in ipairs(last_first(redis.call('ZRANGE', key('leases', stage), 0, -1))) do
       if redis.call('HGET', key('holders', stage), name) == holder then drop(stage, name) end
@@ -32,7 +32,7 @@ for _, stage in ipairs({'plan', 'preprocess', 'inference', 'postprocess', 'finis
   else
     local expired = redis.call('ZRANGEBYSCORE', key('leases', stage), '-inf', '(' .. now)
     for _, name in ipairs(last_first(expired)) do drop(stage, name) end
-    if quiet[stage] then
+    if is_quiet then
       local lost = redis.call('ZRANGEBYSCORE', key('hinted', stage), '-inf', '(' .. oldest)
       for _, name in ipairs(last_first(lost)) do drop(stage, name) end
     end
