@@ -179,6 +179,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert ahead <= LIMITS.run_ahead
 
 
+@pytest.mark.slow(reason="drives both ledgers through fifty random histories of sixty calls")
 def test_both_ledgers_give_the_same_answers_whatever_happens(broker: redis.Redis) -> None:
     LedgerMachine.broker = broker
     slow = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]

@@ -95,6 +95,7 @@ def reach(maps: Tensor, x: Tensor) -> int:
     return largest
 
 
+@pytest.mark.slow(reason="computes gradients of the larger network")
 @pytest.mark.parametrize("columns_first", [False, True])
 def test_an_output_pixel_of_deepem3d_sees_230_pixels_far(columns_first: bool) -> None:
     network = linear(DeepEM3D(1, 1, NARROW))
