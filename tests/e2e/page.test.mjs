@@ -242,3 +242,59 @@ test("an export is named with its sections counted from 1", () => {
   assert.equal(exports.exportInWords("overlay", [1, 2], 5, "png"), "Overlay, section 2, PNG");
   assert.equal(exports.exportInWords("labels", [1, 4], 5, "h5"), "Labels, sections 2 to 4, H5");
 });
+
+test("layers over a section exist once it has masks, and follow the looks of their structures", () => {
+  globalThis.localStorage = { getItem: () => null };
+  const objects = [{ name: "nuclei", threshold: 0.5, colour: "#ff0000", has_spread: true, has_labels: false }];
+  const looks = { nuclei: { colour: "#00ff00", opacity: 0.4, threshold: 0.7, isVisible: true } };
+  const changes = [];
+  const shown = new layers.Layers({ objects, sections_stitched: [[0, 2]] }, { show: "outline", looks }, (change) => changes.push(change), async () => {});
+  assert.equal(shown.mode, "outline");
+  assert.deepEqual(shown.over(2), []);
+  const [layer] = shown.over(1);
+  assert.deepEqual([layer.name, layer.structure], ["nuclei", "nuclei"]);
+  assert.deepEqual(shown.unsaved, { nuclei: 0.7 });
+  assert.ok(shown.opacityOf(layer) > 0.4, "an outline is thin, so it is drawn stronger");
+  shown.set("nuclei", { isVisible: false });
+  assert.equal(shown.opacityOf(layer), 0);
+  shown.set("nuclei", { threshold: 0.5 });
+  assert.deepEqual(shown.unsaved, {});
+  assert.deepEqual(changes, ["opacity", "structure"]);
+  shown.mode = "uncertainty";
+  assert.equal(shown.over(0)[0].name, "nuclei.spread");
+  shown.mode = "labels";
+  assert.equal(shown.over(0)[0].name, "nuclei", "labels are shown only of structures that have some");
+});
+
+test("the original needs colours of its own only once its contrast is changed", () => {
+  globalThis.localStorage = { getItem: () => null };
+  const shown = new layers.Layers({ objects: [], sections_stitched: [] }, { looks: {} }, () => {}, async () => {});
+  const original = { name: "raw", kind: "original", structure: "" };
+  assert.equal(shown.needsPaint(original), false);
+  shown.white = 100;
+  assert.equal(shown.needsPaint(original), true);
+  assert.equal(shown.opacityOf(original), 1);
+});
+
+test("an upload continues after the bytes that have arrived", async () => {
+  const { Upload } = await load("predict/upload");
+  const asked = [];
+  let failures = 1;
+  globalThis.fetch = async (path, options) => {
+    asked.push(`${options?.method ?? "GET"} ${path}`);
+    const answer = (body, status = 200) => new Response(JSON.stringify(body), { status });
+    if (path.startsWith("/v1/jobs?")) return answer({ jobs: [{ id: "j", name: "cortex", state: "uploading", file_totals: { count: 1, size: 5 } }] });
+    if (path === "/v1/jobs/j") return answer({ id: "j", files: [{ name: "cortex/a 1.png", size: 5, received: 2 }] });
+    if (options.method === "PUT" && failures) {
+      failures -= 1;
+      return answer({ detail: "offset 2 is wrong", received: 3 }, 409);
+    }
+    return answer({ received: 5 });
+  };
+  const progress = [];
+  const file = new Blob(["12345"]);
+  const upload = new Upload({ name: "cortex", bytes: 5, files: [{ path: "cortex/a 1.png", file }] }, () => progress.push(upload.received));
+  assert.equal(await upload.run(), "j");
+  assert.deepEqual(asked.slice(2), ["PUT /v1/jobs/j/files/cortex/a%201.png?offset=2", "PUT /v1/jobs/j/files/cortex/a%201.png?offset=3"]);
+  assert.deepEqual(progress, [3, 5]);
+});
