@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from emstream_training.augment.augment import augment
-from emstream_training.data.label_values import IGNORE
+from emstream_training.data.layers import IGNORE
 from emstream_training.data.patches import PatchSampler
 from emstream_training.settings import TrainingSettings
 

@@ -13,8 +13,7 @@ import numpy as np
 from emstream.errors import TrainingDataUnusable
 from emstream.readers.stack import StackReader
 from emstream.volume.intensity import Grey, choose_range, is_binary, sampled_sections, thinned, to_uint8
-from emstream_training.data.label_values import IGNORE, LabelValues
-from emstream_training.data.layers import UINT8, Convert, Layer, Opening
+from emstream_training.data.layers import IGNORE, UINT8, Convert, LabelValues, Layer, Opening
 from emstream_training.data.pixel_size import rescaled_image, rescaled_label, scale_of
 from emstream_training.data.sources import Source
 

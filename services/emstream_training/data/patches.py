@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from emstream_training.augment.augment import ELASTIC_SHARE, deform
 from emstream_training.augment.axons import AXON_SHARE, add_axon
 from emstream_training.augment.decoys import add_decoys
-from emstream_training.augment.elastic import ELASTIC_SHARE, deform
 from emstream_training.augment.lost_sections import spoil_neighbours
-from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack
-from emstream_training.data.layers import UINT8
+from emstream_training.data.layers import IGNORE, UINT8
 from emstream_training.settings import TrainingSettings
 
 SAMPLING_STEP = 8

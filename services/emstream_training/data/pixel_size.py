@@ -9,7 +9,7 @@ from PIL import Image
 from emstream.errors import TrainingDataUnusable
 from emstream.models.checkpoint import MAX_RESCALE, RESCALE_TOLERANCE
 from emstream.volume.pyramid import resample
-from emstream_training.data.label_values import IGNORE
+from emstream_training.data.layers import IGNORE
 from emstream_training.data.sources import Source
 
 UINT8 = NDArray[np.uint8]

@@ -8,7 +8,7 @@ training file. A training file that names them is written to the same folder. Me
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from emstream.errors import OutputInUse, UsageError
 from emstream.readers.formats import HDF5
 from emstream.volume.files import created, publishing, write_bytes
-from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack, load_stack
+from emstream_training.data.layers import IGNORE
 from emstream_training.data.pixel_size import scale_of
 from emstream_training.data.sources import Source, TrainingFile, read_training_file
-from emstream_training.data.symmetries import COUNT, variant
 
 UINT8 = NDArray[np.uint8]
 Show = Callable[[int, int], None]
@@ -106,3 +105,29 @@ def _entry(source: Source, group: str, name: str, described: TrainingFile) -> di
         **kept,
         "pixel_size_nm": size,
     }
+
+
+COUNT = 16
+"""Number of variants."""
+
+_SYMMETRIES: tuple[Callable[[UINT8], UINT8], ...] = (
+    lambda section: section,
+    np.flipud,
+    np.fliplr,
+    lambda section: np.rot90(section, 1),  # counter-clockwise
+    lambda section: np.rot90(section, -1),
+    lambda section: np.rot90(np.flipud(section), 1),
+    lambda section: np.rot90(np.fliplr(section), 1),
+    lambda section: np.rot90(section, 2),
+)
+
+
+def variant(sections: Sequence[UINT8], number: int) -> Iterator[UINT8]:
+    """Yield the sections (y, x) uint8 of variant 1 to 16, in the variant's order, as views.
+
+    Variant 1 is the stack itself; 9 to 16 are 1 to 8 of the stack with its sections reversed. Source of the order:
+    CRBS/cdeep3m2, `augment_data.py`.
+    """
+    is_reversed, index = divmod(number - 1, len(_SYMMETRIES))
+    ordered = reversed(sections) if is_reversed else sections
+    return map(_SYMMETRIES[index], ordered)

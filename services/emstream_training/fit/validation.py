@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from emstream.models.networks.architectures import architecture
-from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack, neighbours
+from emstream_training.data.layers import IGNORE
 from emstream_training.fit.device import autocast
 from emstream_training.metrics.confusion import Confusion
 from emstream_training.settings import TrainingSettings

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
-from emstream_training.report.document import Document
 from emstream_training.report.drawing import GREY, SIZE_IN, Drawing, own_style, paint
-from emstream_training.report.tables import Table
+from emstream_training.report.tables import Document, Table
 
 PAGE_IN = (11.69, 8.27)
 """Width and height of a page in inches."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from emstream_training.report.candidates import Candidate
 from emstream_training.report.measure import Measured
 from emstream_training.report.scores import Tally
+
+if TYPE_CHECKING:
+    from emstream_training.report.drawing import Drawing
 
 TOTALS = (
     "checkpoint or ensemble",
@@ -94,3 +98,13 @@ def _total(candidate: Candidate, tally: Tally) -> tuple[str, ...]:
         *(f"{count:,}".replace(",", "\u202f") for count in counts),
         *("–" if share is None else f"{share:.4f}" for share in shares),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A title, a summary, and figures between the first table and the others. lead: the summary in one sentence."""
+
+    title: str
+    lead: str
+    drawings: tuple[Drawing, ...]
+    tables: tuple[Table, ...]

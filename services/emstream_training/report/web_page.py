@@ -6,9 +6,8 @@ import base64
 from collections.abc import Mapping
 from html import escape
 
-from emstream_training.report.document import Document
 from emstream_training.report.drawing import Drawing
-from emstream_training.report.tables import Table
+from emstream_training.report.tables import Document, Table
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1c1c1c; --page: #ffffff; --quiet: #595959; --line: #d5d5d5; }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emstream_training.augment.axons import add_axon
-from emstream_training.data.label_values import IGNORE
+from emstream_training.data.layers import IGNORE
 
 SIDE = 256
 

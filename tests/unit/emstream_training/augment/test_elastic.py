@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emstream_training.augment import elastic
-from emstream_training.augment.elastic import LARGEST_MOVE, deform
-from emstream_training.data.label_values import IGNORE
+from emstream_training.augment import augment
+from emstream_training.augment.augment import LARGEST_MOVE, deform
+from emstream_training.data.layers import IGNORE
 
 SIDE = 96
 
@@ -38,6 +38,6 @@ def test_labels_keep_their_values_and_most_of_their_area() -> None:
 @pytest.mark.parametrize("side", [64, 512])
 def test_fields_are_smooth_small_and_do_not_fold(side: int) -> None:
     for seed in range(5):
-        field = elastic._field(side, np.random.default_rng(seed))
+        field = augment._field(side, np.random.default_rng(seed))
         assert 0.5 < np.abs(field).max() < 1.6 * LARGEST_MOVE  # bicubic goes a little beyond its nodes
         assert max(np.abs(np.diff(field, axis=axis)).max() for axis in (0, 1)) < 1

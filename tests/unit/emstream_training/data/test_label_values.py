@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emstream.errors import TrainingDataUnusable
-from emstream_training.data.label_values import IGNORE, LISTED_VALUES, LabelValues
+from emstream_training.data.layers import IGNORE, LISTED_VALUES, LabelValues
 from emstream_training.data.sources import Source
 
 

@@ -12,8 +12,8 @@ import tifffile
 from PIL import Image
 
 from emstream.errors import InputUnreadable, TrainingDataUnusable
-from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack, load_stack, neighbours
+from emstream_training.data.layers import IGNORE
 from emstream_training.data.sources import Source
 from tests.unit.emstream_training.stacks import UINT8, grey_stack, labelled, truth_of, write_sections
 

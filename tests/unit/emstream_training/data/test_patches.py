@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack
+from emstream_training.data.layers import IGNORE
 from emstream_training.data.patches import PatchSampler
 from emstream_training.settings import TrainingSettings
 from tests.unit.emstream_training.stacks import labelled

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emstream.errors import TrainingDataUnusable
-from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import load_stack
+from emstream_training.data.layers import IGNORE
 from emstream_training.data.pixel_size import rescaled_label, scale_of
 from emstream_training.data.sources import Source
 from tests.unit.emstream_training.stacks import grey_stack, truth_of, write_sections

@@ -11,11 +11,10 @@ import pytest
 from PIL import Image
 
 from emstream.errors import OutputInUse, UsageError
-from emstream_training.data.label_values import IGNORE
 from emstream_training.data.labelled_files import LabelledStack, load_stack
-from emstream_training.data.prepare import prepare
+from emstream_training.data.layers import IGNORE
+from emstream_training.data.prepare import COUNT, prepare, variant
 from emstream_training.data.sources import read_training_file
-from emstream_training.data.symmetries import COUNT, variant
 from tests.unit.emstream_training.stacks import UINT8, grey_stack, truth_of, write_sections
 
 IMAGES = grey_stack((3, 70, 90))

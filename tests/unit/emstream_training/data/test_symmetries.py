@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emstream_training.data.symmetries import COUNT, variant
+from emstream_training.data.prepare import COUNT, variant
 from tests.unit.emstream_training.stacks import UINT8
 
 STACK = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)

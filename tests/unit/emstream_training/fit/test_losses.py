@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from emstream_training.fit.losses import HARD_SHARE, segmentation_loss
+from emstream_training.fit.train import HARD_SHARE, segmentation_loss
 
 Pixel = tuple[float, bool, bool]
 pixels = st.lists(st.tuples(st.floats(-6, 6), st.booleans(), st.booleans()), min_size=1, max_size=40)

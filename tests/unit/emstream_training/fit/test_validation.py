@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from emstream_training.data.label_values import IGNORE
+from emstream_training.data.layers import IGNORE
 from emstream_training.fit.validation import LEVELS, best_level, predict_stack, validate
 from emstream_training.metrics.confusion import Confusion
 from emstream_training.settings import TrainingSettings

@@ -14,14 +14,13 @@ from emstream.models.checkpoint import Checkpoint, Header
 from emstream_training.metrics.curves import Histograms
 from emstream_training.report.candidates import Candidate, Member, candidates_of
 from emstream_training.report.corruptions import CORRUPTIONS, MISSING
-from emstream_training.report.document import Document
 from emstream_training.report.drawing import Drawing
 from emstream_training.report.examples import SectionPlanes, make_example
 from emstream_training.report.measure import Measured, Robustness, Sections
 from emstream_training.report.pdf import ROWS_ON_A_PAGE
 from emstream_training.report.run_time import Timing
 from emstream_training.report.scores import Tally, mean_map
-from emstream_training.report.tables import Table
+from emstream_training.report.tables import Document, Table
 from tests.unit.emstream_training.stacks import UINT8, grey_stack
 
 SHAPE = (3, 40, 50)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emstream_training.report.learning import Curve, Validation
-from emstream_training.report.summary import summarise
+from emstream_training.report.write import summarise
 from tests.unit.emstream_training.report.reports import TRUTH, measured, whole
 
 CURVE = Curve("1fm", (Validation(10, 0.5, 0.7, 0.8, 0.6),))
