@@ -1,0 +1,40 @@
+"""Private files: readable by their owner alone, replaced in one step, no leftovers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from emstream.host.private_file import write_private
+
+
+def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
+    final = tmp_path / "new" / "keys.json"
+    write_private(final, b"secret")
+    assert final.read_bytes() == b"secret"
+    assert final.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_others_could_read_is_replaced_by_a_private_one(tmp_path: Path) -> None:
+    final = tmp_path / "keys.json"
+    final.write_bytes(b"old")
+    final.chmod(0o644)
+    write_private(final, b"new")
+    assert (final.read_bytes(), final.stat().st_mode & 0o777) == (b"new", 0o600)
+    assert list(tmp_path.iterdir()) == [final]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    final = tmp_path / "keys.json"
+    final.write_bytes(b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        write_private(final, b"new")
+    assert final.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [final]
