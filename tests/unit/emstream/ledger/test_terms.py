@@ -16,8 +16,6 @@ SHAPE = JobShape(slabs=3, packages_per_slab=2)
 def found(
     slabs: Iterable[int] = (), packages: Iterable[int] = (), results: Iterable[int] = (), end: bool = False
 ) -> Found:
-    slabs: Iterable[int] = (), packages: Iterable[int] = (), results: Iterable[int] = (), end: bool = False
-) -> Found:
     return Found(SHAPE, frozenset(slabs), frozenset(packages), frozenset(results), end)
 
 
