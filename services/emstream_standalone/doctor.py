@@ -1,4 +1,4 @@
-"""What `emstream doctor` looks at: each check says what it found and what to do, and none ever raises."""
+"""Checks of `emstream doctor`: each says what it found and what to do, and none ever raises."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Check:
 
 
 def run_checks(settings: Settings) -> list[Check]:
-    """Look at everything."""
+    """Run all checks, in the order in which they are shown."""
     return [_safely(name, check, settings) for name, check in CHECKS.items()]
 
 
@@ -50,8 +50,8 @@ def _safely(name: str, check: Callable[[Settings], Check], settings: Settings) -
         return check(settings)
     except EmstreamError as error:
         return Check(name, "missing", str(error), is_needed=name in NEEDED)
-    except Exception as error:  # a doctor that falls ill helps nobody
-        return Check(name, "warning", f"could not be looked at ({type(error).__name__}: {error})")
+    except Exception as error:  # a check that fails must not hide the others
+        return Check(name, "warning", f"could not be checked ({type(error).__name__}: {error})")
 
 
 def _emstream(settings: Settings) -> Check:
@@ -74,10 +74,10 @@ def _broker(settings: Settings) -> Check:
         return Check("broker", "ok", f"{find_broker()}: `emstream serve` starts it")
     client = connect(settings.redis_url)
     try:
-        told = client.info("server")
+        answer = client.info("server")
     finally:
         client.close()
-    version = str(told.get("valkey_version") or told.get("redis_version") or "of unknown version")
+    version = str(answer.get("valkey_version") or answer.get("redis_version") or "of unknown version")
     found = f"{version} at {without_password(settings.redis_url)} (EMSTREAM_REDIS_URL)"
     parts = tuple(int(part) for part in version.split(".") if part.isdigit())
     if parts and parts < LEAST_VERSION:
@@ -105,9 +105,9 @@ def _gpu(settings: Settings) -> Check:
     if shutil.which("nvidia-smi") is None:
         return Check("GPU", "ok", "none seen (no nvidia-smi): the CPU engine is used")
     query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    told = subprocess.run(query, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
-    cards = [line.strip() for line in told.stdout.splitlines() if line.strip()]
-    if told.returncode or not cards:
+    answer = subprocess.run(query, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
+    cards = [line.strip() for line in answer.stdout.splitlines() if line.strip()]
+    if answer.returncode or not cards:
         return Check("GPU", "warning", "nvidia-smi finds none", "check the driver, or use the CPU engine")
     if importlib.util.find_spec("torch") is None:
         return Check("GPU", "warning", "; ".join(cards), "to use it: pip install 'emstream[gpu]'")

@@ -78,7 +78,7 @@ def _open(given: Given, settings: Settings, files: ExitStack) -> tuple[Sections,
 
     def grey(z: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         values = read_section(reader, z)
-        check_finite(values, f"section {z}")
+        check_finite(values, f"section {z + 1}")
         return to_uint8(values, intensity)
 
     return Sections(given.choice.object, shape, grey, lambda z: read_section(truth, z) != 0), plan

@@ -54,7 +54,7 @@ class Segmentation:
     voxel_size_nm: Voxel | None
     report: dict[str, object]
     picture: bytes = field(repr=False)
-    """PNG: the middle section beside itself with the masks drawn in."""
+    """PNG: the middle section next to a copy with the masks drawn in."""
 
     def _repr_png_(self) -> bytes:
         return self.picture
@@ -79,7 +79,7 @@ def segment(
     """Find objects in a stack of sections (z, y, x), or in one section (y, x), of grey values.
 
     objects: names as `emstream models` lists them; none = the default one, "all" = every one. voxel_size_nm: (z, y, x).
-    quality: fast, balanced or accurate. checkpoints: your own, in place of the shipped recipes. progress: show bars.
+    quality: fast, balanced or accurate. checkpoints: your own, instead of the shipped recipes. progress: show bars.
     The array is copied to a temporary file; results are held in memory, 2 bytes per voxel and object.
     Raises UsageError for what is not allowed, InputUnreadable for values that cannot be segmented, JobFailed.
     """
@@ -134,7 +134,7 @@ def checked_voxel_size(given: Sequence[float] | None) -> Voxel | None:
 
 @contextmanager
 def _array_named(source: Path) -> Iterator[None]:
-    """Call the temporary file "the array" in what is told of it."""
+    """Call the temporary file "the array" in messages of errors."""
     try:
         yield
     except EmstreamError as error:

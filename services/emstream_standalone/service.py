@@ -54,7 +54,7 @@ def serve(settings: Settings, on_ready: Callable[[Address], None]) -> None:
     """Run the service in settings.data until a signal comes; call it from the main thread.
 
     on_ready: called with url and token once the service can work. Raises OutputInUse if another serves this folder,
-    SettingsError for an address that cannot be bound, BrokerUnavailable, ServiceUnavailable if a part is given up.
+    SettingsError for an address that cannot be bound, BrokerUnavailable, ServiceUnavailable if a part is abandoned.
     """
     settings = settings.model_copy(update={"data": settings.data.expanduser().absolute()})
     with _locked(settings.data), _signals() as stopping:
@@ -82,7 +82,7 @@ def serve(settings: Settings, on_ready: Callable[[Address], None]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the children are told."""
+    """Addresses and secrets that the children get."""
 
     redis_url: str
     port: int
@@ -91,7 +91,7 @@ class Plan:
 
 @dataclass
 class Stopping:
-    """How many times the user asked to stop."""
+    """Number of times that the user asked to stop."""
 
     count: int = 0
 
@@ -132,7 +132,7 @@ def child_specs(settings: Settings, plan: Plan) -> list[ChildSpec]:
 
 
 def end_leases(name: str, redis_url: str, settings: Settings) -> bool:
-    """Take back what a dead child had claimed; False while the broker does not answer."""
+    """End the leases of a dead child; return False while the broker does not answer."""
     if name in (BROKER, GATEWAY):
         return True
     client = make_client(redis_url)
@@ -150,7 +150,7 @@ def end_leases(name: str, redis_url: str, settings: Settings) -> bool:
 def wait_until_ready(url: str, supervisor: Supervisor, stopping: Stopping) -> bool:
     """Wait until the service can work; False if the user asked to stop. Raises ServiceUnavailable naming what fails.
 
-    A full disk is no reason to wait: jobs that are stitched free some, and uploads are refused with their sentence.
+    A full disk is no reason to wait: stitched jobs release some of it, and uploads are refused with a sentence.
     """
     deadline, failing = time.monotonic() + READY_TIMEOUT_S, {"gateway": "does not answer"}
     with httpx.Client(trust_env=False, timeout=ASK_TIMEOUT_S) as client:
@@ -166,14 +166,14 @@ def wait_until_ready(url: str, supervisor: Supervisor, stopping: Stopping) -> bo
             except httpx.TransportError as error:
                 logger.debug("gateway not there yet", extra={"reason": str(error)})
             if time.monotonic() > deadline:
-                told = "; ".join(f"{part}: {sentence}" for part, sentence in failing.items())
-                raise ServiceUnavailable(f"the service is not ready after {READY_TIMEOUT_S:g} s: {told}")
+                reasons = "; ".join(f"{part}: {sentence}" for part, sentence in failing.items())
+                raise ServiceUnavailable(f"the service is not ready after {READY_TIMEOUT_S:g} s: {reasons}")
             time.sleep(WATCH_S)
     return False
 
 
 def choose_port(host: str, port: int) -> int:
-    """Return the port, or a free one in place of 0. Raises SettingsError if it cannot be bound."""
+    """Return the port, or a free one instead of 0. Raises SettingsError if it cannot be bound."""
     try:
         family, _, _, _, place = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:

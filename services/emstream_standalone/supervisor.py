@@ -2,8 +2,8 @@
 
 Each child leads a process group of its own, so that Ctrl-C reaches the supervisor only, and is killed by the kernel
 should the supervisor vanish (Linux). A child that ends is started again: at once if it had come up, else after 0.5 s,
-1 s, ... 10 s; one that ends five times within a minute without ever coming up is given up. Deaths after coming up do
-not count: a poison package may kill its worker a few times, and must not stop the service for everybody.
+1 s, ... 10 s; one that ends five times within a minute without ever coming up is abandoned. Deaths after coming up do
+not count: a poison package may kill its worker a few times, and must not stop the service for all users.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 10.0
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 60.0
-UP_AFTER_S = 5.0  # counts as up where there is no sign of life to look for
+UP_AFTER_S = 5.0  # a child without a sign of life counts as up after this time
 SETTLE_S = 10.0
 POLL_S = 0.05
 LOG_BYTES = 16 * 2**20
@@ -39,7 +39,8 @@ LOG_BYTES = 16 * 2**20
 class ChildSpec:
     """A process to keep running.
 
-    environment: all of it. sign_of_life: a file that the child touches once it works. ask_to_stop: in place of SIGTERM.
+    environment: all of it. sign_of_life: a file that the child touches once it works. ask_to_stop: called instead of
+    sending SIGTERM.
     stop_turn: children of turn 0 are stopped first, all of one turn together.
     """
 
@@ -91,7 +92,7 @@ class Supervisor:
         return {c.spec.name: c.process.pid for c in self._children if c.process is not None and c.is_running}
 
     def watch(self) -> None:
-        """Look after all children once; call it a few times a second. Raises ServiceUnavailable if one is given up."""
+        """Look after all children once; call it a few times a second. Raises ServiceUnavailable if one is abandoned."""
         for child in self._children:
             if child.process is not None and not child.is_running:
                 self._bury(child, time.monotonic())
@@ -99,7 +100,10 @@ class Supervisor:
                 self._revive(child, time.monotonic())
 
     def stop(self, is_impatient: Callable[[], bool] = lambda: False) -> None:
-        """Stop all children, turn by turn; those that do not end within their grace are killed, or all at once."""
+        """Stop all children, turn by turn.
+
+        A child that does not end within its grace is killed. If the user is impatient, all are killed at once.
+        """
         for turn in sorted({child.spec.stop_turn for child in self._children}):
             group = [child for child in self._children if child.spec.stop_turn == turn and child.is_running]
             for child in group:
@@ -150,7 +154,7 @@ class Supervisor:
             deaths.popleft()
         if len(deaths) >= MAX_DEATHS:
             raise ServiceUnavailable(
-                f"{name} ended {len(deaths)} times within a minute of its start, the last time with {_told(code)}: "
+                f"{name} ended {len(deaths)} times within a minute of its start, the last time with {_in_words(code)}: "
                 f"the service stops. The end of {child.spec.log}: {last_lines(child.spec.log)}"
             )
         child.restart_at = now + min(FIRST_DELAY_S * 2 ** (len(deaths) - 1), MAX_DELAY_S)
@@ -184,10 +188,10 @@ def _kill_group(child: _Child) -> None:
 
 
 def _turn_over(log: Path) -> None:
-    """Put a long log aside, in place of the one put aside before."""
+    """Put a long log aside; it replaces the one put aside before."""
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_name(log.name + ".1"))
 
 
-def _told(code: int) -> str:
+def _in_words(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,4 +1,4 @@
-"""`emstream bench`: how fast the engines of this machine are."""
+"""`emstream bench`: speed of this machine's engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`emstream cancel` and `emstream retry`: a job of a running service stopped, or what failed of it done again."""
+"""`emstream cancel` and `emstream retry`: a job of a running service is stopped, or what failed of it is done again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def cancel(
     service: ServiceOptions,
     delete: Annotated[bool, typer.Option("--delete", help="Delete its files, too.")] = False,
 ) -> None:
-    """Stop a job; what is done of it stays, so that `retry` goes on, unless it is deleted."""
+    """Stop a job. What is done stays, so that `retry` can go on, unless the job is deleted."""
     with service.client() as client:
         found = whole_id(client, job)
         if delete:

@@ -1,4 +1,4 @@
-"""`emstream doctor`: what this machine has for emstream, and what to do about the rest."""
+"""`emstream doctor`: parts that emstream needs on this machine, and what to do about missing ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`emstream evaluate`: how well masks agree with labels."""
+"""`emstream evaluate`: agreement of masks with labels."""
 
 from __future__ import annotations
 

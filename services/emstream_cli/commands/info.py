@@ -1,4 +1,4 @@
-"""`emstream info`: what a stack is, before anything runs."""
+"""`emstream info`: shape, voxel size and warnings of a stack, before anything runs."""
 
 from __future__ import annotations
 

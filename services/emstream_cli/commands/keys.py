@@ -1,4 +1,4 @@
-"""`emstream keys`: who may use the service."""
+"""`emstream keys`: keys of the users of a service."""
 
 from __future__ import annotations
 

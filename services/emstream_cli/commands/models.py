@@ -1,4 +1,4 @@
-"""`emstream models`: what comes with emstream, and what a checkpoint says of itself."""
+"""`emstream models`: the structures that can be found, with their recipes and checkpoints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def models(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the objects that can be found, with their recipes and how well they do."""
+    """List the structures that can be found, with their recipes and how well they do."""
     settings = start(verbose)
     folder = settings.models or MODELS
     books = shipped_books(folder)

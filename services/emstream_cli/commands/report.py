@@ -1,4 +1,4 @@
-"""`emstream report`: figures and tables of how well an object is found, as one HTML page and one PDF."""
+"""`emstream report`: figures and tables of how well a structure is found, as one HTML page and one PDF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`emstream submit`: stacks to a running service, and, if wished, masks back."""
+"""`emstream submit`: stacks are sent to a running service, and masks are fetched if wished."""
 
 from __future__ import annotations
 

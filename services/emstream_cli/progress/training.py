@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from emstream_training.fit.train import Progress
 
 PLAIN_EVERY_S = 60.0
-"""Between two plain lines, where there is no terminal and nothing was validated: trainings take hours."""
+"""Seconds between two plain lines, where there is no terminal and nothing was validated: trainings take hours."""
 
 
 class TrainingProgress(Bars):

@@ -1,4 +1,4 @@
-"""The commands around the service that need none: keys, doctor, and what a bare installation can do."""
+"""Commands around the service that need none: keys, doctor, and what a bare installation can do."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from emstream.settings import Settings
 from emstream_cli.main import app
 from emstream_standalone import doctor as checks
-from emstream_standalone.doctor import Check, run_checks
 from tests.places import ROOT
 
 runner = CliRunner()
@@ -29,49 +27,6 @@ def test_keys_are_added_listed_and_removed(tmp_path: Path) -> None:
     removed = runner.invoke(app, ["keys", "remove", made["secret"][:10], *data])
     assert "removed the key" in removed.stdout
     assert "no keys" in runner.invoke(app, ["keys", "list", *data]).stdout
-
-
-def found(settings: Settings) -> dict[str, Check]:
-    return {check.name: check for check in run_checks(settings)}
-
-
-def test_the_doctor_names_what_is_missing_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    settings = Settings(
-        data=tmp_path / "data",
-        host="0.0.0.0",
-        port=0,
-        min_free_gb=1e9,
-        models=tmp_path / "none",
-        redis_url="redis://:secret@127.0.0.1:1/0",
-    )
-    seen = found(settings)
-    for name in ("broker", "disk", "keys", "models"):
-        assert (seen[name].state, seen[name].is_needed) == ("missing", True), seen[name]
-    assert "secret" not in seen["broker"].found
-    assert "emstream keys add" in seen["keys"].advice
-    assert "EMSTREAM_MIN_FREE_GB" in seen["disk"].advice
-    assert "CPU engine" in seen["GPU"].found
-    assert not (tmp_path / "data").exists()
-
-
-def test_a_graphics_card_without_its_driver_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed' >&2\nexit 9\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    assert checks._gpu(Settings()).state == "warning"
-    tool.write_text("#!/bin/sh\necho 'NVIDIA H200, 143771 MiB, 570.1'\n")
-    assert checks._gpu(Settings()).found == "NVIDIA H200, 143771 MiB, 570.1"
-
-
-def test_the_doctor_never_falls_ill(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ill(settings: Settings) -> Check:
-        raise RuntimeError("odd machine")
-
-    monkeypatch.setitem(checks.CHECKS, "machine", ill)
-    check = checks._safely("machine", ill, Settings())
-    assert (check.state, check.found) == ("warning", "could not be looked at (RuntimeError: odd machine)")
 
 
 def test_the_doctor_prints_json_and_tells_by_its_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
