@@ -1,29 +1,19 @@
-"""Formats of stacks: how each is recognised, named and opened; and clutter, which is in no stack.
+"""Formats of stacks: how each is recognised and named; and clutter, which is in no stack.
 
-A format is one row of `FORMATS`, which names the module of its reader. A file's content decides on its format; its
-suffix decides what belongs together and is a hint where the content has no mark.
+A format is one row of `FORMATS`; `open_stack.OPENERS` names its reader. A file's content decides on its format; its
+suffix decides what belongs together and is a hint where the content has no mark. Readers import this module, so it
+imports none of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from emstream.readers.stack import StackReader
 
 CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 """Names of what file managers leave in folders; so is every name that begins with a dot."""
 MARK_BYTES = 4096
 """Bytes at a file's start that decide on its format."""
-
-
-class Open(Protocol):
-    """Opens a file of one format, whose library is loaded only then. dataset: of formats that have several."""
-
-    def __call__(self, path: Path, dataset: str | None) -> StackReader: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +30,6 @@ class StackFormat:
     suffixes: tuple[str, ...]
     said_as: str
     marks: tuple[tuple[int, bytes], ...]
-    open: Open
     bytes_without_mark: int = 0
     is_image: bool = False
     is_stack: bool = True
@@ -57,36 +46,11 @@ class StackFormat:
         return 0 < self.bytes_without_mark <= len(start) and suffix in self.suffixes
 
 
-def _open_image(path: Path, dataset: str | None) -> StackReader:
-    from emstream.readers.image_folder import SectionStack
-
-    return SectionStack([path])
-
-
-def _open_tiff(path: Path, dataset: str | None) -> StackReader:
-    from emstream.readers.tiff.reader import TiffStack
-
-    return TiffStack(path)
-
-
-def _open_hdf5(path: Path, dataset: str | None) -> StackReader:
-    from emstream.readers.hdf5.reader import Hdf5Stack
-
-    return Hdf5Stack(path, dataset)
-
-
-def _open_mrc(path: Path, dataset: str | None) -> StackReader:
-    from emstream.readers.mrc import MrcStack
-
-    return MrcStack(path)
-
-
 PNG = StackFormat(
     "PNG",
     (".png",),
     "a single PNG",
     ((0, b"\x89PNG\r\n\x1a\n"),),
-    _open_image,
     is_image=True,
     is_stack=False,
 )
@@ -95,7 +59,6 @@ JPEG = StackFormat(
     (".jpg", ".jpeg"),
     "a single JPEG",
     ((0, b"\xff\xd8\xff"),),
-    _open_image,
     is_image=True,
     is_stack=False,
 )
@@ -104,7 +67,6 @@ TIFF = StackFormat(
     (".tif", ".tiff", ".btf", ".tf8"),
     "a TIFF stack",
     tuple((0, mark) for mark in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
-    _open_tiff,
     is_image=True,
 )
 HDF5 = StackFormat(
@@ -112,7 +74,6 @@ HDF5 = StackFormat(
     (".h5", ".hdf5", ".hdf", ".he5", ".ims"),
     "HDF5",
     tuple((at, b"\x89HDF\r\n\x1a\n") for at in (0, 512, 1024, 2048)),  # behind a user block of these sizes
-    _open_hdf5,
     has_datasets=True,
 )
 MRC = StackFormat(
@@ -120,7 +81,6 @@ MRC = StackFormat(
     (".mrc", ".mrcs", ".rec", ".st", ".ali", ".preali", ".map"),
     "MRC (.mrc, .rec, .st)",
     ((208, b"MAP"),),
-    _open_mrc,
     bytes_without_mark=1024,  # old files have no mark
 )
 FORMATS = (PNG, JPEG, TIFF, HDF5, MRC)

@@ -4,17 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from emstream.errors import DatasetNotFound, InputUnreadable, TooLarge, UnsupportedFormat, UsageError
 from emstream.readers.file_kind import kind_of, known_kind
-from emstream.readers.formats import ALLOWED, TIFF
-from emstream.readers.image_folder import find_sections, open_sections
+from emstream.readers.formats import ALLOWED, HDF5, JPEG, MRC, PNG, TIFF
+from emstream.readers.image_folder import SectionStack, find_sections, open_sections
 from emstream.readers.region import RegionReader
 from emstream.readers.stack import StackReader
 
 if TYPE_CHECKING:
     from emstream.jobs.record import Request
+
+
+class Open(Protocol):
+    """Opens a file of one format, whose library is loaded only then. dataset: of formats that have several."""
+
+    def __call__(self, path: Path, dataset: str | None) -> StackReader: ...
+
+
+def _open_image(path: Path, dataset: str | None) -> StackReader:
+    return SectionStack([path])
+
+
+def _open_tiff(path: Path, dataset: str | None) -> StackReader:
+    from emstream.readers.tiff.reader import TiffStack
+
+    return TiffStack(path)
+
+
+def _open_hdf5(path: Path, dataset: str | None) -> StackReader:
+    from emstream.readers.hdf5.reader import Hdf5Stack
+
+    return Hdf5Stack(path, dataset)
+
+
+def _open_mrc(path: Path, dataset: str | None) -> StackReader:
+    from emstream.readers.mrc import MrcStack
+
+    return MrcStack(path)
+
+
+OPENERS: dict[str, Open] = {
+    PNG.kind: _open_image,
+    JPEG.kind: _open_image,
+    TIFF.kind: _open_tiff,
+    HDF5.kind: _open_hdf5,
+    MRC.kind: _open_mrc,
+}
+"""The function that opens a file, for each format."""
 
 
 def open_stack(
@@ -60,7 +98,7 @@ def _open_file(path: Path, dataset: str | None) -> StackReader:
     kind = known_kind(path)
     if dataset is not None and not kind.has_datasets:
         raise DatasetNotFound(f"{path.name} is {kind.kind}, which has no datasets: leave out --dataset {dataset}.")
-    return kind.open(path, dataset)
+    return OPENERS[kind.kind](path, dataset)
 
 
 def _open_folder(folder: Path, dataset: str | None, names: Mapping[str, str]) -> StackReader:

@@ -1,4 +1,4 @@
-"""The table of stack formats: each row is recognised, named and opened."""
+"""The table of stack formats: each row is recognised and named, and has its opener."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from emstream.readers.formats import (
     format_of,
     suffixes_of,
 )
+from emstream.readers.open_stack import OPENERS
 
 KINDS = [row.kind for row in FORMATS]
 
@@ -43,7 +44,7 @@ def test_a_format_without_its_reader_opens_nothing(row: StackFormat, tmp_path: P
     path = tmp_path / f"a{row.suffixes[0]}"
     path.write_bytes(marked(*row.marks[0]))
     with pytest.raises(InputUnreadable, match=re.escape(path.name)):
-        row.open(path, None)
+        OPENERS[row.kind](path, None)
 
 
 def test_no_two_formats_share_a_suffix_or_a_name() -> None:
