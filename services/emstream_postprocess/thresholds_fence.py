@@ -16,7 +16,8 @@ from emstream.work.loop import Abandoned, Unit
 
 def fence(unit: Unit) -> Callable[[], None]:
     """Return the unit's check, which also raises Abandoned once job.json has other thresholds than the unit."""
-    thresholds, seen = unit.job.plan.thresholds, None
+    thresholds = unit.job.plan.thresholds
+    seen: tuple[int, int] | None = (0, 0)  # of no file: a job that is gone by the first check is noticed
 
     def check() -> None:
         nonlocal seen

@@ -1,0 +1,71 @@
+"""Reports: the command that makes a result again, the facts of its masks, formats that there are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from emstream.errors import UsageError
+from emstream.jobs.folder import JobFolder
+from emstream.jobs.record import JobRecord, Request
+from emstream_postprocess.report import Wanted, command_line, make_report, provenance, region_text, write_report
+from tests.plans import make_plan
+
+PLAN = make_plan((2, 64, 64), sections=2)
+JOB = JobRecord(id="j", owner="o", request=Request(input="brain 1", measure=False)).with_plan(PLAN)
+
+
+def test_the_command_has_what_differs_from_the_defaults_only() -> None:
+    assert command_line(Request(input="stack.tif"), Wanted(), Path("out")) == (
+        "emstream predict stack.tif --output out --quality balanced --format h5"
+    )
+
+
+def test_the_command_can_be_pasted_whatever_the_names() -> None:
+    request = Request(
+        input="brain 1",
+        objects=("mitochondria", "nuclei"),
+        voxel_size_nm=(50, 5.5, 5.5),
+        region=((0, 0, 0), (2, 64, 64)),
+        threshold=0.25,
+        measure=False,
+        slab_sections=16,
+    )
+    command = command_line(request, Wanted(("h5", "tiff"), has_overlay=False), Path("out"))
+    assert command.startswith("EMSTREAM_SLAB_SECTIONS=16 EMSTREAM_CORE_SIDE=1024 emstream predict 'brain 1' ")
+    for part in (
+        "--object mitochondria --object nuclei",
+        "--format h5 --format tiff",
+        "--region 0:2,0:64,0:64",
+        "--voxel-size 50,5.5,5.5",
+        "--threshold 0.25",
+        "--no-measure",
+        "--no-overlay",
+    ):
+        assert part in command
+
+
+def test_without_a_region_none_is_named() -> None:
+    assert region_text(None) is None
+
+
+def test_a_format_that_there_is_not_is_refused_with_the_ones_that_there_are() -> None:
+    with pytest.raises(UsageError, match="the format must be one of h5, png, tiff, got bmp"):
+        Wanted(("h5", "bmp"))
+
+
+def test_slabs_that_were_not_stitched_count_as_empty(tmp_path: Path) -> None:
+    report = make_report(JobFolder(tmp_path), JOB, Wanted(), Path("out"), {"total_s": 1.5})
+    facts = report["objects"]["spots"]
+    assert facts == {"threshold": 0.5, "voxels": 0, "fraction": 0.0, "volume_um3": 0.0, "measured": None}
+    assert report["checkpoints"] == {"network": "0" * 64}
+    assert "errors" not in report
+    write_report(report, tmp_path / "report.json")
+    assert json.loads((tmp_path / "report.json").read_text())["timings"] == {"total_s": 1.5}
+
+
+def test_the_same_job_has_the_same_provenance() -> None:
+    assert provenance(JOB) == provenance(JOB.model_copy())
+    assert json.loads(provenance(JOB)["checkpoints"]) == {"network": "0" * 64}
