@@ -100,7 +100,7 @@ def slab_sections_for(wanted: int, section_depth: int) -> int:
 def _sample(reader: StackReader) -> Iterator[Grey]:
     for z in sampled_sections(reader.facts.shape_zyx[0]):
         values = reader.sample(int(z))
-        check_finite(values, f"section {z}")
+        check_finite(values, f"section {z + 1}")
         yield thinned(values)
 
 
@@ -110,7 +110,7 @@ def _blank_warnings(samples: Sequence[Grey], facts: StackFacts) -> list[str]:
     blank = [int(z) for z, values in zip(looked_at, samples, strict=True) if values.min() == values.max()]
     if not blank:
         return []
-    named = [facts.names[z] if facts.names else f"section {z}" for z in blank[:MOST_NAMED]]
+    named = [facts.names[z] if facts.names else f"section {z + 1}" for z in blank[:MOST_NAMED]]
     more = f" and {len(blank) - len(named)} more" if len(blank) > len(named) else ""
     of_all = "" if looked_at.size == facts.shape_zyx[0] else f" (of {looked_at.size} that were looked at)"
     return [

@@ -73,7 +73,7 @@ def write_slab(
 
 
 def _write_rows(raw: Planes, rows: Rows, z_start: int, intensity: IntensityRange) -> None:
-    check_finite(rows.values, f"section {rows.z}")
+    check_finite(rows.values, f"section {rows.z + 1}")
     depth, height, _ = rows.values.shape
     z = rows.z - z_start
     raw.dataset[z : z + depth, rows.y : rows.y + height] = to_uint8(rows.values, intensity)

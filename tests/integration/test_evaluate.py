@@ -180,7 +180,7 @@ def damaged(folder: Path) -> tuple[object, ...]:
 @pytest.mark.parametrize(
     ("make", "code", "phrase"),
     [
-        (not_binary, 2, "the values 255 and 7 in addition to 0 (section 2)"),
+        (not_binary, 2, "the values 255 and 7 in addition to 0 (section 3)"),
         (fewer, 2, "give the labels of these sections"),
         (smaller_ignored, 2, "the sections to ignore are (3, 20, 20)"),
         (numbered_masks, 2, "Save numbered objects as `labels > 0`"),

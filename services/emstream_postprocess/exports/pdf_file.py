@@ -89,7 +89,7 @@ def _caption(volume: ExportedVolume, z: int, provenance: Provenance) -> tuple[st
     name = str(provenance.facts.get("name") or "")
     height, width = volume.shape[1:3]
     return (
-        f"{name + ', ' if name else ''}section {z}: {volume.name.replace('/', ' ')} ({volume.meaning})",
+        f"{name + ', ' if name else ''}section {z + 1}: {volume.name.replace('/', ' ')} ({volume.meaning})",
         f"{width} x {height} pixels, {provenance.caption()}; emstream {provenance.facts['emstream']}",
     )
 

@@ -81,7 +81,7 @@ def _check_fit(images: Layer, other: Layer) -> None:
     for z, (size, its) in enumerate(zip(images.sizes, other.sizes, strict=True)):
         if size != its:
             raise TrainingDataUnusable(
-                f"section {z} has {size[1]} x {size[0]} pixels in {images.path} and {its[1]} x {its[0]} in "
+                f"section {z + 1} has {size[1]} x {size[0]} pixels in {images.path} and {its[1]} x {its[0]} in "
                 f"{other.path}: sizes must match"
             )
 

@@ -59,7 +59,7 @@ class Layer:
                 continue
             convert = converter(reader)
             for rows in reader.blocks(low, high):
-                check_finite(rows.values, f"{self.path}, section {begin + rows.z}")
+                check_finite(rows.values, f"{self.path}, section {begin + rows.z + 1}")
                 for z, section in enumerate(convert(rows.values), begin + rows.z - first):
                     planes[z][rows.y : rows.y + len(section)] = section
         return planes

@@ -194,8 +194,8 @@ def truth_sections(reader: StackReader, shape_zyx: Shape) -> Iterator[BOOL]:
         second, third = _values(values, second)
         if third is not None:
             raise TrainingDataUnusable(
-                f"the labels have the values {second:g} and {third:g} in addition to 0 (section {z}): they must be 0 "
-                "and one other value. Save numbered objects as `labels > 0`, and give raw sections or probabilities by "
+                f"the labels have the values {second:g} and {third:g} in addition to 0 (section {z + 1}): they must be "
+                "0 and one other value. Save numbered objects as `labels > 0`, and give raw sections or probabilities by "
                 "their own options"
             )
         yield values != 0
@@ -238,6 +238,6 @@ def _as_probability(values: NDArray[np.generic], z: int) -> UINT8:
         levels = np.rint(values.astype(np.float32, copy=False) * np.float32(255)).astype(np.uint8)
         return levels
     raise TrainingDataUnusable(
-        f"section {z} of the masks is {values.dtype} with values {low:g} to {high:g}: give masks (0 and one other "
+        f"section {z + 1} of the masks is {values.dtype} with values {low:g} to {high:g}: give masks (0 and one other "
         "value) or probabilities (uint8, p = v / 255, or floats from 0 to 1). Save numbered objects as `labels > 0`"
     )

@@ -43,9 +43,11 @@ class SectionStack(StackReader):
     def sample(self, z: int) -> Grey:
         """Return section z. Raises DamagedFile, also if the file was changed since the stack was opened."""
         path = self._paths[z]
-        values = _decode(path, f"{path.name} (section {z})")
+        values = _decode(path, f"{path.name} (section {z + 1})")
         if values.shape != self._facts.shape_zyx[1:] or values.dtype != self._facts.dtype:
-            raise DamagedFile(f"{path.name} (section {z}) was changed while the stack was read. Start the job again.")
+            raise DamagedFile(
+                f"{path.name} (section {z + 1}) was changed while the stack was read. Start the job again."
+            )
         return values
 
     def close(self) -> None:

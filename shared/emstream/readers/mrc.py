@@ -95,8 +95,8 @@ class MrcStack(StackReader):
         values = self._voxels.read(z)
         if self._holds_bytes and np.any(values.view(np.uint16) > 255):
             raise DamagedFile(
-                f"{self._voxels.path.name} says in its header that values are in 0..255, and section {z} has others. "
-                "Write its header statistics again, or convert it to TIFF."
+                f"{self._voxels.path.name} says in its header that values are in 0..255, and section {z + 1} has "
+                "others. Write its header statistics again, or convert it to TIFF."
             )
         return values.astype(self._facts.dtype, copy=False)
 

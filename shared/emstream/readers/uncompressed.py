@@ -56,7 +56,7 @@ class PlainVoxels:
             found = file.readinto(values.reshape(-1).view(np.uint8).data)
         if found < values.nbytes:
             raise DamagedFile(
-                f"{self.path.name}: section {z} needs {values.nbytes} bytes and {found} were there. "
+                f"{self.path.name}: section {z + 1} needs {values.nbytes} bytes and {found} were there. "
                 "The file was cut while it was read: copy or export it again."
             )
         return values.astype(values.dtype.newbyteorder("="), copy=False)

@@ -201,6 +201,6 @@ def _check_segments(path: Path, series: Any, depth: int) -> None:
         is_sparse = any(count <= 0 for count in page.databytecounts)
         if len(ends) < expected or is_sparse or max(ends) > size:
             raise DamagedFile(
-                f"{path.name} is truncated or damaged: the pixels of section {z} (page {z + 1}) are not inside its "
+                f"{path.name} is truncated or damaged: the pixels of section {z + 1} (page {z + 1}) are not inside its "
                 f"{size} bytes. Copy or export it again."
             )

@@ -64,7 +64,7 @@ class TiffStack(StackReader):
 
     def sample(self, z: int) -> Grey:
         """Return section z."""
-        name = f"{self._path.name}: section {z} (page {z + 1})"
+        name = f"{self._path.name}: section {z + 1} (page {z + 1})"
         return self._layout.grey(self._page(z, name), self._series.keyframe.colormap, name)
 
     def close(self) -> None:

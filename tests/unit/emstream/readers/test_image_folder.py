@@ -233,7 +233,7 @@ def test_damage_names_file_and_section(tmp_path: Path) -> None:
     (tmp_path / "s1.png").write_bytes(content)
     with open_stack(tmp_path) as stack:
         stack.sample(0)
-        with pytest.raises(DamagedFile, match=r"s1\.png \(section 1\)"):
+        with pytest.raises(DamagedFile, match=r"s1\.png \(section 2\)"):
             list(stack.blocks(0, 3))
 
 

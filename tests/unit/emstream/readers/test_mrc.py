@@ -131,7 +131,7 @@ def test_a_file_cut_while_it_is_read_names_the_section(tmp_path: Path) -> None:
     path = write(tmp_path / "v.mrc", VOLUME.astype(np.int16))
     with open_stack(path) as stack:
         path.write_bytes(path.read_bytes()[:8000])
-        with pytest.raises(DamagedFile, match=r"v\.mrc: section 2"):
+        with pytest.raises(DamagedFile, match=r"v\.mrc: section 3"):
             list(stack.blocks(0, 5))
 
 

@@ -41,7 +41,7 @@ def test_a_complete_file_passes_and_a_cut_one_names_its_complete_sections(tmp_pa
     voxels = stored(tmp_path / "b.raw", cut=1)
     with pytest.raises(DamagedFile, match=r"3 sections need 220 bytes, the file has 219 \(2 complete sections\)"):
         voxels.check_length()
-    with pytest.raises(DamagedFile, match="section 2 needs 70 bytes and 69 were there"):
+    with pytest.raises(DamagedFile, match="section 3 needs 70 bytes and 69 were there"):
         voxels.read(2)
 
 

@@ -140,7 +140,7 @@ def two_datasets(folder: Path) -> dict[str, object]:
     ("change", "phrase"),
     [
         (fewer, r"images has 4 sections and .*fewer.tif has 3: give one for each"),
-        (smaller, r"section 0 has 80 x 70 pixels in .*images and 80 x 60 in .*smaller.tif: sizes must match"),
+        (smaller, r"section 1 has 80 x 70 pixels in .*images and 80 x 60 in .*smaller.tif: sizes must match"),
         (exchanged, "has exactly two grey values"),
         (blurred, "and more in addition to 0; labels are 0 and one other value"),
         (two_datasets, "one .*other.*'images_dataset' names it"),

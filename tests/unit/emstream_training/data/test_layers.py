@@ -64,7 +64,7 @@ def test_values_that_are_not_finite_are_reported_with_their_section(tmp_path: Pa
     stack = STACK.astype(np.float32)
     stack[2, 3, 4] = np.nan
     tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
-    with ExitStack() as files, pytest.raises(InputUnreadable, match=r"stack.tif, section 2"):
+    with ExitStack() as files, pytest.raises(InputUnreadable, match=r"stack.tif, section 3"):
         planes_of(Opening(True, files).layer("images", tmp_path / "stack.tif", None), 0, 4)
 
 

@@ -111,7 +111,7 @@ def test_probabilities_have_more_values_than_masks(values: list[list[float]], dt
 
 def test_a_third_value_is_found_in_a_later_section() -> None:
     reader = stack([[0, 255], [0, 0]], [[0, 0], [0, 9]])
-    with pytest.raises(TrainingDataUnusable, match=r"values 255 and 9 in addition to 0 \(section 1\)"):
+    with pytest.raises(TrainingDataUnusable, match=r"values 255 and 9 in addition to 0 \(section 2\)"):
         evaluate.check_labels(reader, (2, 2, 2))
     truth = list(evaluate.truth_sections(stack([[0, 255], [0, 0]]), (1, 2, 2)))
     assert truth[0].tolist() == [[False, True], [False, False]]
@@ -123,7 +123,7 @@ def test_floats_and_bytes_are_probabilities_and_others_are_refused() -> None:
     assert section.probability.tolist() == [[0, 128], [255, 64]]
     assert section.mask.tolist() == [[False, True], [True, False]]
     for wrong in (stack([[0, 2], [0, 0]], dtype=np.float32), stack([[0, 2], [0, 0]], dtype=np.uint16)):
-        with pytest.raises(TrainingDataUnusable, match=r"section 0 of the masks is .* 0 to 2: give masks"):
+        with pytest.raises(TrainingDataUnusable, match=r"section 1 of the masks is .* 0 to 2: give masks"):
             list(evaluate.probability_sections(wrong, 1, 0.5))
 
 

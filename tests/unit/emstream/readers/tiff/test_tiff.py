@@ -169,7 +169,7 @@ def test_rgb_with_equal_channels_is_grey(tmp_path: Path, planarconfig: str, comp
 
 def test_colour_is_refused_when_decoded(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "c.tif", RNG.integers(0, 256, (3, 40, 56, 3), np.uint8), photometric="rgb")
-    with pytest.raises(ColourImage, match=r"c\.tif: section 0 \(page 1\)"):
+    with pytest.raises(ColourImage, match=r"c\.tif: section 1 \(page 1\)"):
         read(tmp_path / "c.tif")
 
 
@@ -270,7 +270,7 @@ def test_damaged_pixels_name_the_section_or_decode_to_something(tmp_path: Path, 
     path.write_bytes(content)
     with open_stack(path) as stack:
         assert np.array_equal(stack.sample(1).shape, (40, 56))
-        with pytest.raises(DamagedFile, match=r"section 2 \(page 3\)"):
+        with pytest.raises(DamagedFile, match=r"section 3 \(page 3\)"):
             stack.sample(2)
 
 
