@@ -194,9 +194,9 @@ def truth_sections(reader: StackReader, shape_zyx: Shape) -> Iterator[BOOL]:
         second, third = _values(values, second)
         if third is not None:
             raise TrainingDataUnusable(
-                f"the labels have the values {second:g} and {third:g} in addition to 0 (section {z + 1}): they must be "
-                "0 and one other value. Save numbered objects as `labels > 0`, and give raw sections or probabilities by "
-                "their own options"
+                f"the labels have the values {second:g} and {third:g} in addition to 0 (section {z + 1}): they must "
+                "be 0 and one other value. Save numbered objects as `labels > 0`, and give raw sections or "
+                "probabilities by their own options"
             )
         yield values != 0
 
