@@ -28,6 +28,8 @@ GENERATED = {REFERENCE / name for name in pages()}
 WRITTEN = [path for path in DOCUMENTS if path not in GENERATED]
 WAY = ROOT / "docs" / "explanation" / "architecture.md"
 LONGEST_README = 900
+QUESTIONS = ("What", "How", "Which", "Whether", "Where")
+"""Words that open no module's docstring."""
 COMMANDS = typer.main.get_command(app)
 OTHER_VARIABLES = {"EMSTREAM_SIF", "EMSTREAM_TEST_DATA", "EMSTREAM_TEST_HOSTS", "EMSTREAM_TEST_IMAGES"}
 """Variables of scripts and tests, which are no settings."""
@@ -231,3 +233,9 @@ def test_the_way_of_a_package_leads_through_files_and_functions_that_exist() -> 
     for file, function in rows:
         assert (ROOT / file).is_file(), file
         assert function in names_in(ROOT / file), f"{file} has no {function}"
+
+
+def test_no_module_s_docstring_opens_with_a_question_word() -> None:
+    modules = [path for root in ("services", "shared", "docs") for path in (ROOT / root).rglob("*.py")]
+    opening = {path: (ast.get_docstring(ast.parse(path.read_text())) or "").split(maxsplit=1)[:1] for path in modules}
+    assert not [name_of(path) for path, words in opening.items() if words and words[0].rstrip(":,") in QUESTIONS]

@@ -1,4 +1,4 @@
-"""What is measured of each object, from its sums: one column each, with unit and meaning.
+"""Measurements of each object, from its sums: one column each, with unit and meaning.
 
     volume         voxels times the voxel size
     surface area   Cauchy-Crofton over 17 directions, see `surface`

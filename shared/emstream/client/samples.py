@@ -1,4 +1,4 @@
-"""Which files on this machine make which job: decided before anything is sent."""
+"""Files of this machine by the jobs that they make: decided before anything is sent."""
 
 from __future__ import annotations
 
