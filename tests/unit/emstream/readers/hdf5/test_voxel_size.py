@@ -1,0 +1,94 @@
+"""Voxel size, axis order and Imaris' padding of HDF5 stacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from emstream.errors import UnsupportedFormat
+from emstream.readers.open_stack import open_stack
+from emstream.readers.stack import Grey
+
+RNG = np.random.default_rng(4)
+VOLUME = RNG.integers(0, 256, (20, 30, 40), np.uint8)
+
+
+def read(path: Path, dataset: str | None = None) -> Grey:
+    """Return the whole stack, put together from its blocks; every voxel must come exactly once."""
+    with open_stack(path, dataset) as stack:
+        values = np.zeros(stack.facts.shape_zyx, stack.facts.dtype)
+        seen = np.zeros(stack.facts.shape_zyx, int)
+        for rows in stack.blocks(0, values.shape[0]):
+            depth, height, _ = rows.values.shape
+            values[rows.z : rows.z + depth, rows.y : rows.y + height] = rows.values
+            seen[rows.z : rows.z + depth, rows.y : rows.y + height] += 1
+    assert (seen == 1).all()
+    return values
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "v.h5"
+
+
+@pytest.mark.parametrize(
+    ("place", "attributes", "expected"),
+    [
+        ("g/raw", {"element_size_um": [0.03, 0.004, 0.005]}, (30, 4, 5)),
+        ("g/raw", {"resolution": [40, 4, 4]}, (40, 4, 4)),
+        ("g", {"resolution": [40.0, 4.0, 4.0]}, (40, 4, 4)),
+        ("/", {"resolution": [0.04, 0.004, 0.004], "units": "um"}, (40, 4, 4)),
+        ("g/raw", {"resolution": [40, 4, 4], "units": ["nm", "nm", "nm"]}, (40, 4, 4)),
+        ("g/raw", {"resolution": "fine"}, None),
+        ("g/raw", {"resolution": [40, 4]}, None),
+        ("g/raw", {"resolution": [40, -4, 4]}, None),
+        ("g/raw", {"element_size_um": [1.0, 1e9, 1.0]}, None),
+        ("g/raw", {}, None),
+    ],
+)
+def test_voxel_size(
+    path: Path, place: str, attributes: dict[str, object], expected: tuple[float, float, float] | None
+) -> None:
+    with h5py.File(path, "w") as file:
+        file["g/raw"] = VOLUME
+        file[place].attrs.update(attributes)
+    with open_stack(path) as stack:
+        assert stack.facts.voxel_size_nm == expected
+
+
+def test_imaris_padding_is_cut_and_its_extent_read(path: Path) -> None:
+    def letters(text: str) -> np.ndarray[tuple[int], np.dtype[np.bytes_]]:
+        return np.array([letter.encode() for letter in text], "S1")
+
+    padded = np.zeros((32, 32, 64), np.uint8)
+    padded[:20, :30, :40] = VOLUME
+    with h5py.File(path, "w") as file:
+        file["DataSet/ResolutionLevel 0/TimePoint 0/Channel 0/Data"] = padded
+        file["DataSet/ResolutionLevel 1/TimePoint 0/Channel 0/Data"] = padded[::2]
+        channel = file["DataSet/ResolutionLevel 0/TimePoint 0/Channel 0"]
+        image = file.create_group("DataSetInfo/Image")
+        for axis, length in zip("ZYX", VOLUME.shape, strict=True):
+            channel.attrs[f"ImageSize{axis}"] = letters(str(length))
+        for index, extent in enumerate(("0.2", "0.12", "0.6")):
+            image.attrs[f"ExtMin{index}"] = letters("0")
+            image.attrs[f"ExtMax{index}"] = letters(extent)
+        image.attrs["Unit"] = letters("um")
+    assert np.array_equal(read(path), VOLUME)
+    with open_stack(path) as stack:
+        assert stack.facts.voxel_size_nm == pytest.approx((30, 4, 5))
+
+
+@pytest.mark.parametrize(("keys", "is_read"), [("zyx", True), ("xyz", False), ("yxz", False)])
+def test_axistags_in_another_order_are_refused(path: Path, keys: str, is_read: bool) -> None:
+    tags = '{"axes": [' + ", ".join(f'{{"key": "{key}"}}' for key in keys) + "]}"
+    with h5py.File(path, "w") as file:
+        file["exported_data"] = VOLUME
+        file["exported_data"].attrs["axistags"] = tags
+    if is_read:
+        assert np.array_equal(read(path), VOLUME)
+        return
+    with pytest.raises(UnsupportedFormat, match=", ".join(keys)):
+        open_stack(path)

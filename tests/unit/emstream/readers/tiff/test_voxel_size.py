@@ -1,0 +1,76 @@
+"""Voxel sizes of ImageJ, OME and plain TIFF files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from emstream.readers.open_stack import open_stack
+from emstream.readers.tiff.voxel_size import tiff_voxel_size
+
+RNG = np.random.default_rng(2)
+VOLUME = RNG.integers(0, 256, (6, 40, 56), np.uint8)
+IMAGEJ: dict[str, Any] = {
+    "imagej": True,
+    "resolution": (200.0, 250.0),
+    "metadata": {"unit": "um", "spacing": 0.03, "axes": "ZYX"},
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """tifffile logs what it finds odd; none of it may reach the user."""
+    with caplog.at_level(logging.DEBUG, "tifffile"):
+        yield
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_imagej_voxel_size_comes_from_resolution_unit_and_spacing(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", VOLUME, **IMAGEJ)
+    with open_stack(tmp_path / "v.tif") as stack:
+        assert stack.facts.voxel_size_nm == pytest.approx((30, 4, 5))
+        assert stack.facts.source.startswith("ImageJ TIFF v.tif, 6 sections")
+        assert stack.facts.names[5] == "page 6"
+
+
+@pytest.mark.parametrize(("unit", "nm"), [("micron", 1e3), ("nm", 1), (r"\u00B5m", 1e3), ("cm", 1e7)])
+def test_imagej_units(tmp_path: Path, unit: str, nm: float) -> None:
+    metadata = {"unit": unit, "spacing": 20 / nm, "axes": "ZYX"}
+    tifffile.imwrite(tmp_path / "v.tif", VOLUME, imagej=True, resolution=(nm / 8, nm / 8), metadata=metadata)
+    with open_stack(tmp_path / "v.tif") as stack:
+        assert stack.facts.voxel_size_nm == pytest.approx((20, 8, 8), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_unit", "expected"),
+    [("CENTIMETER", 1e6, (0, 10, 10)), ("INCH", 72, None), ("INCH", 300, None), ("NONE", 1, None)],
+)
+def test_plain_resolution_is_believed_only_if_it_is_no_printers(
+    tmp_path: Path, unit: str, per_unit: float, expected: tuple[float, float, float] | None
+) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", VOLUME, resolution=(per_unit, per_unit), resolutionunit=unit)
+    with open_stack(tmp_path / "v.tif") as stack:
+        assert stack.facts.voxel_size_nm == expected
+
+
+def test_ome_voxel_size_with_units(tmp_path: Path) -> None:
+    metadata = {"axes": "ZYX", "PhysicalSizeX": 5, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.006}
+    metadata |= {"PhysicalSizeZ": 300, "PhysicalSizeZUnit": "Å"}
+    tifffile.imwrite(tmp_path / "v.ome.tif", VOLUME, ome=True, metadata=metadata)
+    with open_stack(tmp_path / "v.ome.tif") as stack:
+        assert stack.facts.voxel_size_nm == pytest.approx((30, 6, 5))
+        assert stack.facts.source.startswith("OME-TIFF")
+
+
+def test_pixel_units_are_no_lengths() -> None:
+    class Odd:
+        is_ome = True
+        ome_metadata = '<OME><Image><Pixels PhysicalSizeX="1" PhysicalSizeXUnit="pixel"/></Image></OME>'
+
+    assert tiff_voxel_size(Odd(), None) is None
