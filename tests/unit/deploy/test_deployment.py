@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from emstream.settings import OLD_NAMES, Settings
+from emstream.stages import KINDS
 from tests.e2e import images
 from tests.places import ROOT
 
@@ -25,7 +26,7 @@ DOCKERFILE = ROOT / "services" / "Dockerfile"
 COMPOSE = ROOT / "docker-compose.yml"
 CPU = ROOT / "services/deploy/compose.cpu.yml"
 MANIFESTS = [path for path in sorted((ROOT / "k8s").rglob("*.yaml")) if path.name != "kustomization.yaml"]
-SERVICES = ("gateway", "preprocess", "inference", "postprocess")
+SERVICES = ("gateway", *KINDS)
 NOT_IN_CONTAINERS = {
     "models": "the shipped ones",
     "data": "the image says it",
