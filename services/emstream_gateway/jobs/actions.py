@@ -47,7 +47,7 @@ def prepare(context: AppContext, upload: Upload) -> JobRecord:
         raise
     (upload.path / INPUT).mkdir(exist_ok=True)
     files = tuple(_place(upload.path, number, arrival) for number, arrival in enumerate(wanted))
-    return _record(context, upload.header, INPUT, files, identity_of(files))
+    return _record(context, upload.header, INPUT, files)
 
 
 def _place(folder: Path, number: int, arrival: Arrival) -> InputFile:
@@ -58,9 +58,8 @@ def _place(folder: Path, number: int, arrival: Arrival) -> InputFile:
     return file
 
 
-def _record(
-    context: AppContext, header: UploadHeader, source: str, files: tuple[InputFile, ...], identity: str
-) -> JobRecord:
+def _record(context: AppContext, header: UploadHeader, source: str, files: tuple[InputFile, ...] = ()) -> JobRecord:
+    """Return the record of a job to start. source: INPUT with the job's files, or a path on the server."""
     settings = context.settings
     return JobRecord(
         id=header.id,
@@ -69,7 +68,7 @@ def _record(
         created=header.created,
         request=header.settings.request(source, settings.slab_sections, settings.core_side),
         files=files,
-        input_identity=identity,
+        input_identity=identity_of(files) if files else input_identity(Path(source)),
         formats=header.settings.formats,
     )
 
@@ -94,7 +93,7 @@ def _record_of(context: AppContext, upload: Upload) -> JobRecord:
     if header.input is None:
         return prepare(context, upload)
     source = server_input(context, header.input)
-    return _record(context, header, str(source), (), input_identity(source))
+    return _record(context, header, str(source))
 
 
 def start_whole(context: AppContext, uploads: list[Upload]) -> list[JobFolder]:
@@ -125,7 +124,7 @@ def start_server_input(context: AppContext, header: UploadHeader, source: Path) 
     """Start a job on files of the server."""
     folder = context.store.folder(header.id)
     context.store.write_header(folder.path, header)
-    folder.write(_record(context, header, str(source), (), input_identity(source)))
+    folder.write(_record(context, header, str(source)))
     enter(context, header)
     return folder
 
@@ -138,7 +137,7 @@ def start_copy(context: AppContext, header: UploadHeader, of: JobFolder) -> JobF
     part = JobFolder(context.store.path / f".upload-{header.id}")
     context.store.write_header(part.path, header)
     link_files(source, part)
-    part.write(_record(context, header, INPUT, source.files, identity_of(source.files)))
+    part.write(_record(context, header, INPUT, source.files))
     folder = context.store.folder(header.id)
     part.path.rename(folder.path)
     enter(context, header)

@@ -129,10 +129,7 @@ async def _take_multipart(request: Request, context: AppContext, owner: str, con
     """Stream the body to disk and start its jobs; nothing of a refused upload stays."""
     await run_sync(context.quotas.check_jobs, owner)
     await run_sync(context.quotas.check_bytes, owner, length_of(request) or 0)
-    settings = context.settings
-    multipart = MultipartUpload(
-        context.store.path, owner, content_type, settings.max_files, context.quotas.max_file_bytes
-    )
+    multipart = MultipartUpload(context.store.path, owner, content_type, context.quotas.upload_limits)
     is_started = False
     try:
         await stream_body(request, BodyMeter(context, owner, multipart.feed))
@@ -211,7 +208,7 @@ async def append_bytes(
         folder = await run_sync(context.store.owned, job, caller.owner)
         await run_sync(context.quotas.check_bytes, caller.owner, length or 0)
         upload = await run_sync(context.uploads.get, folder)
-        begin = partial(upload.begin, name, offset, length, context.settings.max_files, context.quotas.max_file_bytes)
+        begin = partial(upload.begin, name, offset, length, context.quotas.upload_limits)
         with await run_sync(begin) as writer:
             await stream_body(request, BodyMeter(context, caller.owner, writer.write))
         arrival = upload.arrival(name)

@@ -28,7 +28,7 @@ from emstream.readers.samples import is_clutter, sample_of
 from emstream_gateway.http.error_handlers import field_problems
 from emstream_gateway.storage.file_names import check_name
 from emstream_gateway.storage.job_store import UploadHeader
-from emstream_gateway.storage.uploads import Arrival, Upload, Writer
+from emstream_gateway.storage.uploads import Arrival, Upload, UploadLimits, Writer
 
 FIELD_BYTES = 64 << 10
 """Size of the longest "settings" or "name"."""
@@ -55,10 +55,9 @@ class Part:
 class MultipartUpload:
     """See the module's text. Feed it the body, then `finish`; in any other case `discard`."""
 
-    def __init__(self, jobs: Path, owner: str, content_type: str, max_files: int, max_file_bytes: int) -> None:
+    def __init__(self, jobs: Path, owner: str, content_type: str, limits: UploadLimits) -> None:
         self.samples: dict[str, Upload] = {}
-        self._jobs, self._owner = jobs, owner
-        self._max_files, self._max_bytes = max_files, max_file_bytes
+        self._jobs, self._owner, self._limits = jobs, owner, limits
         self._fields: dict[str, bytes] = {}
         self._files = self._field_count = self._idle = 0
         self._has_ended = self._has_begun = False
@@ -163,15 +162,15 @@ class MultipartUpload:
 
     def _open_file(self, part: Part, name: str) -> None:
         self._files += 1
-        if self._files > self._max_files:
+        if self._files > self._limits.files:
             raise TooMuch(
-                f"the upload has more than {self._max_files} files, the limit: "
+                f"the upload has more than {self._limits.files} files, the limit: "
                 "join sections into stacks, or send each sample by itself"
             )
         part.upload = self._sample(sample_of(name))
         if name in part.upload.arrivals:
             raise UploadRefused(f"two files of the upload are called {name!r}: rename one")
-        part.writer = part.upload.begin(name, 0, None, self._max_files, self._max_bytes)
+        part.writer = part.upload.begin(name, 0, None, self._limits)
         part.arrival = part.upload.arrival(name)
 
     def _sample(self, sample: str) -> Upload:

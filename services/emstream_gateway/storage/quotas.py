@@ -12,6 +12,7 @@ from emstream.host.disk_space import GIGABYTE, free_bytes
 from emstream.jobs.folder import JobFolder
 from emstream.settings import Settings
 from emstream_gateway.storage.job_store import JobStore
+from emstream_gateway.storage.uploads import UploadLimits
 
 CHECK_EVERY_BYTES = 64 << 20
 """Bytes of an arriving body after which the quota is checked again."""
@@ -27,9 +28,9 @@ class Quotas:
         self._counted: dict[str, tuple[float, int]] = {}
 
     @property
-    def max_file_bytes(self) -> int:
-        """Largest file of an upload."""
-        return int(self._settings.max_file_gb * GIGABYTE)
+    def upload_limits(self) -> UploadLimits:
+        """Limits of one upload."""
+        return UploadLimits(self._settings.max_files, int(self._settings.max_file_gb * GIGABYTE))
 
     def free_bytes(self) -> int:
         """Return the free space of the data folder's disk."""

@@ -30,6 +30,14 @@ READ_BYTES = 1 << 20
 """Size of a block that is hashed at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """Largest number of files of an upload, and the largest size of one of them in bytes."""
+
+    files: int
+    file_bytes: int
+
+
 @dataclass
 class Arrival:
     """A file that is arriving. size: as announced. sha256: once it is complete. digest: None if bytes were not seen."""
@@ -127,7 +135,7 @@ class Upload:
             raise JobNotFound(f"the job has no file {name[:80]!r}: GET the job for a list")
         return self.arrivals[name]
 
-    def begin(self, name: str, offset: int, length: int | None, max_files: int, max_bytes: int) -> Writer:
+    def begin(self, name: str, offset: int, length: int | None, limits: UploadLimits) -> Writer:
         """Return a writer that appends at `offset`. length: bytes to come, if known.
 
         Raises StaleOffset, NotReady once the job is started, and what `announce` and `Writer.write` raise.
@@ -135,15 +143,14 @@ class Upload:
         if name not in self.arrivals:
             if offset:
                 raise StaleOffset(f"nothing of {name[:80]!r} has arrived: begin at offset 0", 0)
-            self.announce([(name, None)], max_files)
+            self.announce([(name, None)], limits.files)
         arrival = self.arrivals[name]
-        if length is not None and offset + length > max_bytes:
-            raise TooMuch(
-                f"{name!r} would have {offset + length} bytes, at most {max_bytes} are allowed: cut it into parts"
-            )
+        most = limits.file_bytes
+        if length is not None and offset + length > most:
+            raise TooMuch(f"{name!r} would have {offset + length} bytes, at most {most} are allowed: cut it into parts")
         with arrival.lock, self._lock:
             self._check_offset(arrival, offset)
-            return Writer(arrival, max_bytes)
+            return Writer(arrival, most)
 
     def finish(self, arrival: Arrival) -> None:
         """Mark a file complete if the announced bytes have arrived; hashes it from disk if bytes were not seen."""

@@ -110,7 +110,7 @@ class CelerySender:
         self._prefix = settings.redis_prefix
 
     def send(self, hints: Iterable[Hint]) -> None:
-        """Send hints. One that cannot be sent is lost, and found missing by the janitor."""
+        """Send hints. One that cannot be sent is lost, and found missing by the dispatcher."""
         for hint in hints:
             try:
                 self._send(hint)

@@ -19,7 +19,7 @@ from emstream.settings import Settings
 from emstream_gateway.context import AppContext
 from emstream_gateway.storage.job_store import JobStore
 from emstream_gateway.storage.quotas import Quotas
-from emstream_gateway.storage.uploads import Uploads
+from emstream_gateway.storage.uploads import UploadLimits, Uploads
 from tests.plans import make_plan
 
 
@@ -48,7 +48,7 @@ class Desk:
         upload = self.context.uploads.make(header)
         for name in files:
             content = name.encode()
-            with upload.begin(name, 0, len(content), 100, 10**9) as writer:
+            with upload.begin(name, 0, len(content), UploadLimits(100, 10**9)) as writer:
                 writer.write(content)
             upload.finish(upload.arrival(name))
         return store.folder(header.id)

@@ -1,4 +1,4 @@
-"""What a user points at, and the jobs that it makes."""
+"""Samples: paths that a user names, and the jobs that they make."""
 
 from __future__ import annotations
 

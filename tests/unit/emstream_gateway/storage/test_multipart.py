@@ -12,6 +12,7 @@ import pytest
 from emstream.api.problems import Unreadable, WrongContent, WrongFields
 from emstream.errors import EmstreamError, TooMuch, UploadRefused
 from emstream_gateway.storage.multipart import MultipartUpload
+from emstream_gateway.storage.uploads import UploadLimits
 
 KIND = "multipart/form-data; boundary=xyz"
 
@@ -22,7 +23,7 @@ def part(name: str, content: bytes, file: str | None = None) -> bytes:
 
 
 def take(path: Path, body: bytes, step: int = 1 << 16, max_files: int = 10, kind: str = KIND) -> MultipartUpload:
-    upload = MultipartUpload(path, "ann", kind, max_files, 1000)
+    upload = MultipartUpload(path, "ann", kind, UploadLimits(max_files, 1000))
     try:
         for start in range(0, len(body), step):
             upload.feed(body[start : start + step])
@@ -111,7 +112,7 @@ def feed_until_refused(upload: MultipartUpload, chunks: Iterator[bytes]) -> None
 
 @pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: bomb.__name__)
 def test_bombs_are_refused_soon_and_leave_nothing(tmp_path: Path, bomb: type[Iterator[bytes]]) -> None:
-    upload = MultipartUpload(tmp_path, "ann", KIND, 10, 1000)
+    upload = MultipartUpload(tmp_path, "ann", KIND, UploadLimits(10, 1000))
     with pytest.raises(UploadRefused):
         feed_until_refused(upload, bomb())
     upload.discard()

@@ -11,6 +11,7 @@ from emstream.errors import DiskFull
 from emstream.host.disk_space import GIGABYTE
 from emstream.jobs.folder import JobFolder
 from emstream_gateway.storage.quotas import Quotas, bytes_in, is_over
+from emstream_gateway.storage.uploads import UploadLimits
 from tests.unit.emstream_gateway.conftest import Desk
 
 
@@ -78,5 +79,5 @@ def test_only_unfinished_jobs_count(desk: Desk) -> None:
     some.check_jobs("ann")
 
 
-def test_the_largest_file_is_given_in_gigabytes(desk: Desk) -> None:
-    assert quotas(desk, max_file_gb=0.001).max_file_bytes == 1_000_000
+def test_the_largest_file_is_set_in_gigabytes(desk: Desk) -> None:
+    assert quotas(desk, max_file_gb=0.001, max_files=3).upload_limits == UploadLimits(3, 1_000_000)

@@ -11,14 +11,14 @@ from emstream.api.jobs import JobSettings
 from emstream.api.problems import NotReady, StaleOffset
 from emstream.errors import TooMuch, UploadConflict, UploadRefused
 from emstream_gateway.storage.job_store import UploadHeader
-from emstream_gateway.storage.uploads import Upload
+from emstream_gateway.storage.uploads import Upload, UploadLimits
 
 HEADER = UploadHeader(id="0" * 32, owner="ann", name="x", created=0.0, settings=JobSettings())
 MANY = 10**9
 
 
 def append(upload: Upload, name: str, offset: int, content: bytes, max_bytes: int = MANY) -> None:
-    with upload.begin(name, offset, len(content), 8, max_bytes) as writer:
+    with upload.begin(name, offset, len(content), UploadLimits(8, max_bytes)) as writer:
         writer.write(content)
     upload.finish(upload.arrival(name))
 
@@ -35,7 +35,7 @@ def test_bytes_arrive_once_and_are_hashed_as_they_pass(tmp_path: Path) -> None:
 def test_an_upload_goes_on_after_the_gateway_was_killed(tmp_path: Path) -> None:
     first = Upload(tmp_path, HEADER)
     first.announce([("a.png", 6), ("b.png", 1)], 8)
-    with first.begin("a.png", 0, 6, 8, MANY) as writer:
+    with first.begin("a.png", 0, 6, UploadLimits(8, MANY)) as writer:
         writer.write(b"one")
     append(first, "b.png", 0, b"b")
     with (tmp_path / "arrivals.jsonl").open("a") as journal:
@@ -69,7 +69,7 @@ def test_more_than_announced_or_allowed_is_refused_and_not_kept(tmp_path: Path) 
     assert upload.arrival("a.png").path.stat().st_size == upload.arrival("a.png").received == 2
     append(upload, "a.png", 2, b"cd")
     assert upload.arrival("a.png").sha256 == hashlib.sha256(b"abcd").hexdigest()
-    with upload.begin("b.png", 0, None, 8, max_bytes=3) as writer:
+    with upload.begin("b.png", 0, None, UploadLimits(8, 3)) as writer:
         writer.write(b"ab")
         with pytest.raises(TooMuch):
             writer.write(b"cd")
@@ -78,9 +78,9 @@ def test_more_than_announced_or_allowed_is_refused_and_not_kept(tmp_path: Path) 
 
 def test_a_newer_request_takes_the_turn(tmp_path: Path) -> None:
     upload = Upload(tmp_path, HEADER)
-    with upload.begin("a.png", 0, None, 8, MANY) as hanging:
+    with upload.begin("a.png", 0, None, UploadLimits(8, MANY)) as hanging:
         hanging.write(b"one")
-        with upload.begin("a.png", 3, None, 8, MANY) as newer:
+        with upload.begin("a.png", 3, None, UploadLimits(8, MANY)) as newer:
             newer.write(b"two")
             with pytest.raises(UploadConflict, match="newer"):
                 hanging.write(b"late")
