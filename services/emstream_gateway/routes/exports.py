@@ -43,7 +43,7 @@ _ACCEPTED = returns(ExportState, "Being built: ask again", 202, ("Location", "Re
     "",
     status_code=202,
     response_class=Response,
-    summary="Order a file: mask, labels, probability, overlay or original, in one of seven formats",
+    summary="Order a file: mask, labels, probability, overlay or original, in any of its formats",
     responses={**_ACCEPTED, **refusals(400, 404, 408, 409, 413, 422, 503, 507)},
     openapi_extra=_BODY,
 )

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from emstream.errors import UnknownObject
-from emstream.models.recipes import MODELS, Choice, Recipe, RecipeBook, ThinSections, asked_for, choose, shipped_books
+from emstream.models.recipes import (
+    MODELS,
+    Choice,
+    Recipe,
+    RecipeBook,
+    ThinSections,
+    asked_for,
+    checkpoints_of,
+    choose,
+    shipped_books,
+)
 
 
 def book(name: str, is_default: bool = False) -> RecipeBook:
@@ -62,3 +72,10 @@ def test_a_users_own_checkpoint_finds_outlines_where_the_shipped_recipe_does() -
         assert choice.recipe.threshold == choice.checkpoints[0].header.threshold
     with pytest.raises(UnknownObject, match="none of the checkpoints given finds 'nuclei'; they find: membranes"):
         choose(["nuclei"], "fast", [own["membranes"]])
+
+
+def test_every_checkpoint_of_a_recipe_has_its_file_and_its_card() -> None:
+    for shipped in shipped_books().values():
+        for name in checkpoints_of(shipped):
+            assert (MODELS / f"{name}.onnx").exists()
+            assert (MODELS / f"{name}.md").read_text().startswith("#")
