@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.errors import ColourImage
+from emstream.errors import ColourImage, UnsupportedFormat
 from emstream.readers.stack import Grey
 
 CHANNEL_TOLERANCE = 8
@@ -22,6 +22,8 @@ COLOURED_SHARE = 0.001
 COLOUR_RULE = "colour channels that agree within 8 of 255 in 99.9 % of the pixels are read as grey, their rounded mean"
 STRIP_ROWS = 256
 """Number of rows converted at a time."""
+COLOUR_LABELS: np.dtype[np.generic] = np.dtype(np.uint32)
+"""Type of labels that were colours."""
 
 
 def grey_from_colour(colour: Grey, name: str) -> Grey:
@@ -63,6 +65,49 @@ def grey_from_palette(
             coloured += int(np.count_nonzero(is_coloured[indices[rows]]))
     _refuse_coloured(coloured, grey.size, name)
     return grey
+
+
+def labels_from_colour(colour: Grey, name: str) -> NDArray[np.uint32]:
+    """Return labels (y, x) of colours (y, x, 3) uint8: a grey pixel has its value, any other a number of its own.
+
+    So black is 0, and a mask in one colour has 0 and one other value.
+    """
+    if colour.dtype != np.uint8:
+        raise UnsupportedFormat(
+            f"{name} is a colour picture of type {colour.dtype}; labels in colour have 8 bits. "
+            "Save them as grey images."
+        )
+    labels = np.empty(colour.shape[:2], np.uint32)
+    for rows in _strips(colour.shape[0]):
+        red, green, blue = np.moveaxis(colour[rows].astype(np.uint32), -1, 0)
+        is_grey = (red == green) & (green == blue)
+        labels[rows] = np.where(is_grey, red, (1 << 24) + (red << 16) + (green << 8) + blue)
+    return labels
+
+
+def labels_from_palette(
+    indices: NDArray[np.integer], palette: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, name: str
+) -> NDArray[np.integer]:
+    """Return labels (y, x) of palette indices: the indices, or the grey values of a palette of grey alone.
+
+    palette: (n, 3) uint8; opaque: as in `grey_from_palette`; transparent colours are 0. Raises UnsupportedFormat where
+    black is among the pixels but not at index 0: background is then no longer 0.
+    """
+    is_grey = not np.ptp(palette.astype(np.int32), axis=1).any()
+    if is_grey and len(palette) and palette.max() > palette.min():
+        return grey_from_palette(indices, palette, opaque, name)
+    labels = indices
+    if opaque is not None:
+        hidden = np.flatnonzero(~opaque)
+        labels = np.where(np.isin(indices, hidden), indices.dtype.type(0), indices)
+    used = [int(index) for index in np.unique(labels) if index < len(palette)]
+    black = [index for index in used if not palette[index].any()]
+    if 0 in used and palette[0].any() and black:
+        raise UnsupportedFormat(
+            f"{name} has labels with a palette whose index 0 is a colour, and {black[0]} is black: background must be "
+            "0. Save the labels as grey images, 0 for background."
+        )
+    return labels
 
 
 def without_transparent(grey: Grey, alpha: Grey) -> Grey:

@@ -22,11 +22,18 @@ from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 
 
 class SectionStack(StackReader):
-    """Image files, one section each. Largest array: one section (with its channels while it is decoded)."""
+    """Image files, one section each. Largest array: one section (with its channels while it is decoded).
 
-    def __init__(self, paths: Sequence[Path], warnings: Sequence[str] = ()) -> None:
+    are_labels: values are numbers, as `open_labels` has them; their types may differ, and the widest is delivered.
+    """
+
+    def __init__(self, paths: Sequence[Path], warnings: Sequence[str] = (), are_labels: bool = False) -> None:
         self._paths = tuple(paths)
-        headers = [_read_header(path) for path in self._paths]
+        self._are_labels = are_labels
+        headers = [_read_header(path, are_labels) for path in self._paths]
+        if are_labels:
+            widest = np.result_type(*{header.dtype for header in headers})
+            headers = [replace(header, dtype=widest) for header in headers]
         _check_alike(self._paths, headers)
         self._facts = _facts(self._paths, headers, warnings)
 
@@ -43,7 +50,9 @@ class SectionStack(StackReader):
     def sample(self, z: int) -> Grey:
         """Return section z. Raises DamagedFile, also if the file was changed since the stack was opened."""
         path = self._paths[z]
-        values = _decode(path, f"{path.name} (section {z + 1})")
+        values = _decode(path, f"{path.name} (section {z + 1})", self._are_labels)
+        if self._are_labels:
+            values = values.astype(self._facts.dtype, copy=False)
         if values.shape != self._facts.shape_zyx[1:] or values.dtype != self._facts.dtype:
             raise DamagedFile(
                 f"{path.name} (section {z + 1}) was changed while the stack was read. Start the job again."
@@ -70,17 +79,23 @@ def find_sections(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def open_sections(
-    folder: Path, sections: Sequence[Path], warnings: Sequence[str], names: Mapping[str, str]
+    folder: Path,
+    sections: Sequence[Path],
+    said: tuple[Sequence[str], Mapping[str, str]],
+    are_labels: bool = False,
 ) -> SectionStack:
     """Return a folder's sections as a stack, with warnings on their numbering. Raises EmptyInput if there are none.
 
-    names: the user's names of files, by their names here.
+    said: warnings of the search, and the user's names of files, by their names here.
     """
+    warnings, names = said
     if not sections:
         found = f" {warnings[0]}" if warnings else ""
         raise EmptyInput(f"{folder.name} holds no {IMAGE_KINDS} sections.{found} Give {ALLOWED}.")
     return SectionStack(
-        sections, (*warnings, *numbering_warnings([names.get(path.name, path.name) for path in sections]))
+        sections,
+        (*warnings, *numbering_warnings([names.get(path.name, path.name) for path in sections])),
+        are_labels,
     )
 
 
@@ -93,21 +108,21 @@ def _is_section(path: Path) -> bool:
     return kind is not None and kind.is_image
 
 
-def _read_header(path: Path) -> ImageHeader:
+def _read_header(path: Path, are_labels: bool) -> ImageHeader:
     kind = known_kind(path)
     if kind is TIFF:
-        return _read_tiff_header(path)
+        return _read_tiff_header(path, are_labels)
     if kind.is_image:
-        return read_image_header(path)
+        return read_image_header(path, are_labels)
     raise UnsupportedFormat(
         f"{path.name} is {kind.kind}, among section images; give such a file by itself, not in a folder."
     )
 
 
-def _read_tiff_header(path: Path) -> ImageHeader:
+def _read_tiff_header(path: Path, are_labels: bool) -> ImageHeader:
     from emstream.readers.tiff.reader import TiffStack  # tifffile is loaded only for TIFF
 
-    with TiffStack(path) as stack:
+    with TiffStack(path, are_labels=are_labels) as stack:
         depth, height, width = stack.facts.shape_zyx
         if depth != 1:
             raise UnsupportedFormat(
@@ -117,13 +132,13 @@ def _read_tiff_header(path: Path) -> ImageHeader:
         return ImageHeader((height, width), stack.facts.dtype, stack.is_colour, voxel_size_nm=stack.facts.voxel_size_nm)
 
 
-def _decode(path: Path, what: str) -> Grey:
+def _decode(path: Path, what: str, are_labels: bool) -> Grey:
     try:
         if kind_of(path) is not TIFF:
-            return decode_image(path, what)
+            return decode_image(path, what, are_labels)
         from emstream.readers.tiff.reader import TiffStack
 
-        with TiffStack(path) as stack:
+        with TiffStack(path, are_labels=are_labels) as stack:
             return stack.sample(0)
     except FileNotFoundError as error:
         raise InputUnreadable(f"{what} is no longer there. Put it back and start the job again.") from error

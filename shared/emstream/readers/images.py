@@ -20,7 +20,14 @@ from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin
 
 from emstream.errors import ColourImage, UnsupportedFormat
 from emstream.readers.formats import PNG
-from emstream.readers.grey import grey_from_colour, grey_from_palette, without_transparent
+from emstream.readers.grey import (
+    COLOUR_LABELS,
+    grey_from_colour,
+    grey_from_palette,
+    labels_from_colour,
+    labels_from_palette,
+    without_transparent,
+)
 from emstream.readers.limits import DEFLATE_RATIO, check_claim, decoding
 from emstream.readers.stack import Grey
 
@@ -41,8 +48,11 @@ class ImageHeader:
     voxel_size_nm: tuple[float, float, float] | None = None
 
 
-def read_image_header(path: Path) -> ImageHeader:
-    """Return the header of a PNG or JPEG. Raises DamagedFile, TooLarge, ColourImage or UnsupportedFormat."""
+def read_image_header(path: Path, are_labels: bool = False) -> ImageHeader:
+    """Return the header of a PNG or JPEG, of labels if `are_labels`.
+
+    Raises DamagedFile, TooLarge, ColourImage or UnsupportedFormat.
+    """
     with path.open("rb") as file:
         start = file.read(26)
     stored = path.stat().st_size
@@ -56,19 +66,22 @@ def read_image_header(path: Path) -> ImageHeader:
     check_claim(path.name, width, height, width * height // (8 // min(bits, 8)), stored, DEFLATE_RATIO)
     return ImageHeader(
         size_yx=(height, width),
-        dtype=_dtype_of(mode, path.name),
-        is_colour=mode in _COLOUR_MODES or mode == "P",
+        dtype=COLOUR_LABELS if are_labels and mode in _COLOUR_MODES else _dtype_of(mode, path.name),
+        is_colour=not are_labels and (mode in _COLOUR_MODES or mode == "P"),
         is_reduced=bits == 16 and mode in ("LA", *_COLOUR_MODES),
     )
 
 
-def decode_image(path: Path, what: str) -> Grey:
+def decode_image(path: Path, what: str, are_labels: bool = False) -> Grey:
     """Return the grey (y, x) pixels of a PNG or JPEG whose header was read. `what` names it in DamagedFile.
 
-    1-bit images give 0 and 255; palettes are looked up; pixels of alpha 0 are 0. Raises ColourImage.
+    1-bit images give 0 and 255; palettes are looked up; pixels of alpha 0 are 0. are_labels: colours and coloured
+    palettes give numbers, as `open_labels` says. Raises ColourImage.
     """
     with decoding(what), _opened(path) as image:
         image.load()
+        if are_labels and image.mode in ("P", *_COLOUR_MODES):
+            return _numbers(image, path.name)
         return _grey_pixels(image, path.name)
 
 
@@ -88,6 +101,18 @@ def _grey_pixels(image: Image.Image, name: str) -> Grey:
             return without_transparent(grey_from_colour(pixels[..., :3], name), pixels[..., 3])
         case _:
             return np.asarray(image).astype(_dtype_of(image.mode, name), copy=False)
+
+
+def _numbers(image: Image.Image, name: str) -> Grey:
+    """Return the labels (y, x) of an image with colours or a palette."""
+    pixels = np.asarray(image)
+    match image.mode:
+        case "P":
+            return labels_from_palette(pixels, _palette(image), _opaque(image), name)
+        case "RGBA":
+            return without_transparent(labels_from_colour(pixels[..., :3], name), pixels[..., 3])
+        case _:
+            return labels_from_colour(pixels, name)
 
 
 def _palette(image: Image.Image) -> NDArray[np.uint8]:

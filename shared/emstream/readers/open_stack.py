@@ -18,28 +18,31 @@ if TYPE_CHECKING:
 
 
 class Open(Protocol):
-    """Opens a file of one format, whose library is loaded only then. dataset: of formats that have several."""
+    """Opens a file of one format, whose library is loaded only then.
 
-    def __call__(self, path: Path, dataset: str | None) -> StackReader: ...
+    dataset: of formats that have several. are_labels: values are numbers of classes or objects, not grey values.
+    """
+
+    def __call__(self, path: Path, dataset: str | None, are_labels: bool = False) -> StackReader: ...
 
 
-def _open_image(path: Path, dataset: str | None) -> StackReader:
-    return SectionStack([path])
+def _open_image(path: Path, dataset: str | None, are_labels: bool = False) -> StackReader:
+    return SectionStack([path], are_labels=are_labels)
 
 
-def _open_tiff(path: Path, dataset: str | None) -> StackReader:
+def _open_tiff(path: Path, dataset: str | None, are_labels: bool = False) -> StackReader:
     from emstream.readers.tiff.reader import TiffStack
 
-    return TiffStack(path)
+    return TiffStack(path, are_labels=are_labels)
 
 
-def _open_hdf5(path: Path, dataset: str | None) -> StackReader:
+def _open_hdf5(path: Path, dataset: str | None, are_labels: bool = False) -> StackReader:
     from emstream.readers.hdf5.reader import Hdf5Stack
 
-    return Hdf5Stack(path, dataset)
+    return Hdf5Stack(path, dataset, are_labels)
 
 
-def _open_mrc(path: Path, dataset: str | None) -> StackReader:
+def _open_mrc(path: Path, dataset: str | None, are_labels: bool = False) -> StackReader:
     from emstream.readers.mrc import MrcStack
 
     return MrcStack(path)
@@ -75,6 +78,16 @@ def open_stack(
     return reader
 
 
+def open_labels(path: Path, dataset: str | None = None) -> StackReader:
+    """Return an open reader of labels or masks: values are numbers of classes or objects, and not grey values.
+
+    Values are delivered as stored, whatever shows them: a TIFF's inverting LUT changes nothing, and a pixel of a
+    coloured palette is its index. In RGB black is 0 and every other colour has a number of its own. Integers of 64
+    bits are read, and an HDF5 file's raw data are never taken for labels. Raises what open_stack raises.
+    """
+    return _open_folder(path, dataset, {}, True) if path.is_dir() else _open_file(path, dataset, True)
+
+
 def open_request(
     path: Path, request: Request, max_voxels: int | None = None, names: Mapping[str, str] | None = None
 ) -> StackReader:
@@ -90,7 +103,7 @@ def open_request(
         raise
 
 
-def _open_file(path: Path, dataset: str | None) -> StackReader:
+def _open_file(path: Path, dataset: str | None, are_labels: bool = False) -> StackReader:
     if not path.exists():
         raise InputUnreadable(f"{path} does not exist; give {ALLOWED}.")
     if not path.is_file():
@@ -98,10 +111,10 @@ def _open_file(path: Path, dataset: str | None) -> StackReader:
     kind = known_kind(path)
     if dataset is not None and not kind.has_datasets:
         raise DatasetNotFound(f"{path.name} is {kind.kind}, which has no datasets: leave out --dataset {dataset}.")
-    return OPENERS[kind.kind](path, dataset)
+    return OPENERS[kind.kind](path, dataset, are_labels)
 
 
-def _open_folder(folder: Path, dataset: str | None, names: Mapping[str, str]) -> StackReader:
+def _open_folder(folder: Path, dataset: str | None, names: Mapping[str, str], are_labels: bool = False) -> StackReader:
     """Open a folder of sections, or the one stack file that a folder holds."""
     try:
         sections, warnings = find_sections(folder)
@@ -112,14 +125,14 @@ def _open_folder(folder: Path, dataset: str | None, names: Mapping[str, str]) ->
         found = ", ".join(path.name for path in stacks[:5])
         raise UnsupportedFormat(f"{folder.name} holds {len(stacks)} stack files ({found}); give one of them.")
     if stacks:
-        return _open_file(stacks[0], dataset)
+        return _open_file(stacks[0], dataset, are_labels)
     if dataset is not None and sections:
         raise DatasetNotFound(f"{folder.name} is a folder of images, which have no datasets: leave out --dataset.")
     if len(sections) == 1 and kind_of(sections[0]) is TIFF:  # it may hold all sections
         from emstream.readers.tiff.reader import TiffStack
 
-        return TiffStack(sections[0], warnings)
-    return open_sections(folder, sections, warnings, names)
+        return TiffStack(sections[0], warnings, are_labels)
+    return open_sections(folder, sections, (warnings, names), are_labels)
 
 
 def _stack_files(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from elsewhere could so make the program read any HDF5 or raw file of this machi
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -24,6 +25,8 @@ PREFERRED = (
     "t00000/s00/0/cells",
     "DataSet/ResolutionLevel 0/TimePoint 0/Channel 0/Data",
 )
+LABELS = re.compile("label|mask|truth|segment|annotation", re.IGNORECASE)
+"""Words in the paths of datasets that are labels."""
 _MAX_LINKS = 16
 _LISTED = 12
 _FILTERS = {
@@ -54,30 +57,40 @@ class Candidate:
         return z, y, x
 
 
-def choose_dataset(file: h5py.File, name: str, wanted: str | None) -> Candidate:
-    """Return the dataset `wanted`, or the only one, or the first of the preferred names.
+def choose_dataset(file: h5py.File, name: str, wanted: str | None, are_labels: bool = False) -> Candidate:
+    """Return the dataset `wanted`, or the only one, or the first of the preferred names; of labels, see `_of_labels`.
 
     Raises DatasetNotFound, listing the datasets, and UnsupportedFormat for one that points out of the file.
     """
     if wanted is not None:
-        return _named(file, name, wanted.strip("/"))
-    candidates, outside = find_candidates(file)
+        return _named(file, name, wanted.strip("/"), are_labels)
+    candidates, outside = find_candidates(file, are_labels)
     if len(candidates) == 1:
         return candidates[0]
-    by_path = {candidate.path: candidate for candidate in candidates}
-    for preferred in PREFERRED:
-        if preferred in by_path:
-            return by_path[preferred]
+    if are_labels:
+        chosen = _of_labels(candidates)
+    else:
+        by_path = {candidate.path: candidate for candidate in candidates}
+        chosen = next((by_path[preferred] for preferred in PREFERRED if preferred in by_path), None)
+    if chosen is not None:
+        return chosen
     if candidates:
+        what, option = ("labels", "--labels-dataset") if are_labels else ("stack", "--dataset")
         raise DatasetNotFound(
-            f"{name} holds {len(candidates)} datasets that could be the stack: {_list(candidates)}. "
-            "Choose one with --dataset."
+            f"{name} holds {len(candidates)} datasets that could be the {what}: {_list(candidates)}. "
+            f"Choose one with {option}."
         )
     links = f" It links to other files ({', '.join(outside[:5])}), which are never followed." if outside else ""
     raise DatasetNotFound(f"{name} holds no dataset of three axes (z, y, x) of grey values.{links}")
 
 
-def find_candidates(file: h5py.File) -> tuple[list[Candidate], list[str]]:
+def _of_labels(candidates: list[Candidate]) -> Candidate | None:
+    """Return the one dataset whose path says that it is labels; None if there is none, or a choice."""
+    named = [candidate for candidate in candidates if LABELS.search(candidate.path)]
+    return named[0] if len(named) == 1 else None
+
+
+def find_candidates(file: h5py.File, are_labels: bool = False) -> tuple[list[Candidate], list[str]]:
     """Return every dataset that may be a stack, in the order of paths, and external links as "link -> file"."""
     candidates: list[Candidate] = []
     outside: list[str] = []
@@ -90,7 +103,7 @@ def find_candidates(file: h5py.File) -> tuple[list[Candidate], list[str]]:
         if not isinstance(link, h5py.HardLink) or file.get(path, getclass=True) is not h5py.Dataset:
             return
         dataset = file[path]
-        candidate = as_candidate(dataset, text)
+        candidate = as_candidate(dataset, text, are_labels)
         if candidate is not None and dataset.id not in seen:
             seen.add(dataset.id)
             candidates.append(candidate)
@@ -99,10 +112,13 @@ def find_candidates(file: h5py.File) -> tuple[list[Candidate], list[str]]:
     return sorted(candidates, key=lambda candidate: candidate.path), outside
 
 
-def as_candidate(dataset: h5py.Dataset, path: str) -> Candidate | None:
-    """Return a dataset as a candidate if it has three axes, in addition to axes of length 1, and grey values."""
+def as_candidate(dataset: h5py.Dataset, path: str, are_labels: bool = False) -> Candidate | None:
+    """Return a dataset as a candidate if it has three axes, in addition to axes of length 1, and grey values.
+
+    are_labels: integers of 64 bits are allowed, too.
+    """
     shape = dataset.shape
-    if shape is None or len(shape) < 3 or not _is_grey(dataset.dtype):
+    if shape is None or len(shape) < 3 or not (_is_grey(dataset.dtype) or (are_labels and dataset.dtype.kind in "ui")):
         return None
     leading = len(shape) - 3
     while leading > 0 and shape[leading + 2] == 1:  # a last axis of length 1 is a channel, as ilastik writes it
@@ -151,9 +167,9 @@ def _is_available(number: int) -> bool:
     return bool(h5py.h5z.filter_avail(number))
 
 
-def _named(file: h5py.File, name: str, wanted: str) -> Candidate:
+def _named(file: h5py.File, name: str, wanted: str, are_labels: bool = False) -> Candidate:
     found = resolved(file, name, wanted)
-    candidate = as_candidate(found, wanted) if isinstance(found, h5py.Dataset) else None
+    candidate = as_candidate(found, wanted, are_labels) if isinstance(found, h5py.Dataset) else None
     if candidate is not None:
         return candidate
     if isinstance(found, h5py.Dataset):
@@ -161,7 +177,7 @@ def _named(file: h5py.File, name: str, wanted: str) -> Candidate:
             f"{name}: {wanted} has shape {found.shape} and type {found.dtype}; a stack has three axes (z, y, x), "
             "one channel, and integers of at most 32 bits or floats."
         )
-    candidates, _ = find_candidates(file)
+    candidates, _ = find_candidates(file, are_labels)
     what = "is a group" if isinstance(found, h5py.Group) else "is not in the file"
     raise DatasetNotFound(f"{name}: {wanted!r} {what}. Datasets that can be read: {_list(candidates) or 'none'}.")
 

@@ -29,12 +29,12 @@ _CACHE_SLOTS = 10_007
 class Hdf5Stack(StackReader):
     """A dataset as a stack. Largest array: one block, 128 MiB or one row of chunks over the sections asked for."""
 
-    def __init__(self, path: Path, dataset: str | None = None) -> None:
+    def __init__(self, path: Path, dataset: str | None = None, are_labels: bool = False) -> None:
         self._name = path.name
         with ExitStack() as files, decoding(path.name):
             file = h5py.File(path, "r", locking=False, rdcc_nbytes=_CACHE_BYTES, rdcc_nslots=_CACHE_SLOTS)
             files.enter_context(file)
-            self._candidate = choose_dataset(file, path.name, dataset)
+            self._candidate = choose_dataset(file, path.name, dataset, are_labels)
             self._dataset = file[self._candidate.path]
             self._facts = _facts(file, self._dataset, self._candidate, path.name)
             self._files = files.pop_all()

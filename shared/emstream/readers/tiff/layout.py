@@ -15,10 +15,13 @@ import numpy as np
 
 from emstream.errors import ColourImage, DamagedFile, MixedSizes, UnsupportedFormat
 from emstream.readers.grey import (
+    COLOUR_LABELS,
     full_range,
     grey_from_colour,
     grey_from_palette,
     inverted,
+    labels_from_colour,
+    labels_from_palette,
     without_transparent,
 )
 from emstream.readers.limits import ANY_RATIO, DEFLATE_RATIO, check_claim, check_depth
@@ -39,7 +42,7 @@ class TiffLayout:
     """A TIFF stack before decoding.
 
     stored: the dtype of a page's samples, of which `bits` are used; samples: per pixel; is_planar: axes are (s, y, x).
-    plain: set where all voxels are uncompressed, one after another.
+    plain: set where all voxels are uncompressed, one after another. are_labels: values are numbers, not grey.
     """
 
     kind: str
@@ -51,15 +54,25 @@ class TiffLayout:
     photometric: int
     has_alpha: bool
     plain: PlainVoxels | None
+    are_labels: bool = False
 
     @property
     def is_colour(self) -> bool:
         """Whether pixels must pass the rule for colour."""
-        return self.photometric in (_RGB, _YCBCR, _PALETTE)
+        return not self.are_labels and self.photometric in (_RGB, _YCBCR, _PALETTE)
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether the smallest value means white. An inverting LUT on labels of whole bytes only displays them."""
+        return self.photometric == _MINISWHITE and not (self.are_labels and self.bits >= 8)
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """Return the dtype of the grey values delivered."""
+        """Return the dtype of the grey values, or labels, delivered."""
+        if self.are_labels and self.samples >= 3:
+            return COLOUR_LABELS
+        if self.are_labels and self.photometric == _PALETTE:
+            return self.stored.newbyteorder("=")
         if self.bits < 8 or self.photometric == _PALETTE:
             return np.dtype(np.uint8)
         if self.stored.kind == "f" and self.stored.itemsize == 2:
@@ -72,13 +85,16 @@ class TiffLayout:
             values = np.moveaxis(values, 0, -1)
         if self.photometric == _PALETTE and palette is not None:
             colours = (palette.T // 256).astype(np.uint8)
+            if self.are_labels:
+                return labels_from_palette(values.astype(np.uint16), colours, None, name).astype(self.dtype, copy=False)
             return grey_from_palette(values.astype(np.uint16), colours, None, name)
         alpha = values[..., -1] if self.has_alpha else None
         if self.samples >= 3:
-            values = grey_from_colour(values[..., :3], name)
+            colour = values[..., :3]
+            values = labels_from_colour(colour, name) if self.are_labels else grey_from_colour(colour, name)
         elif self.samples == 2:
             values = values[..., 0]
-        if self.photometric == _MINISWHITE:
+        if self.is_inverted:
             values = inverted(values, self.bits)
         values = full_range(values, self.bits)
         if alpha is not None:
@@ -86,11 +102,11 @@ class TiffLayout:
         return values.astype(self.dtype, copy=False)
 
 
-def read_layout(path: Path, series: Any) -> TiffLayout:
+def read_layout(path: Path, series: Any, are_labels: bool = False) -> TiffLayout:
     """Return the layout of tifffile's series. Raises an InputUnreadable that says why it cannot be read as a stack."""
     page = series.keyframe
     name = path.name
-    _check_page(name, page)
+    _check_page(name, page, are_labels)
     depth = _depth(name, series)
     height, width = int(page.imagelength), int(page.imagewidth)
     _check_sizes(name, series, page)
@@ -111,6 +127,7 @@ def read_layout(path: Path, series: Any) -> TiffLayout:
         photometric=int(page.photometric),
         has_alpha=_has_alpha(page),
         plain=plain,
+        are_labels=are_labels,
     )
 
 
@@ -132,9 +149,10 @@ def _size(page: Any) -> str:
     return " x ".join(str(length) for length in reversed(page.shape[:2]))
 
 
-def _check_page(name: str, page: Any) -> None:
+def _check_page(name: str, page: Any, are_labels: bool) -> None:
     """Raise if a page's pixels are not grey values, or colours that may be grey."""
-    if page.dtype is None or np.dtype(page.dtype).kind not in "buif" or np.dtype(page.dtype).str[1:] in ("u8", "i8"):
+    is_wide = page.dtype is not None and np.dtype(page.dtype).str[1:] in ("u8", "i8")
+    if page.dtype is None or np.dtype(page.dtype).kind not in "buif" or (is_wide and not are_labels):
         raise UnsupportedFormat(
             f"{name} has pixels of type {page.dtype or f'{page.bitspersample} bits'}; integers of 1 to 32 bits and "
             "floats of 16 to 64 bits are read. Convert it."

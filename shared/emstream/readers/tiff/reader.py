@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from emstream.readers.limits import decoding
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 from emstream.readers.tiff.layout import TiffLayout, check_one_size, read_layout
 from emstream.readers.tiff.voxel_size import tiff_voxel_size
+from emstream.volume.intensity import is_binary, sampled_sections, thinned
 
 _DAMAGE = re.compile(
     "corrupt|page offset|offset to (first )?page|circular reference|missing (data|required)|ByteCounts|StripOffsets"
@@ -30,16 +32,21 @@ _DAMAGE = re.compile(
 
 
 class TiffStack(StackReader):
-    """A TIFF file as a stack. Largest array: one section. notes: warnings of the search that found the file."""
+    """A TIFF file as a stack. Largest array: one section.
 
-    def __init__(self, path: Path, notes: Sequence[str] = ()) -> None:
+    notes: warnings of the search that found the file. are_labels: values are numbers, as `open_labels` has them.
+    """
+
+    def __init__(self, path: Path, notes: Sequence[str] = (), are_labels: bool = False) -> None:
         self._path = path
         with ExitStack() as files:
             with _heeding_complaints(path.name), decoding(path.name):
                 tif = files.enter_context(tifffile.TiffFile(path, _multifile=False))
                 self._series = _first_series(tif, path.name)
-                self._layout = read_layout(path, self._series)
+                self._layout = read_layout(path, self._series, are_labels)
                 voxel_size = tiff_voxel_size(tif, self._series.keyframe)
+            if tif.is_imagej and self._layout.shape_zyx[0] > 1 and self._is_mask():
+                self._layout = replace(self._layout, are_labels=True)
             self._files = files.pop_all()
         warnings = [*notes]
         if len(tif.series) > 1:
@@ -70,6 +77,13 @@ class TiffStack(StackReader):
     def close(self) -> None:
         """Close the file."""
         self._files.close()
+
+    def _is_mask(self) -> bool:
+        """Whether an inverted stack has two values: Fiji writes masks this way, with the structure at 255."""
+        if not self._layout.is_inverted:
+            return False
+        depth = self._layout.shape_zyx[0]
+        return is_binary(thinned(self.sample(int(z))) for z in sampled_sections(depth))
 
     def _page(self, z: int, name: str) -> Grey:
         if self._layout.plain is not None:
@@ -102,8 +116,10 @@ def _facts(
 ) -> StackFacts:
     kind = {"imagej": "ImageJ TIFF", "ome": "OME-TIFF"}.get(layout.kind, "TIFF")
     notes = [f"{kind} {path.name}, {layout.shape_zyx[0]} sections"]
-    if layout.photometric == 0:
+    if layout.is_inverted:
         notes.append("grey values inverted (its smallest value means white)")
+    elif layout.photometric == 0:
+        notes.append("a mask with an inverting LUT, read as stored")
     if layout.is_colour:
         notes.append(COLOUR_RULE)
     return StackFacts(
