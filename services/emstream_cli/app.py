@@ -8,45 +8,40 @@ import typer
 
 from emstream.version import __version__
 from emstream_cli.commands import (
-    bench,
-    cancel,
-    doctor,
     evaluate,
     export,
-    fetch,
     info,
+    jobs,
     keys,
-    merge,
+    machine,
     models,
     phantom,
     predict,
-    prepare,
     report,
     serve,
-    status,
     submit,
     train,
 )
 from emstream_cli.console import say
-from emstream_cli.groups import flattened
+from emstream_cli.options import flattened
 
 COMMANDS = (
-    bench.bench,
-    cancel.cancel,
-    cancel.retry,
-    doctor.doctor,
+    machine.bench,
+    jobs.cancel,
+    jobs.retry,
+    machine.doctor,
     predict.predict,
     evaluate.evaluate,
     export.export,
-    fetch.fetch,
+    jobs.fetch,
     info.info,
-    merge.merge,
+    predict.merge,
     models.models,
     phantom.phantom,
-    prepare.prepare,
+    train.prepare,
     report.report,
     serve.serve,
-    status.status,
+    jobs.status,
     submit.submit,
     train.train,
 )

@@ -1,9 +1,14 @@
-"""The first and the last thing that commands do: read the settings, print lines."""
+"""Lines that commands print: settings are read first, then jobs and results in words."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
 import typer
 
+from emstream.client.replies import Job
 from emstream.logs import configure
 from emstream.settings import Settings, read_settings
 
@@ -23,3 +28,62 @@ def say(text: str = "") -> None:
 def warn(text: str) -> None:
     """Print a line next to the result, on standard error."""
     typer.echo(text, err=True)
+
+
+SHORT_ID = 8
+"""Number of an id's characters that are shown."""
+
+
+def in_a_line(job: Job) -> str:
+    """Return id, name, state and how far it is."""
+    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
+    how_far = "" if job.is_over else f" {100 * job.progress:3.0f} %{_remaining(job)}"
+    return f"{job.id[:SHORT_ID]}  {made}  {job.state}{how_far}  {job.name}"
+
+
+def in_words(job: Job) -> list[str]:
+    """Return the lines that tell all about a job."""
+    lines = [f"job {job.id}: {job.name}", f"state: {job.state}, {100 * job.progress:.0f} %{_remaining(job)}"]
+    if job.shape_zyx is not None:
+        lines.append(f"shape (z, y, x): {' x '.join(map(str, job.shape_zyx))}")
+    if job.voxel_size_nm is not None:
+        lines.append(f"voxel size (z, y, x): {' x '.join(f'{v:g}' for v in job.voxel_size_nm)} nm")
+    if job.objects:
+        lines.append(f"objects: {', '.join(job.objects)}")
+    lines += [f"{stage}: {done} of {total}" for stage, (done, total) in job.counts.items() if total]
+    lines += [f"note: {warning}" for warning in job.warnings]
+    lines += [f"failed: {error.stage} {error.unit}: {error.sentence}" for error in job.errors]
+    return lines
+
+
+def _remaining(job: Job) -> str:
+    return "" if job.eta_s is None else f", about {_duration(job.eta_s)} left"
+
+
+def _duration(seconds: float) -> str:
+    """Return a length of time in one unit, roundly.
+
+    >>> _duration(42), _duration(600), _duration(9000)
+    ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def result_lines(report: Mapping[str, object], output: Path) -> list[str]:
+    """Return the lines that say what was found and where it is. report: as in report.json."""
+    objects = report["objects"]
+    assert isinstance(objects, dict)
+    lines: list[str] = []
+    for name, facts in objects.items():
+        volume = "" if facts["volume_um3"] is None else f", {facts['volume_um3']:.3g} µm³"
+        share = f"{100 * facts['fraction']:.2f} % of the voxels"
+        lines.append(f"{name}: {share}{volume} (threshold {facts['threshold']:.2f})")
+        if facts["measured"] is not None:
+            measured = facts["measured"]
+            lines.append(f"  {measured['count']} objects of at least {measured['min_voxels']} voxels")
+    lines.append(f"masks: {output / 'mask.h5'}")
+    if (output / "measurements").exists():
+        lines.append(f"measurements: {output / 'measurements'}")
+    return lines

@@ -24,7 +24,7 @@ from emstream.readers.open_stack import open_stack
 from emstream.stages import Stage
 from emstream_cli.console import say, start, warn
 from emstream_postprocess.timeline_picture import draw_timeline
-from emstream_standalone.stage_progress import StageProgress
+from emstream_standalone.progress import StageProgress
 from emstream_training.metrics.confusion import Confusion, otsu_threshold
 from emstream_training.metrics.evaluate import score, truth_sections
 

@@ -1,14 +1,21 @@
-"""Options that several commands share, each declared once; the ones that go together are groups."""
+"""Options that commands share: each declared once, those that go together as groups."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from emstream.client.client import Client
+from emstream.errors import JobNotFound
 from emstream.models.recipes import HaloMode, Quality
+from emstream_cli.console import start
 from emstream_cli.parse import parse_region, parse_voxel_size
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log what happens.")]
@@ -117,3 +124,87 @@ class ResultOptions:
 def checkpoint_paths(checkpoints: list[Path] | None) -> tuple[str, ...]:
     """Return the field `checkpoints` of a request."""
     return tuple(str(path.absolute()) for path in checkpoints or ())
+
+
+Command = Callable[..., None]
+
+
+def flattened(command: Command) -> Command:
+    """Return a command that takes the fields of its groups as parameters of its own."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type[Any]] = {name: hint for name, hint in hints.items() if _is_group(hint)}
+
+    @wraps(command)
+    def flat(**given: object) -> None:
+        made = {name: _make(group, given) for name, group in groups.items()}
+        command(**given, **made)
+
+    parameters = [p for whole in signature(command).parameters.values() for p in _parts(whole, hints[whole.name])]
+    flat.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return flat
+
+
+def _is_group(hint: Any) -> bool:
+    return isinstance(hint, type) and dataclasses.is_dataclass(hint)
+
+
+def _parts(parameter: Parameter, hint: Any) -> Iterator[Parameter]:
+    if not _is_group(hint):
+        yield parameter.replace(annotation=hint, kind=Parameter.KEYWORD_ONLY)
+        return
+    hints = get_type_hints(hint, include_extras=True)
+    for option in dataclasses.fields(hint):
+        yield Parameter(option.name, Parameter.KEYWORD_ONLY, default=_default(option), annotation=hints[option.name])
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return Parameter.empty if field.default is dataclasses.MISSING else field.default
+
+
+def _make(group: type[Any], given: dict[str, object]) -> object:
+    """Return the group, made of its fields, which leave `given`."""
+    return group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
+
+
+ID_LENGTH = 32
+LISTED = 100
+"""Number of jobs that the service lists at a time."""
+
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job, by the first characters of its id.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """Where the service is, and how to print its answers."""
+
+    as_json: AsJson = False
+    url: Annotated[
+        str | None,
+        typer.Option(help="The service. Default: EMSTREAM_URL, then the `emstream serve` of EMSTREAM_DATA."),
+    ] = None
+    key: Annotated[
+        str | None,
+        typer.Option(help="API key. Default: EMSTREAM_KEY, then the token of the `emstream serve` here."),
+    ] = None
+    verbose: Verbose = False
+
+    def client(self) -> Client:
+        """Return a client of the service; it is a context manager. Raises ServiceUnavailable if none is found."""
+        start(self.verbose)
+        return Client(self.url, self.key)
+
+
+def whole_id(client: Client, start: str) -> str:
+    """Return the id that begins so. Raises JobNotFound if there is none, or several."""
+    if len(start) >= ID_LENGTH:
+        return start
+    found = [job.id for job in client.jobs(limit=LISTED) if start and job.id.startswith(start)]
+    if len(found) != 1:
+        raise JobNotFound(
+            f"{len(found) or 'none'} of the last {LISTED} jobs begin{'s' * (not found)} with {start!r}: "
+            "give the whole id, or more of it; see `emstream status`"
+        )
+    return found[0]

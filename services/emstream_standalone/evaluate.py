@@ -18,7 +18,7 @@ from emstream.errors import DamagedFile, UnknownObject, UsageError
 from emstream.jobs.record import Request
 from emstream.readers.open_stack import open_stack
 from emstream.settings import Settings
-from emstream_standalone.listener import Listener
+from emstream_standalone.progress import Listener
 from emstream_standalone.request import chosen
 from emstream_training.metrics.evaluate import (
     Evaluation,

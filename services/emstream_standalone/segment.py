@@ -33,8 +33,8 @@ from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes
 from emstream_postprocess.report import Report, Wanted
 from emstream_standalone.predict import PredictOptions, run
+from emstream_standalone.progress import shown
 from emstream_standalone.request import make_request
-from emstream_standalone.stage_progress import shown
 
 ALLOWED = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _NAME = "the array"

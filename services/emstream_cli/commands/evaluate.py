@@ -22,8 +22,8 @@ from emstream_cli.options import (
     Verbose,
     checkpoint_paths,
 )
+from emstream_standalone.progress import shown
 from emstream_standalone.request import make_request
-from emstream_standalone.stage_progress import shown
 from emstream_training.metrics.regions import HOW_TO_INSTALL, can_measure_regions
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from emstream.jobs.export_formats import CONTENTS, EXPORT_FORMATS
 from emstream.jobs.export_order import Wish
 from emstream.readers.formats import enumerated
 from emstream_cli.console import say, start
+from emstream_cli.options import ServiceOptions, whole_id
 from emstream_cli.parse import parse_sections
-from emstream_cli.progress.transfer import TransferProgress
-from emstream_cli.service_options import ServiceOptions, whole_id
-from emstream_standalone.export_kept import export_kept, is_kept_job
+from emstream_cli.progress import TransferProgress
+from emstream_standalone.kept import export_kept, is_kept_job
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`emstream predict`: a stack in, masks out, in one process."""
+"""`emstream predict`, and `emstream merge` for its shards."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from emstream.errors import UsageError
 from emstream.jobs.shards import Shard, parse_shard
 from emstream.readers.formats import ALL_KINDS
 from emstream.settings import Settings
-from emstream_cli.console import say, start
+from emstream_cli.console import result_lines, say, start
 from emstream_cli.options import Checkpoints, FindOptions, ResultOptions, TuneOptions, Verbose, checkpoint_paths
-from emstream_cli.summary import result_lines
+from emstream_standalone.progress import shown
 from emstream_standalone.request import make_request
-from emstream_standalone.stage_progress import shown
 
 if TYPE_CHECKING:
     from emstream_standalone.predict import PredictOptions
@@ -72,3 +71,20 @@ def _make_shard(options: PredictOptions, shard: Shard, settings: Settings, *, is
     else:
         say(f"shard {shard} is done, {made.packages} packages, in {made.folder}")
         say(f"once all are done, join them: emstream merge {shlex.quote(str(options.output))} -o RESULT")
+
+
+def merge(
+    shards: Annotated[
+        list[Path], typer.Argument(help="Folders that `emstream predict --shard I/N -o FOLDER` wrote to.")
+    ],
+    result: ResultOptions,
+    verbose: Verbose = False,
+) -> None:
+    """Join the shards of a job into its result. Killed and run again, it goes on where it was."""
+    from emstream_postprocess.report import Wanted
+    from emstream_standalone.kept import join_shards
+
+    start(verbose)
+    wanted = Wanted(result.unique_formats, result.overlay)
+    report = join_shards(shards, wanted, result.output, restart=result.restart, keep=result.keep)
+    say(json.dumps(report) if result.as_json else "\n".join(result_lines(report, result.output)))

@@ -16,12 +16,10 @@ from emstream.client.replies import Job
 from emstream.errors import Interrupted, JobFailed, UsageError
 from emstream.readers.formats import STACK_KINDS
 from emstream.stages import Stage
-from emstream_cli.console import say, warn
-from emstream_cli.job_lines import SHORT_ID, in_a_line
-from emstream_cli.options import FindOptions, TuneOptions
-from emstream_cli.progress.transfer import TransferProgress
-from emstream_cli.service_options import ServiceOptions, whole_id
-from emstream_standalone.stage_progress import StageProgress
+from emstream_cli.console import SHORT_ID, in_a_line, say, warn
+from emstream_cli.options import FindOptions, ServiceOptions, TuneOptions, whole_id
+from emstream_cli.progress import TransferProgress
+from emstream_standalone.progress import StageProgress
 
 POLL_S = 1.0
 """Seconds between two questions for the jobs' states."""

@@ -1,4 +1,4 @@
-"""`emstream train`: labelled sections in, a checkpoint out."""
+"""`emstream train` and `emstream prepare`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import typer
 from emstream.errors import EngineUnavailable
 from emstream.host.cpu_features import limit_instructions
 from emstream.models.checkpoint import NetworkName, read_checkpoint
-from emstream_cli.console import say, start
+from emstream_cli.console import say, start, warn
 from emstream_cli.options import Verbose
-from emstream_cli.progress.training import TrainingProgress
+from emstream_cli.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from emstream_training.settings import TrainingSettings
@@ -130,3 +130,19 @@ def _defaults(start_from: Path | None) -> TrainingSettings:
     if start_from is None:
         return TrainingSettings("mitochondria")
     return TrainingSettings.starting_from(read_checkpoint(start_from))
+
+
+def prepare(
+    data: Annotated[Path, typer.Argument(help="JSON file that lists the labelled stacks (see docs/how-to/train.md).")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="HDF5 file to write, with a training file next to it.")
+    ],
+    verbose: Verbose = False,
+) -> None:
+    """Write the 16 variants (turned, mirrored, sections reversed) of labelled stacks, as the paper trains on them."""
+    from emstream_training.data.prepare import prepare as write_variants
+
+    start(verbose)
+    description = write_variants(data, output, lambda done, total: warn(f"stack {done} of {total}"))
+    say(f"variants: {output}")
+    say(f"training file: {description}")

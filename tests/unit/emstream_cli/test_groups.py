@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from emstream_cli.groups import flattened
+from emstream_cli.options import flattened
 
 runner = CliRunner()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emstream.api.jobs import StageCount, UnitError
-from emstream_cli.job_lines import _duration, in_a_line, in_words
+from emstream_cli.console import _duration, in_a_line, in_words
 from tests.unit.emstream_cli.service_double import make_job
 
 

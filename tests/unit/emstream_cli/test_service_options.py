@@ -8,8 +8,8 @@ import pytest
 
 from emstream.client.client import Client
 from emstream.errors import JobNotFound
-from emstream_cli import service_options
-from emstream_cli.service_options import ServiceOptions, whole_id
+from emstream_cli import options
+from emstream_cli.options import ServiceOptions, whole_id
 from tests.unit.emstream_cli.service_double import ClientDouble, make_job
 
 IDS = (f"ab{0:030d}", f"ac{0:030d}")
@@ -44,7 +44,7 @@ def test_an_id_of_no_job_or_of_several_is_refused(client: Client, start: str, se
 
 def test_the_client_gets_address_and_key(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
-    monkeypatch.setattr(service_options, "start", lambda verbose: seen.append(verbose))
-    monkeypatch.setattr(service_options, "Client", lambda url, key: seen.extend((url, key)))
+    monkeypatch.setattr(options, "start", lambda verbose: seen.append(verbose))
+    monkeypatch.setattr(options, "Client", lambda url, key: seen.extend((url, key)))
     ServiceOptions(url="http://there", key="ems_1", verbose=True).client()
     assert seen == [True, "http://there", "ems_1"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emstream_cli.summary import result_lines
+from emstream_cli.console import result_lines
 
 FACTS = {"volume_um3": 0.12345, "fraction": 0.25, "threshold": 0.5, "measured": {"count": 3, "min_voxels": 64}}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.progress import TextColumn
 
-from emstream_standalone.bars import Bars
+from emstream_standalone.progress import Bars
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from emstream.jobs.export_order import Wish
 from emstream.jobs.folder import WORK
 from emstream.phantom.finished_job import write_result
 from emstream.phantom.sections import Phantom
-from emstream_standalone.export_kept import export_kept, is_kept_job
+from emstream_standalone.kept import export_kept, is_kept_job
 
 MASK = Wish("mask", "h5", None, False, None)
 

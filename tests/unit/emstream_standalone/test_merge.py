@@ -11,7 +11,7 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.timeline import Timeline, TimelineEntry
 from emstream.stages import Stage
 from emstream_postprocess.report import Wanted
-from emstream_standalone.merge import join_shards, timings
+from emstream_standalone.kept import join_shards, timings
 
 
 def test_times_are_summed_over_all_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

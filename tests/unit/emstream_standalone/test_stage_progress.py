@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from emstream.stages import SHOWN, Stage
-from emstream_standalone import stage_progress
-from emstream_standalone.listener import SILENT, no_progress
-from emstream_standalone.stage_progress import StageProgress, counts_line, shown
+from emstream_standalone import progress as progress_module
+from emstream_standalone.progress import SILENT, StageProgress, counts_line, no_progress, shown
 from tests.plans import make_plan
 
 BEGUN = {Stage.PREPROCESS: (2, 2), Stage.INFERENCE: (3, 8), Stage.POSTPROCESS: (0, 2)}
@@ -30,7 +29,7 @@ def test_without_a_terminal_a_line_comes_now_and_then_and_at_the_end(capsys: pyt
 def test_a_line_that_changed_comes_again_after_a_while(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage_progress, "PLAIN_EVERY_S", 0.0)
+    monkeypatch.setattr(progress_module, "PLAIN_EVERY_S", 0.0)
     with StageProgress() as progress:
         for done in (3, 3, 4):
             progress(BEGUN | {Stage.INFERENCE: (done, 8)})

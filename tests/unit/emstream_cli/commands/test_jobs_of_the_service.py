@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from emstream_cli import service_options
+from emstream_cli import options
 from emstream_cli.app import app
 from tests.unit.emstream_cli.service_double import ClientDouble, make_job
 
@@ -19,7 +19,7 @@ ID = ONE.id
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> ClientDouble:
     double = ClientDouble(ONE, make_job(2, "running", progress=0.5))
-    monkeypatch.setattr(service_options, "Client", lambda url, key: double)
+    monkeypatch.setattr(options, "Client", lambda url, key: double)
     return double
 
 

@@ -13,7 +13,7 @@ from emstream.api.jobs import StageCount, UnitError
 from emstream.client.client import Client
 from emstream.errors import Interrupted, JobFailed, UsageError
 from emstream.stages import Stage
-from emstream_cli import service_options
+from emstream_cli import options
 from emstream_cli.app import app
 from emstream_cli.commands import submit
 from emstream_cli.options import FindOptions, TuneOptions
@@ -25,7 +25,7 @@ ID = make_job(1).id
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> ClientDouble:
     double = ClientDouble(make_job(1))
-    monkeypatch.setattr(service_options, "Client", lambda url, key: double)
+    monkeypatch.setattr(options, "Client", lambda url, key: double)
     monkeypatch.setattr(submit, "POLL_S", 0.0)
     return double
 

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from emstream_cli.progress.training import TrainingProgress
+from emstream_cli.progress import TrainingProgress
 from emstream_training.fit.curve import Row
 from emstream_training.fit.train import Progress
 
@@ -31,7 +31,7 @@ def test_without_a_terminal_there_is_a_line_for_each_validation(capsys: pytest.C
 def test_in_between_a_line_tells_that_it_goes_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emstream_cli.progress.training.PLAIN_EVERY_S", 0.0)
+    monkeypatch.setattr("emstream_cli.progress.TRAINING_EVERY_S", 0.0)
     tell(Progress(7, 0, 0.5, -1))
     assert capsys.readouterr().err == "step 7  loss 0.500\n"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from emstream_cli.progress import transfer
-from emstream_cli.progress.transfer import TransferProgress
+from emstream_cli import progress as progress_module
+from emstream_cli.progress import TransferProgress
 
 
 def test_a_quick_transfer_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,7 +17,7 @@ def test_a_quick_transfer_says_nothing(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_long_transfer_says_how_far_it_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "PLAIN_EVERY_S", 0.0)
+    monkeypatch.setattr(progress_module, "PLAIN_EVERY_S", 0.0)
     with TransferProgress("fetch") as progress:
         progress(1_500_000, 4_000_000)
         progress(2_000_000, None)
@@ -25,7 +25,7 @@ def test_a_long_transfer_says_how_far_it_is(
 
 
 def test_a_quiet_transfer_never_speaks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "PLAIN_EVERY_S", 0.0)
+    monkeypatch.setattr(progress_module, "PLAIN_EVERY_S", 0.0)
     with TransferProgress("fetch", is_quiet=True) as progress:
         progress(1, 2)
     assert capsys.readouterr().err == ""

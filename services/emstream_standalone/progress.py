@@ -1,18 +1,65 @@
-"""Progress of a run's stages on standard error: bars on a terminal, plain lines elsewhere."""
+"""Progress of a run: the callbacks by which it reports, and bars on a terminal or plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
 from emstream.jobs.record import Plan
 from emstream.stages import SHOWN, Stage
-from emstream_standalone.bars import PLAIN_EVERY_S, Bars
-from emstream_standalone.listener import SILENT, Listener
 
 LONGEST_NAME = max(map(len, SHOWN))
+PLAIN_EVERY_S = 5.0
+"""Seconds between two plain lines, where standard error is no terminal."""
+
+
+class Bars:
+    """A context manager that shows its bars while it lasts. has_bars: standard error is a terminal to show them on."""
+
+    def __init__(self, is_quiet: bool, *columns: ProgressColumn) -> None:
+        self.is_quiet = is_quiet
+        self.has_bars = sys.stderr.isatty() and not is_quiet
+        self.progress = Progress(*columns, transient=True)
+        self.progress.console.file = sys.stderr
+
+    def __enter__(self) -> Self:
+        if self.has_bars:
+            self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.has_bars:
+            self.progress.stop()
+
+
+ShowCounts = Callable[[dict[Stage, tuple[int, int]]], None]
+"""Takes units done and units in all, per stage."""
+
+
+@contextmanager
+def no_progress() -> Iterator[ShowCounts]:
+    """Show no progress."""
+    yield lambda counts: None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Callbacks of a run. on_plan: called once the job is planned. progress: makes the context that shows counts."""
+
+    on_plan: Callable[[Plan], None] = lambda plan: None
+    progress: Callable[[], AbstractContextManager[ShowCounts]] = no_progress
+
+
+SILENT = Listener()
 
 
 class StageProgress(Bars):

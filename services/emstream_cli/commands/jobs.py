@@ -1,0 +1,77 @@
+"""`emstream status`, `cancel`, `retry` and `fetch`: jobs of a running service."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emstream_cli.console import in_a_line, in_words, say
+from emstream_cli.options import LISTED, JobId, ServiceOptions, whole_id
+from emstream_cli.progress import TransferProgress
+
+
+def status(
+    service: ServiceOptions,
+    job: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="One job, by the first characters of its id; none = all."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=LISTED, help="Jobs listed at most, newest first.")] = 20,
+) -> None:
+    """Show jobs, or all about one."""
+    with service.client() as client:
+        if job is not None:
+            one = client.job(whole_id(client, job))
+            say(one.model_dump_json() if service.as_json else "\n".join(in_words(one)))
+            return
+        jobs = client.jobs(limit=limit)
+    if service.as_json:
+        say(json.dumps({"jobs": [found.model_dump(mode="json") for found in jobs]}))
+    elif jobs:
+        say("\n".join(in_a_line(found) for found in jobs))
+    else:
+        say(f"no jobs yet at {client.url}: send one with `emstream submit`")
+
+
+def cancel(
+    job: JobId,
+    service: ServiceOptions,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete its files, too.")] = False,
+) -> None:
+    """Stop a job. What is done stays, so that `retry` can go on, unless the job is deleted."""
+    with service.client() as client:
+        found = whole_id(client, job)
+        if delete:
+            client.delete(found)
+            say(json.dumps({"deleted": found}) if service.as_json else f"job {found} is deleted")
+            return
+        stopped = client.cancel(found)
+    say(stopped.model_dump_json() if service.as_json else in_a_line(stopped))
+
+
+def retry(job: JobId, service: ServiceOptions) -> None:
+    """Do again what failed of a job, or go on with a cancelled one."""
+    with service.client() as client:
+        again = client.retry(whole_id(client, job))
+    say(again.model_dump_json() if service.as_json else in_a_line(again))
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOptions:
+    """What is fetched, and where it is written."""
+
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for mask.h5, measurements, report.json.")]
+    formats: Annotated[list[str], typer.Option("--format", help="h5, png (zipped), tiff. May be repeated.")] = field(
+        default_factory=lambda: ["h5"]
+    )
+
+
+def fetch(job: JobId, what: FetchOptions, service: ServiceOptions) -> None:
+    """Write a job's masks, measurements, overlay and report into a folder; formats not made yet are made now."""
+    with service.client() as client, TransferProgress("fetch", service.as_json) as progress:
+        paths = client.fetch(whole_id(client, job), what.output, list(dict.fromkeys(what.formats)), progress)
+    say(json.dumps({"files": [str(path) for path in paths]}) if service.as_json else "\n".join(map(str, paths)))

@@ -1,1 +1,0 @@
-"""Progress as the terminal shows it: stages, transfers, training."""
