@@ -10,12 +10,14 @@ upload, and `discard` leaves nothing of it behind.
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 from pydantic import ValidationError
 from python_multipart.exceptions import FormParserError
@@ -36,6 +38,8 @@ IDLE_BYTES = 64 << 10
 """Largest number of bytes before the first part, or after the last."""
 MAX_FIELDS = 8
 """Largest number of parts that are no files."""
+_EXTENDED_NAME = re.compile(rb";\s*filename\*\s*=\s*\"?(utf-8|iso-8859-1)'[^']*'([^;\s\"]*)", re.IGNORECASE)
+"""A file name as RFC 8187 encodes it, which some clients send for names beyond ASCII."""
 
 
 @dataclass
@@ -66,12 +70,13 @@ class MultipartUpload:
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body. Raises Unreadable, UploadRefused, TooMuch, DiskFull."""
-        is_idle = self._has_ended or not self._has_begun
+        was_over = self._has_ended
         try:
             self._parser.write(chunk)
         except FormParserError as error:
             raise Unreadable(f"the multipart body cannot be read ({error}): send it as RFC 7578 says") from error
-        self._idle += len(chunk) if is_idle and (self._has_ended or not self._has_begun) else 0
+        if was_over or not self._has_begun:  # the whole chunk: a body may begin and end within one
+            self._idle += len(chunk)
         if self._idle > IDLE_BYTES:
             raise Unreadable("the multipart body has no parts where they should be: send it as RFC 7578 says")
 
@@ -140,15 +145,17 @@ class MultipartUpload:
     def _open(self) -> None:
         """Decide by the part's headers where its bytes go."""
         part = self._part
-        _, options = parse_options_header(part.headers.get(b"content-disposition", b""))
+        disposition = part.headers.get(b"content-disposition", b"")
+        _, options = parse_options_header(disposition)
         part.name = options.get(b"name", b"").decode(errors="replace")
-        if b"filename" not in options:
-            self._open_field(part)
-            return
         try:
-            name = check_name(options[b"filename"].decode())
+            file_name = _file_name(disposition, options)
         except UnicodeDecodeError:
             raise UploadRefused("a file name is not UTF-8: rename the file") from None
+        if file_name is None:
+            self._open_field(part)
+            return
+        name = check_name(file_name)
         if part.name != "files":
             raise UploadRefused(f'the file {name!r} came as part {part.name[:40]!r}: call the part "files"')
         self._open_file(part, name)
@@ -217,3 +224,11 @@ class MultipartUpload:
             return JobSettings.model_validate_json(self._text("settings") or "{}")
         except ValidationError as error:
             raise WrongFields(field_problems(error.errors())) from error
+
+
+def _file_name(disposition: bytes, options: dict[bytes, bytes]) -> str | None:
+    """Return the part's file name, None for a field. Raises UnicodeDecodeError."""
+    if b"filename" in options:
+        return options[b"filename"].decode()
+    extended = _EXTENDED_NAME.search(disposition)
+    return unquote_to_bytes(extended[2]).decode(extended[1].decode()) if extended else None

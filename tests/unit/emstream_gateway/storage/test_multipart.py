@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emstream.api.problems import Unreadable, WrongContent, WrongFields
 from emstream.errors import EmstreamError, TooMuch, UploadRefused
@@ -48,6 +51,50 @@ def test_contents_arrive_unchanged_wherever_the_body_is_cut(tmp_path: Path, step
     assert all(u.header.settings.quality == "fast" for u in upload.samples.values())
     arrived = {n: a.path.read_bytes() for u in upload.samples.values() for n, a in u.arrivals.items()}
     assert arrived == files
+
+
+EDGES = [edge for power in (16, 17, 18, 19) for edge in range((1 << power) - 3, (1 << power) + 4)]
+
+
+@pytest.mark.parametrize("size", [65_000, 70 << 10, 100 << 10, 127 << 10, 1 << 20, *EDGES])
+def test_a_body_of_any_size_may_come_as_one_chunk(tmp_path: Path, size: int) -> None:
+    frame = len(part("files", b"", "1.png") + END)
+    body = part("files", b"1" * (size - frame), "1.png") + END
+    upload = MultipartUpload(tmp_path, "ann", KIND, UploadLimits(10, 2 << 20))
+    upload.feed(body)
+    (sample,) = upload.finish()
+    assert len(body) == size
+    assert sample.arrivals["1.png"].received == size - frame
+
+
+@settings(max_examples=50)
+@given(size=st.integers(0, 300_000), cuts=st.lists(st.integers(0, 300_100), max_size=8))
+def test_size_and_cuts_of_a_body_change_nothing(
+    tmp_path_factory: pytest.TempPathFactory, size: int, cuts: list[int]
+) -> None:
+    body = part("name", b"rat") + part("files", b"\r\n--xy" * (size // 6), "1.png") + END + b"\r\n"
+    upload = MultipartUpload(tmp_path_factory.mktemp("body"), "ann", KIND, UploadLimits(10, 1 << 20))
+    places = sorted({0, *(min(cut, len(body)) for cut in cuts), len(body)})
+    for start, stop in itertools.pairwise(places):
+        upload.feed(body[start:stop])
+    (sample,) = upload.finish()
+    assert sample.arrivals["1.png"].path.read_bytes() == b"\r\n--xy" * (size // 6)
+    upload.discard()
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("utf-8''%C3%A9.png", "é.png"),
+        ("UTF-8'de'a%20b.png", "a b.png"),
+        ("iso-8859-1''%E9.png", "é.png"),
+        ("\"utf-8''x.png\"", "x.png"),
+    ],
+)
+def test_extended_file_names_are_read(tmp_path: Path, written: str, name: str) -> None:
+    body = part("files", b"1", "1.png").replace(b'filename="1.png"', f"filename*={written}".encode()) + END
+    upload = take(tmp_path, body)
+    assert [name for u in upload.samples.values() for name in u.arrivals] == [name]
 
 
 def endless_headers() -> Iterator[bytes]:
@@ -136,6 +183,9 @@ WRONG: list[tuple[bytes, type[EmstreamError], str]] = [
     (part("files", b"1", "1.png") + part("settings", b'{"halo": "big"}') + END, WrongFields, "halo"),
     (part("files", b"1", "1.png") + part("name", b"\xff") + END, UploadRefused, "UTF-8"),
     (part("files", b"1", "1.png").replace(b"1.png", b"\xff.png") + END, UploadRefused, "UTF-8"),
+    (part("files", b"1", "1").replace(b'="1"', b"*=utf-8''%ff.png") + END, UploadRefused, "UTF-8"),
+    (part("files", b"1", "1").replace(b'="1"', b"*=utf-8''..%2F1.png") + END, UploadRefused, "'..'"),
+    (part("files", b"1", "1").replace(b'="1"', b"*=utf-8''a%0Ab.png") + END, UploadRefused, "control"),
 ]
 
 

@@ -1,0 +1,61 @@
+"""Attacks on a gateway of this machine, with figures.
+
+Usage: `python -m tests.benchmarks.attack [sizes ...]`; without names all of them.
+
+sizes: multipart uploads of 60 to 1100 KiB, and the number that is refused.
+
+All traffic goes to 127.0.0.1, and every loop has an end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.integration.gateway_house import gateway_process
+
+KEY = {"Authorization": "Bearer ems_ann"}
+
+
+@contextmanager
+def gateway() -> Iterator[tuple[Path, httpx.Client, int]]:
+    """Run a gateway; give its data folder, a client of it, and its process."""
+    with (
+        tempfile.TemporaryDirectory() as data,
+        gateway_process(Path(data)) as (port, process),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=KEY, timeout=60) as client,
+    ):
+        yield Path(data), client, process.pid
+
+
+def sizes() -> None:
+    """Send multipart uploads of sizes around those of the buffers on their way."""
+    edges = [(1 << power) + more for power in (16, 17, 18, 19, 20) for more in (-200, -1, 0, 1)]
+    tried = [size << 10 for size in (60, 64, 65, 70, 90, 100, 126, 127, 128, 200, 1100)] + edges
+    with gateway() as (_, client, _process):
+        answers = [
+            client.post("/v1/jobs", files=[("files", ("1.png", bytes(size), "image/png"))]).status_code
+            for size in tried
+            for _ in range(3)
+        ]
+    print(f"sizes: {len(answers)} uploads, {sum(status != 202 for status in answers)} refused")
+
+
+ATTACKS: dict[str, Callable[[], None]] = {"sizes": sizes}
+
+
+def main() -> None:
+    """Run the attacks that are named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[*ATTACKS, []], metavar="NAME")
+    for name in parser.parse_args().names or ATTACKS:
+        ATTACKS[name]()
+
+
+if __name__ == "__main__":
+    main()
