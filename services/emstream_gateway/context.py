@@ -19,8 +19,8 @@ from emstream.models.recipes import MODELS, RecipeBook, asked_for, shipped_books
 from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream_gateway.storage.job_store import JobStore
-from emstream_gateway.storage.open_slabs import SlabFiles
 from emstream_gateway.storage.quotas import Quotas
+from emstream_gateway.storage.tiles import SlabFiles
 from emstream_gateway.storage.uploads import Uploads
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import Grid, Plan
 from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import HALO_SECTIONS, Box, Package
-from emstream.volume.impulse_noise import without_impulses
+from emstream.volume.intensity import without_impulses
 from emstream.volume.planes import Planes
 from emstream_inference.batcher import Batcher, Prediction
 from emstream_inference.neighbours import is_blank, seen_from

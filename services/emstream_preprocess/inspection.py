@@ -11,8 +11,7 @@ from emstream.errors import InputUnreadable, UsageError
 from emstream.jobs.inspection import MOST_SECTIONS, DatasetFacts, Inspection
 from emstream.jobs.record import Request
 from emstream.models.recipes import Choice
-from emstream.readers.file_kind import kind_of
-from emstream.readers.formats import HDF5
+from emstream.readers.formats import HDF5, kind_of
 from emstream.readers.hdf5.choice import choose_dataset, find_candidates
 from emstream.readers.stack import StackReader
 from emstream_preprocess.plan import make_plan

@@ -19,8 +19,7 @@ from emstream.jobs.record import HALO, RAW, Plan
 from emstream.readers.stack import Rows, StackReader
 from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import HALO_SECTIONS, Slab
-from emstream.volume.impulse_noise import without_impulses
-from emstream.volume.intensity import IntensityRange, check_finite, to_uint8
+from emstream.volume.intensity import IntensityRange, check_finite, to_uint8, without_impulses
 from emstream.volume.parallel import mapped
 from emstream.volume.planes import Encoded, Planes
 from emstream.volume.pyramid import Pyramid, resample

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.client.notebook import as_html
+from emstream.client.replies import as_html
 from emstream.errors import EmstreamError, UsageError
 from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.mask_files import labels_dataset

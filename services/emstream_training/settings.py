@@ -9,7 +9,7 @@ import torch
 
 from emstream.errors import SettingsError
 from emstream.models.checkpoint import Checkpoint
-from emstream.models.networks.architectures import architecture
+from emstream.models.networks.serving import architecture
 
 LEARNING_RATE = 2e-3
 """Highest learning rate of a training from random weights."""

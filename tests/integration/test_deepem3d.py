@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from emstream.models.checkpoint import Header, read_checkpoint
-from emstream.models.networks.architectures import architecture
-from emstream.models.networks.serving import ServedNetwork
+from emstream.models.networks.serving import ServedNetwork, architecture
 from emstream_inference.engines import Engine, OpenVinoEngine, TorchEngine
 from emstream_training.fit.write_checkpoint import export_checkpoint
 from tests.integration.conftest import noise_stack

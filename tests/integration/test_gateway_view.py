@@ -19,8 +19,7 @@ from emstream.volume.colours import coloured
 from emstream.volume.files import opened
 from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes
-from emstream_gateway.storage.open_slabs import SlabFiles
-from emstream_gateway.storage.tiles import uncertainty_of
+from emstream_gateway.storage.tiles import SlabFiles, uncertainty_of
 from tests.integration.gateway_house import House, make_house, plan_job
 
 SHAPE = (3, 530, 1100)

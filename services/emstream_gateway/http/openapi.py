@@ -11,9 +11,9 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from emstream.api.exports import ExportWish
 from emstream.api.jobs import JobSettings, NewJob
 from emstream.api.problems import BY_STATUS, MEANINGS, PROBLEM, Problem
+from emstream.api.results import ExportWish
 from emstream.api.schemas import SAMPLE_ID
 from emstream.version import __version__
 

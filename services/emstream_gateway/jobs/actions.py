@@ -16,8 +16,8 @@ from emstream.jobs.finish_tasks import RESULT, FinishTask
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile, JobRecord, PlannedJob, input_identity
 from emstream.jobs.retention import INPUT_GONE, SECTIONS_GONE, has_sections
-from emstream.readers.natural_order import natural_key
 from emstream.readers.samples import is_clutter
+from emstream.readers.section_numbers import natural_key
 from emstream_gateway.context import AppContext
 from emstream_gateway.jobs.inputs import INPUT, as_input, identity_of, link_files, source_of
 from emstream_gateway.jobs.status import state_of

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from statistics import median
 
-from emstream.api.models import Estimate
+from emstream.api.service import Estimate
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, Plan
 from emstream.jobs.timeline import TimelineEntry, entries_of

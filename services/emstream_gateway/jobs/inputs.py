@@ -12,8 +12,8 @@ from emstream.api.problems import NotReady
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile
 from emstream.jobs.retention import INPUT_GONE
-from emstream.readers.natural_order import natural_key
 from emstream.readers.samples import is_clutter
+from emstream.readers.section_numbers import natural_key
 from emstream_gateway.context import AppContext
 from emstream_gateway.storage.uploads import Arrival
 

@@ -6,16 +6,18 @@ import json
 from collections.abc import Mapping
 
 from emstream.api.jobs import FileState, FileTotals, Job, ListedJob, StageCount, UnitError, settings_of
+from emstream.api.problems import NotReady
 from emstream.api.schemas import State
 from emstream.errors import BrokerUnavailable, JobNotFound
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.record import JobRecord, Plan
+from emstream.jobs.record import JobRecord, Plan, PlannedJob
 from emstream.ledger.terms import JobStatus, totals
 from emstream.models.recipes import asked_for
 from emstream.stages import Stage
 from emstream_gateway.context import AppContext
 from emstream_gateway.jobs.estimates import seconds_left
 from emstream_gateway.storage.job_store import UploadHeader
+from emstream_gateway.storage.measurement_table import table_path
 
 AWAY = "The broker does not answer at the moment: counts are read from disk, and the work goes on once it is back."
 """Warning of a job while the ledger cannot be read."""
@@ -197,3 +199,44 @@ def _links(job: str, state: State, is_measured: bool) -> dict[str, str]:
     if is_measured and state in ("completed", "completed_with_errors"):
         names += ["measurements", "uncertain"]
     return {"self": base, **{name: f"{base}/{name}" for name in names}}
+
+
+def planned_job(context: AppContext, job: str, owner: str, purpose: str) -> tuple[JobFolder, PlannedJob]:
+    """Return folder and record of a job that has a plan.
+
+    purpose: of the caller, ends the sentence "the job is queued: ...". Raises JobNotFound, NotReady without a plan.
+    """
+    folder = context.store.owned(job, owner)
+    record = context.store.record(folder)
+    planned = record.planned if record else None
+    if planned is None:
+        raise NotReady(f"the job is {state_of(context, folder)}: {purpose}")
+    return folder, planned
+
+
+def finished_job(context: AppContext, job: str, owner: str, purpose: str) -> tuple[JobFolder, PlannedJob]:
+    """Return folder and record of a completed job.
+
+    purpose: of the caller, such as "there are masks": the sentence goes on with "once it is completed". Raises
+    JobNotFound, NotReady before the job is completed.
+    """
+    then = f"{purpose} once it is completed, follow it at /v1/jobs/{job}"
+    folder, record = planned_job(context, job, owner, then)
+    if not folder.report_path.exists():
+        raise NotReady(f"the job is {state_of(context, folder)}: {then}")
+    return folder, record
+
+
+def measured_job(context: AppContext, job: str, owner: str, name: str | None) -> tuple[JobFolder, PlannedJob, str]:
+    """Return folder and record of a completed job with measurements of a structure, and the structure's name.
+
+    name: default the job's first. Raises NotReady before the job is completed, JobNotFound.
+    """
+    folder, record = finished_job(context, job, owner, "objects are measured")
+    objects = record.plan.objects
+    name = name or objects[0]
+    if name not in objects:
+        raise JobNotFound(f"the job has no object {name[:40]!r}; it has: {', '.join(objects)}")
+    if not table_path(folder, name).exists():
+        raise JobNotFound("the job has no measurements: it was made without. Make it again with `measure`")
+    return folder, record, name

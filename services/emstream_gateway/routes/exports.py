@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.requests import Request
 
-from emstream.api.exports import Exports, ExportState, ExportWish
 from emstream.api.problems import NotReady
+from emstream.api.results import Exports, ExportState, ExportWish
 from emstream.errors import BrokerUnavailable, JobNotFound
 from emstream.jobs.export_formats import MEDIA_TYPES
 from emstream.jobs.export_order import ExportOrder, Wish, make_order
@@ -22,11 +22,10 @@ from emstream.ledger.terms import JobStatus
 from emstream.stages import Stage
 from emstream_gateway.auth import ReadKey, WriteKey
 from emstream_gateway.context import AppContext, Context
-from emstream_gateway.http.bodies import json_body
-from emstream_gateway.http.file_responses import send_file
+from emstream_gateway.http.bodies import json_body, send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import request_finish, save_name
-from emstream_gateway.jobs.lookup import finished_job
+from emstream_gateway.jobs.status import finished_job
 
 router = APIRouter(prefix="/v1/jobs/{job}/exports", tags=["results"])
 PURPOSE = "it can be saved"

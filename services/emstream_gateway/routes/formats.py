@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from emstream.api.formats import ExportFormatState, Formats, StackFormatState
+from emstream.api.service import ExportFormatState, Formats, StackFormatState
 from emstream.jobs.export_formats import EXPORT_FORMATS
 from emstream.readers.formats import CLUTTER, FORMATS
 from emstream.stages import SHOWN

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from emstream.api.health import Health
+from emstream.api.service import Health
 from emstream.errors import BrokerUnavailable
 from emstream.host.disk_space import GIGABYTE
 from emstream.stages import KINDS

@@ -10,8 +10,7 @@ from fastapi import Path as InPath
 from fastapi.responses import Response
 from starlette.requests import Request
 
-from emstream.api.inspections import DatasetState, Inspected, Inspecting
-from emstream.api.jobs import JobSettings, settings_of
+from emstream.api.jobs import DatasetState, Inspected, Inspecting, JobSettings, settings_of
 from emstream.errors import InputUnreadable, JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.inspection import Inspection, inspection_folder, picture_path, read_inspection
@@ -19,8 +18,8 @@ from emstream.jobs.record import JobRecord
 from emstream.stages import Stage
 from emstream_gateway.auth import ReadKey, WriteKey
 from emstream_gateway.context import AppContext, Context
+from emstream_gateway.http.bodies import send_file
 from emstream_gateway.http.error_handlers import problem_of
-from emstream_gateway.http.file_responses import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import server_input
 from emstream_gateway.jobs.inputs import INPUT, link_files, source_of

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from emstream.api.jobs import Job, JobList
-from emstream.api.models import Estimate, Recipes, RecipeState
 from emstream.api.problems import NotReady
 from emstream.api.schemas import OVER
+from emstream.api.service import Estimate, Recipes, RecipeState
 from emstream.jobs.folder import JobFolder
 from emstream.models.recipes import Quality, Recipe, asked_for
 from emstream_gateway.auth import ReadKey, WriteKey

@@ -20,11 +20,10 @@ from emstream.jobs.mask_files import export_path, mask_task
 from emstream.stages import Stage
 from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
-from emstream_gateway.http.file_responses import send_file
+from emstream_gateway.http.bodies import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import request_finish, save_name
-from emstream_gateway.jobs.lookup import finished_job
-from emstream_gateway.jobs.status import describe_job
+from emstream_gateway.jobs.status import describe_job, finished_job
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["results"])
 _WHICH_OBJECT = "For tiff and png. Default: the job's first."

@@ -24,11 +24,10 @@ from emstream.stages import Stage
 from emstream.volume.files import opened
 from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
-from emstream_gateway.http.file_responses import send_file
+from emstream_gateway.http.bodies import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import request_finish, save_name
-from emstream_gateway.jobs.lookup import measured_job
-from emstream_gateway.jobs.status import describe_job
+from emstream_gateway.jobs.status import describe_job, measured_job
 from emstream_gateway.storage.measurement_table import table_path
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])

@@ -10,8 +10,8 @@ from fastapi.responses import Response
 from starlette.requests import Request
 
 from emstream.api.jobs import Job
-from emstream.api.objects import Measurements, Spot, Spots, Thresholds, Unsure, UnsureObject
 from emstream.api.problems import FieldProblem, NotReady, WrongFields
+from emstream.api.results import Measurements, Spot, Spots, Thresholds, Unsure, UnsureObject
 from emstream.errors import JobNotFound, VolumeDamaged
 from emstream.jobs.record import Plan
 from emstream.volume.files import opened
@@ -19,11 +19,10 @@ from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes
 from emstream_gateway.auth import ReadKey, WriteKey
 from emstream_gateway.context import Context
-from emstream_gateway.http.file_responses import send_file
+from emstream_gateway.http.bodies import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import change_thresholds, save_name
-from emstream_gateway.jobs.lookup import finished_job, measured_job, planned_job
-from emstream_gateway.jobs.status import describe_job
+from emstream_gateway.jobs.status import describe_job, finished_job, measured_job, planned_job
 from emstream_gateway.storage.measurement_table import Page, read_page, table_path
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])

@@ -7,7 +7,7 @@ from contextlib import suppress
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from emstream.api.timelines import Begun, Span, Timeline
+from emstream.api.service import Begun, Span, Timeline
 from emstream.errors import BrokerUnavailable
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.timeline import Timeline as JobTimeline

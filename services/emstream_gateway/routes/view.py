@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
-from emstream.api.view import SeenObject, View
+from emstream.api.results import SeenObject, View
 from emstream.errors import UsageError
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import labels_dataset
@@ -17,10 +17,9 @@ from emstream.volume.colours import colour_of, in_hex
 from emstream.volume.geometry import pyramid_levels
 from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
-from emstream_gateway.http.file_responses import is_known
+from emstream_gateway.http.bodies import is_known
 from emstream_gateway.http.openapi import HEADER_TEXT, as_json, refusals, returns
-from emstream_gateway.jobs.lookup import planned_job
-from emstream_gateway.jobs.status import state_of
+from emstream_gateway.jobs.status import planned_job, state_of
 from emstream_gateway.storage.tiles import (
     MEDIA_TYPES,
     TILE,

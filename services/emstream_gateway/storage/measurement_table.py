@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from emstream.api.objects import ColumnState
 from emstream.api.problems import FieldProblem, WrongFields
+from emstream.api.results import ColumnState
 from emstream.jobs.folder import JobFolder
 from emstream.volume.files import opened
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from emstream_postprocess.exports.provenance import Provenance
+from emstream_postprocess.exports.volumes import ExportedVolume
 
 READ_BYTES = 1 << 20
 
@@ -44,3 +46,17 @@ def archive(part: Path, provenance: Provenance | None = None) -> Iterator[Archiv
         if provenance is not None:
             made.add("emstream.json", provenance.text.encode())
         yield made
+
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def file_name(volume: ExportedVolume) -> str:
+    """Return a volume's name as a file name."""
+    return _UNSAFE.sub("_", volume.name).strip("._") or "volume"
+
+
+def section_name(volume: ExportedVolume, z: int) -> str:
+    """Return a section's name: its number in the job with leading zeros, so that names sort as sections do."""
+    digits = max(4, len(str(volume.plan.shape_zyx[0] - 1)))
+    return f"{file_name(volume)}_{z:0{digits}d}"

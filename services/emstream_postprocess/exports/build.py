@@ -16,10 +16,9 @@ from emstream.jobs.export_order import ExportOrder
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord
 from emstream.volume.files import publishing
-from emstream_postprocess.exports.progress import Advance, Progress
 from emstream_postprocess.exports.provenance import Provenance, provenance_of
 from emstream_postprocess.exports.slab_reader import SlabReader
-from emstream_postprocess.exports.volumes import STRIP, ExportedVolume, volumes_of
+from emstream_postprocess.exports.volumes import STRIP, Advance, ExportedVolume, Progress, volumes_of
 
 Write = Callable[[Path, Sequence[ExportedVolume], Provenance, Advance], None]
 """Writes volumes into a file of one format; calls the last argument before each strip."""

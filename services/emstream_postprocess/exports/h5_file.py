@@ -13,9 +13,8 @@ import numpy as np
 from emstream.volume.files import created
 from emstream.volume.parallel import mapped
 from emstream.volume.planes import CHUNK
-from emstream_postprocess.exports.progress import Advance
 from emstream_postprocess.exports.provenance import Provenance
-from emstream_postprocess.exports.volumes import ExportedVolume, Rows
+from emstream_postprocess.exports.volumes import Advance, ExportedVolume, Rows
 
 _Chunks = list[tuple[tuple[int, ...], bytes]]
 

@@ -8,11 +8,9 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 
-from emstream_postprocess.exports.archive import archive
-from emstream_postprocess.exports.file_names import file_name, section_name
-from emstream_postprocess.exports.progress import Advance
+from emstream_postprocess.exports.archive import archive, file_name, section_name
 from emstream_postprocess.exports.provenance import Provenance
-from emstream_postprocess.exports.volumes import ExportedVolume
+from emstream_postprocess.exports.volumes import Advance, ExportedVolume
 
 QUALITY = 90
 MASK_QUALITY = 100

@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 from emstream.errors import JobFailed
 from emstream.volume.colours import coloured
-from emstream_postprocess.exports.progress import Advance
 from emstream_postprocess.exports.provenance import Provenance
 from emstream_postprocess.exports.slab_reader import level_size
-from emstream_postprocess.exports.volumes import ExportedVolume
+from emstream_postprocess.exports.volumes import Advance, ExportedVolume
 
 MOST_PIXELS = 5000
 """Maximum side of a picture in pixels."""

@@ -6,11 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from emstream_postprocess.exports.archive import archive
-from emstream_postprocess.exports.file_names import file_name
-from emstream_postprocess.exports.progress import Advance
+from emstream_postprocess.exports.archive import archive, file_name
 from emstream_postprocess.exports.provenance import Provenance
-from emstream_postprocess.exports.volumes import ExportedVolume
+from emstream_postprocess.exports.volumes import Advance, ExportedVolume
 
 
 def write(part: Path, volumes: Sequence[ExportedVolume], provenance: Provenance, advance: Advance) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from emstream_postprocess.exports.archive import archive
-from emstream_postprocess.exports.file_names import file_name
-from emstream_postprocess.exports.progress import Advance
+from emstream_postprocess.exports.archive import archive, file_name
 from emstream_postprocess.exports.provenance import Provenance
 from emstream_postprocess.exports.tiff_stack import TiffStack, write_tiff_stack
-from emstream_postprocess.exports.volumes import ExportedVolume, Rows
+from emstream_postprocess.exports.volumes import Advance, ExportedVolume, Rows
 
 
 def write(part: Path, volumes: Sequence[ExportedVolume], provenance: Provenance, advance: Advance) -> None:

@@ -17,10 +17,9 @@ import numpy as np
 from emstream.volume.geometry import pyramid_levels
 from emstream.volume.parallel import mapped
 from emstream_postprocess.exports.archive import Archive, archive
-from emstream_postprocess.exports.progress import Advance
 from emstream_postprocess.exports.provenance import Provenance
 from emstream_postprocess.exports.slab_reader import level_size
-from emstream_postprocess.exports.volumes import ExportedVolume, Rows
+from emstream_postprocess.exports.volumes import Advance, ExportedVolume, Rows
 
 CHUNK = 1024
 """Side of a chunk in pixels."""

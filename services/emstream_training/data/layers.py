@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from emstream.errors import DatasetNotFound, MixedSizes, TrainingDataUnusable
 from emstream.readers.formats import IMAGE_SUFFIXES
-from emstream.readers.natural_order import natural_key
 from emstream.readers.open_stack import open_stack
+from emstream.readers.section_numbers import natural_key
 from emstream.readers.stack import StackReader
 from emstream.volume.intensity import Grey, check_finite, sampled_sections, thinned
 from emstream_training.data.sources import Source

@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from emstream.models.checkpoint import Header
-from emstream.models.networks.architectures import architecture
-from emstream.models.networks.serving import Probability, ServedNetwork
+from emstream.models.networks.serving import Probability, ServedNetwork, architecture
 from emstream_training.data.labelled_files import LabelledStack, load_stack, neighbours
 from emstream_training.data.sources import TrainingFile, read_training_file
 from emstream_training.fit.halo import fast_halo

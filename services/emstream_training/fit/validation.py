@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from emstream.models.networks.architectures import architecture
+from emstream.models.networks.serving import architecture
 from emstream_training.data.labelled_files import LabelledStack, neighbours
 from emstream_training.data.layers import IGNORE
 from emstream_training.fit.device import autocast

@@ -1,4 +1,4 @@
-"""Jobs: their settings, their files, and how they stand."""
+"""Jobs: their settings, files, inspections before the start, and how they stand."""
 
 from __future__ import annotations
 
@@ -167,3 +167,31 @@ class JobList(Reply):
     """Several jobs, without their files: there may be thousands of each."""
 
     jobs: tuple[ListedJob, ...]
+
+
+class DatasetState(Reply):
+    """A data set of an HDF5 file that may be the stack."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+
+
+class Inspected(Reply):
+    """Result of an inspection. sections: the names of at most the first 500, in their order."""
+
+    shape_zyx: tuple[int, int, int]
+    dtype: str
+    dataset: str | None
+    datasets: list[DatasetState]
+    voxel_size_nm: Voxel | None
+    voxel_size_source: str
+    sections: list[str]
+    source: str
+    warnings: list[str]
+
+
+class Inspecting(Reply):
+    """A worker inspects the files: ask again."""
+
+    state: Literal["working"] = "working"

@@ -23,14 +23,12 @@ from types import TracebackType
 
 import httpx
 
-from emstream.api.exports import ExportState
+from emstream.api.results import ExportState
 from emstream.client.address import find_service
-from emstream.client.download import OnBytes, download
-from emstream.client.http import Connection
-from emstream.client.refusals import retry_after_s
+from emstream.client.http import Connection, retry_after_s
 from emstream.client.replies import Job, Jobs
 from emstream.client.samples import Sample, plan_samples
-from emstream.client.upload import upload
+from emstream.client.transfer import OnBytes, download, upload
 from emstream.errors import EmstreamError, InputUnreadable, JobNotFound, ServiceUnavailable, UploadConflict, UsageError
 from emstream.jobs.mask_files import FORMATS
 

@@ -6,15 +6,15 @@ A request is sent again, with growing pauses, when the connection fails or the s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx
 
+from emstream.api.problems import BY_STATUS, REFUSALS
 from emstream.client.address import Address
-from emstream.client.backoff import Backoff
-from emstream.client.refusals import PASSING, error_of, retry_after_s
-from emstream.errors import ServiceUnavailable
+from emstream.errors import EmstreamError, ServiceUnavailable, UploadRefused
 from emstream.version import __version__
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -94,3 +94,71 @@ class Connection:
             f"the service at {self.address.url} does not answer ({type(error).__name__}: {error}): "
             "check the address and that it runs"
         )
+
+
+FIRST_PAUSE_S = 0.2
+MAX_PAUSE_S = 5.0
+
+
+class Backoff:
+    """Pauses between attempts, doubling from 0.2 s to 5 s, until they add up to `limit_s` without a success."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin again with short pauses, after a success."""
+        self._pause_s, self._waited_s = FIRST_PAUSE_S, 0.0
+
+    def wait(self, asked_s: float | None = None) -> bool:
+        """Pause (as long as the service asked for, if it did); False, at once, once `limit_s` is used up."""
+        if self._waited_s >= self._limit_s:
+            return False
+        pause_s = min(max(asked_s or 0.0, self._pause_s), self._limit_s)
+        time.sleep(pause_s)
+        self._waited_s += pause_s
+        self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
+        return True
+
+
+BY_CODE = {refusal.code: refusal.public_error for refusal in REFUSALS}
+OF_PROXIES = frozenset({500, 502, 503, 504})
+"""Statuses that a proxy in between sends, too: without a code of ours they say nothing of the job."""
+PASSING = frozenset({429, 502, 503, 504})
+"""Statuses that may have passed at the next attempt."""
+SHOWN = 200
+"""Characters of a strange answer that the message quotes."""
+
+
+def error_of(response: httpx.Response) -> EmstreamError:
+    """Return the error that a refusal means: by its code if it is one of ours, else by its status.
+
+    The response's body must have been read.
+    """
+    kind = _kind_of(response.status_code)
+    try:
+        problem = response.json()
+        sentence, code = str(problem["detail"]), str(problem.get("code", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        status = f"{response.status_code} {response.reason_phrase}".strip()
+        return kind(
+            f"{response.request.url.copy_with(query=None)} answered {status}, not as emstream does: "
+            f"is there another server at this address? {response.text[:SHOWN]}".strip()
+        )
+    return BY_CODE.get(code, kind)(sentence)
+
+
+def _kind_of(status: int) -> type[EmstreamError]:
+    """Return the error that a status means by itself."""
+    if status in BY_STATUS and status not in OF_PROXIES:
+        return BY_STATUS[status].public_error
+    return ServiceUnavailable if status >= 500 else UploadRefused
+
+
+def retry_after_s(response: httpx.Response) -> float | None:
+    """Return how long the service asks to wait, if it does."""
+    try:
+        return max(0.0, float(response.headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return None

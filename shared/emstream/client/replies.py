@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Sequence
+from html import escape
 
 from pydantic import PrivateAttr
 
 from emstream.api.jobs import FileState, ListedJob
 from emstream.api.schemas import OVER, WITH_RESULT, Reply
-from emstream.client.notebook import as_html
 from emstream.stages import Stage
 
 
@@ -57,3 +58,13 @@ class Jobs(Reply):
     """Several jobs."""
 
     jobs: tuple[Job, ...]
+
+
+def as_html(title: str, lines: Sequence[str], picture: bytes | None) -> str:
+    """Return a title, lines, and a PNG as HTML that needs nothing else."""
+    shown = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    image = ""
+    if picture is not None:
+        source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+        image = f'<img alt="{escape(title)}: a section with its masks" style="max-width:100%" src="{source}">'
+    return f"<div><strong>{escape(title)}</strong><ul>{shown}</ul>{image}</div>"

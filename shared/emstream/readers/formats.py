@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+
+from emstream.errors import DamagedFile, EmptyInput, InputUnreadable, UnsupportedFormat
 
 CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 """Names of what file managers leave in folders; so is every name that begins with a dot."""
@@ -118,3 +121,28 @@ ALL_KINDS = enumerated(row.kind for row in FORMATS)
 _ONE_FILE = enumerated(row.said_as for row in sorted(FORMATS, key=lambda row: not row.is_stack))
 ALLOWED = f"a folder of {IMAGE_KINDS} sections, or one file: {_ONE_FILE}"
 """What can be given, for a sentence that begins with "give"."""
+
+
+def kind_of(path: Path) -> StackFormat | None:
+    """Return the format of a file by its content, or None. Raises InputUnreadable."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(MARK_BYTES)
+    except OSError as error:
+        raise InputUnreadable(f"{path.name} cannot be read: {error.strerror}. Check its permissions.") from error
+    return format_of(start, path.suffix.lower())
+
+
+def known_kind(path: Path) -> StackFormat:
+    """Return the format of a file. Raises EmptyInput, DamagedFile or UnsupportedFormat, saying what is allowed."""
+    if path.stat().st_size == 0:
+        raise EmptyInput(f"{path.name} is empty (0 bytes): copy or export it again.")
+    kind = kind_of(path)
+    if kind is not None:
+        return kind
+    if path.suffix.lower() in suffixes_of(FORMATS):
+        raise DamagedFile(
+            f"{path.name} does not hold what its name says: its content is no {ALL_KINDS}. "
+            "It may be truncated or renamed: copy or export it again."
+        )
+    raise UnsupportedFormat(f"{path.name} is of a kind that is not read; give {ALLOWED}.")

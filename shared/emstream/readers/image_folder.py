@@ -12,12 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from emstream.errors import DamagedFile, EmptyInput, InputUnreadable, MixedSizes, UnsupportedFormat
-from emstream.readers.file_kind import kind_of, known_kind
-from emstream.readers.formats import ALLOWED, IMAGE_KINDS, IMAGE_SUFFIXES, TIFF
+from emstream.readers.formats import ALLOWED, IMAGE_KINDS, IMAGE_SUFFIXES, TIFF, kind_of, known_kind
 from emstream.readers.grey import COLOUR_RULE
 from emstream.readers.images import ImageHeader, decode_image, read_image_header
-from emstream.readers.natural_order import natural_key
-from emstream.readers.section_numbers import listed, numbering_warnings
+from emstream.readers.section_numbers import listed, natural_key, numbering_warnings
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 
 

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from emstream.errors import DatasetNotFound, InputUnreadable, TooLarge, UnsupportedFormat, UsageError
-from emstream.readers.file_kind import kind_of, known_kind
-from emstream.readers.formats import ALLOWED, HDF5, JPEG, MRC, PNG, TIFF
+from emstream.readers.formats import ALLOWED, HDF5, JPEG, MRC, PNG, TIFF, kind_of, known_kind
 from emstream.readers.image_folder import SectionStack, find_sections, open_sections
-from emstream.readers.region import RegionReader
-from emstream.readers.stack import StackReader
+from emstream.readers.stack import RegionReader, StackReader
 
 if TYPE_CHECKING:
     from emstream.jobs.record import Request

@@ -71,3 +71,15 @@ def _usual_step(ordered: Sequence[int]) -> int:
 def _gap(before: int, after: int, step: int) -> str:
     first, last = before + step, max(before + step, after - step)
     return str(first) if first == last else f"{first}-{last}"
+
+
+def natural_key(name: str) -> tuple[tuple[tuple[int, str], ...], str]:
+    """Return a sort key by which numbers inside names count as numbers: section2 before section10.
+
+    Case does not count; names that are then equal (02 and 2) keep a fixed order by the name itself.
+
+    >>> sorted(["s10.png", "s2.png", "S1.png"], key=natural_key)
+    ['S1.png', 's2.png', 's10.png']
+    """
+    parts = _DIGITS.split(name.casefold())
+    return tuple((int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts)), name

@@ -7,8 +7,7 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from emstream.api.exports import ExportWish
-from emstream.api.objects import Thresholds
+from emstream.api.results import ExportWish, Thresholds
 from emstream.api.schemas import OVER, WITH_RESULT, Given, Reply, State
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emstream.client.backoff import FIRST_PAUSE_S, MAX_PAUSE_S, Backoff
+from emstream.client.http import FIRST_PAUSE_S, MAX_PAUSE_S, Backoff
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ def test_each_folder_is_sent_as_a_job_and_started(tmp_path: Path, service: FakeS
 def test_a_lost_connection_costs_only_what_had_not_arrived(
     tmp_path: Path, service: FakeService, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emstream.client.upload.READ_BYTES", 4)
+    monkeypatch.setattr("emstream.client.transfer.READ_BYTES", 4)
     section(tmp_path / "a", content=b"0123456789")
 
     def before(request: httpx.Request) -> None:
@@ -360,7 +360,7 @@ class Broken(httpx.SyncByteStream):
 
 
 def test_a_download_goes_on_where_it_broke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emstream.client.download.READ_BYTES", 1)
+    monkeypatch.setattr("emstream.client.transfer.READ_BYTES", 1)
     file = FakeFile([4, 7])
     with connected(file) as client:
         paths = client.fetch("j1", tmp_path)
@@ -372,7 +372,7 @@ def test_a_download_goes_on_where_it_broke(tmp_path: Path, monkeypatch: pytest.M
 def test_a_file_made_anew_meanwhile_is_fetched_from_its_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emstream.client.download.READ_BYTES", 1)
+    monkeypatch.setattr("emstream.client.transfer.READ_BYTES", 1)
     file = FakeFile([4])
     file.changes_to = b"abc"
     with connected(file) as client:

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from emstream.client.address import Address
-from emstream.client.download import download
 from emstream.client.http import Connection
+from emstream.client.transfer import download
 from emstream.errors import JobNotFound, ServiceUnavailable
 
 CONTENT = b"0123456789"
@@ -20,7 +20,7 @@ CONTENT = b"0123456789"
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     noted: list[float] = []
     monkeypatch.setattr("time.sleep", noted.append)
-    monkeypatch.setattr("emstream.client.download.READ_BYTES", 1)
+    monkeypatch.setattr("emstream.client.transfer.READ_BYTES", 1)
     return noted
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from emstream.client.notebook import as_html
+from emstream.client.replies import as_html
 
 
 def test_texts_are_escaped() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from emstream.client.refusals import error_of, retry_after_s
+from emstream.client.http import error_of, retry_after_s
 from emstream.errors import (
     AccessDenied,
     BrokerUnavailable,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from emstream.client.address import Address
 from emstream.client.http import Connection
 from emstream.client.samples import LocalFile
-from emstream.client.upload import upload
+from emstream.client.transfer import upload
 from emstream.errors import InputUnreadable, ServiceUnavailable, UploadConflict
 
 CONTENT = b"0123456789"

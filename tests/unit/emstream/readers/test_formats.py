@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from emstream.errors import DamagedFile, EmptyInput, InputUnreadable, UnsupportedFormat
-from emstream.readers.file_kind import kind_of, known_kind
 from emstream.readers.formats import (
     ALL_KINDS,
     ALLOWED,
@@ -20,6 +19,8 @@ from emstream.readers.formats import (
     StackFormat,
     enumerated,
     format_of,
+    kind_of,
+    known_kind,
     suffixes_of,
 )
 from emstream.readers.open_stack import OPENERS

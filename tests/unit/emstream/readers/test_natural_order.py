@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emstream.readers.natural_order import natural_key
+from emstream.readers.section_numbers import natural_key
 
 
 @given(st.lists(st.integers(0, 10_000), unique=True))

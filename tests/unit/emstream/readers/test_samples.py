@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emstream.readers.formats import FORMATS, LONE_SUFFIXES, STACK_SUFFIXES
-from emstream.readers.natural_order import natural_key
 from emstream.readers.samples import IMAGES, is_clutter, is_stack, sample_of
+from emstream.readers.section_numbers import natural_key
 from tests.places import ROOT
 
 CASES = json.loads((ROOT / "tests" / "samples.json").read_text())

@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emstream.readers.natural_order import natural_key
-from emstream.readers.section_numbers import listed, numbering_warnings, section_numbers
+from emstream.readers.section_numbers import listed, natural_key, numbering_warnings, section_numbers
 
 NAMES = st.lists(st.text("aB10_9.-", max_size=8), max_size=12)
 

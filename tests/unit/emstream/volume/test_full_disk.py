@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emstream.volume.full_disk import DiskFullSafeFile
+from emstream.volume.files import DiskFullSafeFile
 
 
 def test_what_was_written_comes_back_with_zeros_where_nothing_was(tmp_path: Path) -> None:

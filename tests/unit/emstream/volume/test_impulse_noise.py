@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from emstream.volume.impulse_noise import BAND, FAR, LEAST_NEIGHBOURS, MOST_ALIKE, without_impulses
+from emstream.volume.intensity import BAND, FAR, LEAST_NEIGHBOURS, MOST_ALIKE, without_impulses
 from emstream_training.report.corruptions import salt_and_pepper
 
 UINT8 = NDArray[np.uint8]

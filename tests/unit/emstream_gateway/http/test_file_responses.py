@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emstream.api.problems import NoSuchRange
-from emstream_gateway.http.file_responses import is_range_usable
+from emstream_gateway.http.bodies import is_range_usable
 
 
 @pytest.mark.parametrize(

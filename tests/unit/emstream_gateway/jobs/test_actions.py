@@ -22,8 +22,7 @@ from emstream_gateway.jobs.actions import (
     start_copy,
     start_upload,
 )
-from emstream_gateway.jobs.lookup import finished_job
-from emstream_gateway.jobs.status import state_of
+from emstream_gateway.jobs.status import finished_job, state_of
 from tests.unit.emstream_gateway.conftest import Desk
 
 

@@ -7,7 +7,7 @@ import pytest
 from emstream.api.problems import NotReady
 from emstream.errors import JobNotFound
 from emstream_gateway.jobs.actions import start_upload
-from emstream_gateway.jobs.lookup import finished_job, measured_job, planned_job
+from emstream_gateway.jobs.status import finished_job, measured_job, planned_job
 from tests.unit.emstream_gateway.conftest import Desk
 
 

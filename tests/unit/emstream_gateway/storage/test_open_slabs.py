@@ -8,7 +8,7 @@ import h5py
 import pytest
 
 from emstream.errors import VolumeDamaged
-from emstream_gateway.storage.open_slabs import SlabFiles
+from emstream_gateway.storage.tiles import SlabFiles
 
 
 def write(path: Path, value: int) -> Path:

@@ -12,11 +12,11 @@ from emstream.api.problems import SectionNotReady
 from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, PlannedJob, Request
-from emstream_gateway.storage.open_slabs import SlabFiles
 from emstream_gateway.storage.tiles import (
     TILE,
     Layer,
     Place,
+    SlabFiles,
     encode,
     etag_of,
     file_of,

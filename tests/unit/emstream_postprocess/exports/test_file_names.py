@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emstream_postprocess.exports.file_names import file_name, section_name
+from emstream_postprocess.exports.archive import file_name, section_name
 from tests.unit.emstream_postprocess.exports.volumes_at_hand import exported
 
 ONE = np.zeros((1, 1, 1), np.uint8)

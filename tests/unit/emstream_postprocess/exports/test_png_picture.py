@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from emstream_postprocess.exports.png_picture import write_png
+from emstream_postprocess.exports.png_file import write_png
 
 
 @given(

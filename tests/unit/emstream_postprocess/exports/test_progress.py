@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from emstream_postprocess.exports.progress import EVERY_S, Progress
+from emstream_postprocess.exports.volumes import EVERY_S, Progress
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
-    monkeypatch.setattr("emstream_postprocess.exports.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("emstream_postprocess.exports.volumes.time.monotonic", lambda: now[0])
     return now
 
 

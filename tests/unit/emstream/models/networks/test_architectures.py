@@ -10,7 +10,7 @@ from torch import nn
 
 from emstream.errors import SettingsError
 from emstream.models.checkpoint import NetworkName
-from emstream.models.networks.architectures import architecture
+from emstream.models.networks.serving import architecture
 
 NAMES = get_args(NetworkName)
 NARROW = 0.05

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from emstream.models.networks.architectures import Body
 from emstream.models.networks.deepem3d import RECEPTIVE_RADIUS, DeepEM3D
+from emstream.models.networks.serving import Body
 
 NARROW = 0.05
 

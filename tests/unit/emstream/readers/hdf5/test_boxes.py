@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emstream.readers.hdf5 import boxes as hdf5_boxes
-from emstream.readers.hdf5.boxes import ChunkGrid
+from emstream.readers.hdf5 import reader as hdf5_boxes
+from emstream.readers.hdf5.reader import ChunkGrid
 
 
 @pytest.mark.parametrize(("depth", "fewest", "most"), [(1, 50, 64), (64, 20, 28), (400, 4, 4)])

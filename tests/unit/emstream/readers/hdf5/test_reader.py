@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emstream.errors import DamagedFile, EmptyInput, TooLarge
-from emstream.readers.hdf5 import boxes as hdf5_boxes
+from emstream.readers.hdf5 import reader as hdf5_boxes
 from emstream.readers.open_stack import open_stack
 from emstream.readers.stack import Grey
 
