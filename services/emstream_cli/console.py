@@ -81,9 +81,22 @@ def result_lines(report: Mapping[str, object], output: Path) -> list[str]:
         share = f"{100 * facts['fraction']:.2f} % of the voxels"
         lines.append(f"{name}: {share}{volume} (threshold {facts['threshold']:.2f})")
         if facts["measured"] is not None:
-            measured = facts["measured"]
-            lines.append(f"  {measured['count']} objects of at least {measured['min_voxels']} voxels")
+            lines.append(f"  {counted_in_words(facts['measured'])}")
     lines.append(f"masks: {output / 'mask.h5'}")
     if (output / "measurements").exists():
         lines.append(f"measurements: {output / 'measurements'}")
     return lines
+
+
+def counted_in_words(measured: Mapping[str, object]) -> str:
+    """Return the number of objects; of outlines, of the profiles that they enclose. measured: of report.json.
+
+    >>> counted_in_words({"count": 3, "min_voxels": 64})
+    '3 objects of at least 64 voxels'
+    """
+    least = measured["min_voxels"]
+    if not str(measured.get("counted", "")).startswith("profiles"):
+        return f"{measured['count']} objects of at least {least} voxels"
+    share = measured.get("volume_fraction", 0.0)
+    assert isinstance(share, float)
+    return f"{measured['count']} enclosed profiles of at least {least} pixels, which fill {100 * share:.2f} %"

@@ -200,23 +200,23 @@ def write_overlay(folder: JobFolder, plan: Plan, final: Path, check: Check = lam
     with opened(folder.stack(slab.index)) as file:
         raw = Planes.open(file, RAW).read(z - slab.z_start)
     with opened(folder.result(slab.index)) as file:
-        masks = [section_reader(file, plan, f"{name}/mask")[0](z - slab.z_start) for name in plan.objects]
+        masks = {name: section_reader(file, plan, f"{name}/mask")[0](z - slab.z_start) for name in plan.objects}
     with _whole(final, check) as part:
         side_by_side(raw, masks).save(part, format="PNG")
 
 
-def side_by_side(raw: UINT8, masks: list[UINT8]) -> Image.Image:
+def side_by_side(raw: UINT8, masks: Mapping[str, UINT8]) -> Image.Image:
     """Return original and highlighted section next to each other, RGB; each panel's longest side at most 1600 pixels.
 
-    raw: (y, x) uint8; masks: (y, x) uint8 0 or 255 each.
+    raw: (y, x) uint8; masks: (y, x) uint8 0 or 255 each, by structure.
     """
     share = min(1.0, OVERLAY_PANEL / max(raw.shape))
     size = max(1, round(raw.shape[0] * share)), max(1, round(raw.shape[1] * share))
     grey = resample(raw, size)
     colour = np.repeat(grey[:, :, None], 3, axis=2).astype(np.float32)
-    for index, mask in enumerate(masks):
+    for name, mask in masks.items():
         cover = resample(mask, size, smooth=True).astype(np.float32)[:, :, None] / 255 * OVERLAY_OPACITY
-        paint = np.array(colour_of(index), np.float32)
+        paint = np.array(colour_of(name), np.float32)
         colour += cover * (paint - colour)
     gap = np.full((size[0], 8, 3), 255, np.uint8)
     panels = [np.repeat(grey[:, :, None], 3, axis=2), gap, np.rint(colour).astype(np.uint8)]

@@ -44,6 +44,21 @@ test("an outline leaves the inside free", () => {
   assert.equal(pixels[4 * side + 4], 0);
 });
 
+test("a click means the most probable of the visible structures that have an object there", () => {
+  const spots = [["mitochondria", { probability: 0.6, label: 25 }], ["nuclei", { probability: 0.9, label: 3 }], ["membranes", { probability: 1, label: null }]];
+  assert.equal(readout.objectAt(spots, () => true)[0], "nuclei");
+  assert.equal(readout.objectAt(spots, (name) => name !== "nuclei")[1].label, 25);
+  assert.equal(readout.objectAt(spots, () => false), undefined);
+});
+
+test("of membranes the page says that profiles are enclosed, and how much the membranes are", () => {
+  const bodies = { total: 3, counted: "bodies, 26-connected", volume_fraction: 0.0512, structure_fraction: 0.052 };
+  assert.equal(columns.countedInWords(bodies, "mitochondria"), "3 objects · 5.12 % of the volume.");
+  const profiles = { total: 531, counted: "profiles enclosed in each section", volume_fraction: 0.81, structure_fraction: 0.12 };
+  assert.equal(columns.countedInWords(profiles, "membranes"), "531 enclosed profiles, which fill 81.00 % of the volume. The membranes themselves: 12.00 %.");
+  assert.equal(columns.countedInWords({ total: 1 }, "nuclei"), "1 object.");
+});
+
 test("grey values are stretched between black and white", () => {
   const bytes = new Uint8Array([10, 10, 10, 255, 60, 60, 60, 255, 110, 110, 110, 255]);
   const pixels = new Uint32Array(bytes.buffer);

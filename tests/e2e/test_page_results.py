@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,13 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tests.e2e.conftest import SHAPE, expect, section
+from tests.e2e.conftest import SHAPE, expect, opened_page, section
 from tests.integration.service import Service
 
 pytestmark = pytest.mark.slow(reason="drives the page in a browser, against a whole service")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 CUT = (2, *SHAPE[1:])
 """Sections 2 and 3 are saved."""
@@ -149,13 +150,14 @@ def test_a_row_of_the_table_leads_to_its_object(measured: Page) -> None:
     assert {"id", "volume_voxels", "uncertainty"} <= set(table[0])
 
 
-def test_the_least_certain_objects_come_first_and_keys_lead_through_them(measured: Page) -> None:
+def test_the_least_certain_objects_can_be_listed_first(measured: Page) -> None:
     measured.keyboard.press("n")
     measured.keyboard.press("o")
-    expect(measured.get_by_test_id("object-list")).to_have_value("uncertain")
+    measured.get_by_test_id("object-list").select_option("uncertain")
     chosen = measured.locator("tbody tr[aria-selected=true]")
     expect(chosen).to_have_count(1)
     first = chosen.get_attribute("data-id")
+    expect(measured.locator("tbody tr").first).to_have_attribute("data-id", first or "")
     measured.keyboard.press("n")
     expect(chosen).not_to_have_attribute("data-id", first or "")
 
@@ -177,3 +179,67 @@ def test_a_saved_threshold_makes_the_masks_again(measured: Page, service: Servic
     assert after["objects"][0]["threshold"] == 0.8
     assert after["version"] != before["version"]
     expect(section(measured)).to_have_attribute("data-ready", "0")
+
+
+@pytest.fixture(scope="session")
+def two_structures(service: Service, sections: Path) -> str:
+    """A job that found two structures."""
+    settings = {"objects": ["mitochondria", "membranes"], "quality": "fast", "voxel_size_nm": [50, 5, 5]}
+    (sample,) = service.client.submit(sections, settings)
+    return service.client.wait(sample.id, timeout_s=120).id
+
+
+@pytest.fixture
+def both(browser: Browser, service: Service, two_structures: str) -> Iterator[Page]:
+    """The viewer of that job, with the table of the first structure."""
+    with opened_page(browser, service, f"/#/job/{two_structures}") as page:
+        expect(section(page)).to_have_attribute("data-ready", "0")
+        page.get_by_role("tab", name="Objects").click()
+        expect(page.get_by_test_id("objects")).to_be_visible()
+        yield page
+
+
+def test_another_structure_has_no_object_selected(both: Page) -> None:
+    both.get_by_test_id("objects").locator("tbody tr").first.click()
+    expect(both.get_by_text("Surface of mitochondria, object 1:")).to_be_visible()
+    expect(both.locator("#right .frame")).to_be_visible()
+    both.get_by_label("Structure", exact=True).select_option("membranes")
+    expect(both.get_by_test_id("object-count")).to_contain_text("enclosed profile")
+    expect(both.get_by_test_id("object-count")).to_contain_text("The membranes themselves: ")
+    expect(both.locator("tbody tr[aria-selected=true]")).to_have_count(0)
+    expect(both.locator("#right .frame")).to_have_count(0)
+    expect(both.get_by_text("Surface of")).to_have_count(0)
+
+
+def test_a_click_selects_an_object_of_the_structure_that_was_clicked(both: Page) -> None:
+    both.get_by_label("Structure", exact=True).select_option("membranes")
+    both.get_by_test_id("object-number").fill("2")
+    both.keyboard.press("Enter")
+    chosen = both.locator("tbody tr[aria-selected=true]")
+    expect(chosen).to_have_attribute("data-id", "2")
+    both.wait_for_timeout(600)  # the spring of the way there
+    both.get_by_label("Structure", exact=True).select_option("mitochondria")
+    expect(both.get_by_test_id("object-count")).to_contain_text("object")
+    both.get_by_role("tab", name="Layers").click()
+    both.get_by_label("Show mitochondria").uncheck()
+    both.get_by_role("tab", name="Objects").click()
+    picture = both.get_by_test_id("right").bounding_box()
+    assert picture is not None
+    both.mouse.click(picture["x"] + picture["width"] / 2, picture["y"] + picture["height"] / 2)
+    expect(both.get_by_test_id("readout")).to_contain_text("membranes")
+    expect(both.get_by_label("Structure", exact=True)).to_have_value("membranes")
+    number = re.search(r"membranes \d+ % \(object (\d+)\)", both.get_by_test_id("readout").inner_text())
+    assert number
+    expect(chosen).to_have_attribute("data-id", number[1])
+    expect(both.get_by_text(f"Surface of membranes, object {number[1]}:")).to_be_visible()
+
+
+def test_keys_lead_through_the_least_certain_objects_also_with_the_table_open(both: Page, two_structures: str) -> None:
+    path = f"/v1/jobs/{two_structures}/uncertain?object=mitochondria&limit=3"
+    wanted = [row["id"] for row in both.request.get(path).json()["rows"]]
+    expect(both.get_by_test_id("object-list")).to_have_value("all")
+    for number in wanted:
+        both.keyboard.press("n")
+        expect(both.locator("tbody tr[aria-selected=true]")).to_have_attribute("data-id", str(number))
+    both.keyboard.press("p")
+    expect(both.locator("tbody tr[aria-selected=true]")).to_have_attribute("data-id", str(wanted[-2]))

@@ -109,7 +109,7 @@ def truth(job: JobFolder) -> dict[str, NDArray[np.uint8 | np.uint32]]:
         "probability": probability,
         "original": raw,
         "labels": labels_of(job),
-        "overlay": np.stack([painted(g, [(m > 0, colour_of(0))]) for g, m in zip(raw, mask, strict=True)]),
+        "overlay": np.stack([painted(g, [(m > 0, colour_of("mitochondria"))]) for g, m in zip(raw, mask, strict=True)]),
     }
 
 

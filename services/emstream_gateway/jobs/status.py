@@ -176,6 +176,11 @@ def _errors(folder: JobFolder, plan: Plan | None, status: JobStatus | None) -> l
     return [UnitError.model_validate(e) for e in errors] if isinstance(errors, list) else []
 
 
+def read_report(folder: JobFolder) -> dict[str, object]:
+    """Return report.json; empty before the job's end."""
+    return _read(folder, "report.json")
+
+
 def _read(folder: JobFolder, name: str) -> dict[str, object]:
     try:
         found = json.loads((folder.path / name).read_bytes())

@@ -13,6 +13,7 @@ from emstream.api.jobs import Job
 from emstream.api.problems import FieldProblem, NotReady, WrongFields
 from emstream.api.results import Measurements, Spot, Spots, Thresholds, Unsure, UnsureObject
 from emstream.errors import JobNotFound, VolumeDamaged
+from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import Plan
 from emstream.volume.files import opened
 from emstream.volume.geometry import Box
@@ -22,7 +23,7 @@ from emstream_gateway.context import Context
 from emstream_gateway.http.bodies import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
 from emstream_gateway.jobs.actions import change_thresholds, save_name
-from emstream_gateway.jobs.status import describe_job, finished_job, measured_job, planned_job
+from emstream_gateway.jobs.status import describe_job, finished_job, measured_job, planned_job, read_report
 from emstream_gateway.storage.measurement_table import Page, read_page, table_path
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
@@ -64,7 +65,8 @@ def get_measurements(
         path = folder.measurements / f"{name}.{form}"
         return send_file(request, path, MEDIA_TYPES[form], save_name(record, path.name))
     page = read_page(table_path(folder, name), sort, descending, offset, limit)
-    found = {"columns": page.columns, "rows": page.rows, "total": page.total}
+    found: dict[str, object] = {"columns": page.columns, "rows": page.rows, "total": page.total}
+    found["structure_fraction"] = found_in(folder, name).get("fraction")
     return as_json(Measurements.model_validate({**page.facts, **found}))
 
 
@@ -87,6 +89,12 @@ def get_uncertain(
     return as_json(Unsure(object=name, rows=unsure(page)))
 
 
+def found_in(folder: JobFolder, name: str) -> dict[str, object]:
+    """Return what the job's report says of a structure; empty if nothing."""
+    objects = read_report(folder).get("objects")
+    return dict(objects.get(name) or {}) if isinstance(objects, dict) else {}
+
+
 def unsure(page: Page) -> list[UnsureObject]:
     """Return a table's rows as places to look at."""
     return [
@@ -94,7 +102,7 @@ def unsure(page: Page) -> list[UnsureObject]:
             {
                 "id": row["id"],
                 "uncertainty": row["uncertainty"],
-                **{axis: int(row[f"centroid_{axis}"]) for axis in "zyx"},
+                **{axis: int(row[f"centroid_{axis}"] or 0) for axis in "zyx"},
                 "box": [[row[f"box_{axis}{end}"] for axis in "zyx"] for end in "01"],
             }
         )

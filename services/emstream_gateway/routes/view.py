@@ -139,7 +139,7 @@ def _objects(context: AppContext, folder: JobFolder, record: PlannedJob) -> list
             threshold=threshold,
             has_spread=record.request.spread,
             has_labels=name in names,
-            colour=in_hex(colour_of(index)),
+            colour=in_hex(colour_of(name)),
         )
-        for index, (name, threshold) in enumerate(plan.thresholds.items())
+        for name, threshold in plan.thresholds.items()
     ]

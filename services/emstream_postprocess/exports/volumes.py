@@ -127,7 +127,7 @@ def _maker(reader: SlabReader, order: ExportOrder, names: list[str]) -> _Make:
         return values
 
     def overlay(z: int, rows: tuple[int, int], level: int) -> Rows:
-        covers = [(mask(n, z, rows, level) > 0, colour_of(reader.plan.objects.index(n))) for n in names]
+        covers = [(mask(n, z, rows, level) > 0, colour_of(n)) for n in names]
         return painted(reader.raw(z, rows, level), covers)
 
     match order.content:

@@ -10,6 +10,12 @@
 Of profiles (what an outline encloses in one section) area and perimeter stand for volume and surface, circularity
 4 pi A / P^2 for sphericity, and the ellipse for the ellipsoid. Without a voxel size there are no micrometres, and no
 shapes.
+
+Lines of voxels miss chords shorter than their steps, so the surface of a small or thin object comes out too small: by
+30 % where the ball is 3 voxels wide, and its sphericity was up to 1.76. Where the mean chord (4 V / A; of profiles
+pi A / P) is shorter than two mean steps of the lattice, or a body is in one section only, surface, perimeter and shape
+are therefore not a number.
+Beyond that the error is at most about 6 %, and the ball (the disc) is the lower bound, so no shape is above 1.
 """
 
 from __future__ import annotations
@@ -21,11 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream_postprocess.objects.sums import PRODUCTS, Table
-from emstream_postprocess.objects.surface import area_weights, perimeter_weights
+from emstream_postprocess.objects.surface import area_weights, mean_step, perimeter_weights
 
 Voxel = tuple[float, float, float]
 Shape = tuple[int, int, int]
 AXES = "zyx"
+LEAST_STEPS = 2.0
+"""Shortest mean chord of an object, in mean steps of the lattice, for which a surface is stated."""
+SMALL = "; none where the object is too small or thin to say"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +81,45 @@ def _mean(table: Table, name: str) -> NDArray[np.float64]:
 
 def _body(table: Table, voxel: Voxel) -> list[Column]:
     volume = table["voxels"] * float(np.prod(voxel))
-    area = table["crossings"] @ area_weights(voxel)
+    ball = np.cbrt(np.pi) * (6 * volume) ** (2 / 3)
+    depth = table["stop"][:, 0] - table["start"][:, 0]
+    crossed = np.where(depth > 1, table["crossings"] @ area_weights(voxel), np.nan)
+    area = _surface(crossed, 4 * volume, area_weights(voxel), voxel, ball)
     length = 2 * np.sqrt(5 * largest_moment(table, voxel, (0, 1, 2)))
-    sphericity = np.cbrt(np.pi) * (6 * volume) ** (2 / 3) / area
     return [
         Column("volume_um3", "µm³", "voxels times the voxel size", volume),
-        Column("surface_area_um2", "µm²", "surface area (Cauchy-Crofton, 17 directions)", area),
+        Column("surface_area_um2", "µm²", f"surface area (Cauchy-Crofton, 17 directions){SMALL}", area),
         Column("length_um", "µm", "longest axis of the ellipsoid with the same second moments", length),
-        Column("sphericity", "", "surface of the ball of the same volume, over the surface area", sphericity),
+        Column("sphericity", "", f"surface of the ball of the same volume, over the surface area{SMALL}", ball / area),
     ]
 
 
 def _profile(table: Table, voxel: Voxel) -> list[Column]:
     area = table["voxels"] * voxel[1] * voxel[2]
-    perimeter = table["crossings"] @ perimeter_weights(voxel)
+    weights, circle = perimeter_weights(voxel), 2 * np.sqrt(np.pi * area)
+    perimeter = _surface(table["crossings"] @ weights, np.pi * area, weights, voxel, circle)
     length = 4 * np.sqrt(largest_moment(table, voxel, (1, 2)))
     return [
         Column("area_um2", "µm²", "pixels times the pixel size", area),
-        Column("perimeter_um", "µm", "perimeter (Cauchy-Crofton, 4 directions)", perimeter),
+        Column("perimeter_um", "µm", f"perimeter (Cauchy-Crofton, 4 directions){SMALL}", perimeter),
         Column("length_um", "µm", "longest axis of the ellipse with the same second moments", length),
-        Column("circularity", "", "4 pi area / perimeter^2", 4 * np.pi * area / perimeter**2),
+        Column("circularity", "", f"4 pi area / perimeter^2{SMALL}", 4 * np.pi * area / perimeter**2),
     ]
+
+
+def _surface(
+    crossed: NDArray[np.float64],
+    chords: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    voxel: Voxel,
+    least: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return surfaces, nan for the objects that the lattice is too coarse for; see the module's text.
+
+    crossed: by counting. chords: the mean chord times the surface. least: of the ball, or the disc, of that size.
+    """
+    is_sure = chords >= LEAST_STEPS * mean_step(voxel, weights) * crossed
+    return np.where(is_sure, np.maximum(crossed, least), np.nan)
 
 
 def largest_moment(table: Table, voxel: Voxel, axes: tuple[int, ...]) -> NDArray[np.float64]:

@@ -75,6 +75,12 @@ def perimeter_weights(voxel: Voxel) -> NDArray[np.float64]:
     return weights
 
 
+def mean_step(voxel: Voxel, weights: NDArray[np.float64]) -> float:
+    """Return the mean distance of neighbours on the lattice's lines, over the directions that the weights stand for."""
+    lengths = np.linalg.norm(np.array(CLASSES, float) * voxel, axis=1)
+    return float(np.sum(weights * lengths**2) / np.sum(weights * lengths))
+
+
 def _sphere() -> NDArray[np.float64]:
     """Return evenly spread unit vectors (a Fibonacci lattice on half of the sphere)."""
     k = np.arange(SAMPLES)

@@ -1,7 +1,7 @@
 """measurements/<object>.csv, .parquet, .h5: one row per object, each column with its unit and meaning.
 
 The HDF5 holds each column as a data set of its own, which the gateway sorts and pages by h5py alone. The same job gives
-the same bytes.
+the same bytes. A value that cannot be stated is an empty cell in CSV, and not a number (nan) in the others.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _write_csv(final: Path, columns: Sequence[Column], facts: dict[str, object],
 
 def _cells(values: Any) -> list[str]:
     if values.dtype == np.float64:
-        return [f"{v:.7g}" for v in values.tolist()]
+        return ["" if np.isnan(v) else f"{v:.7g}" for v in values.tolist()]
     return [str(v).lower() for v in values.tolist()]
 
 

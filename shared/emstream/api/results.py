@@ -25,10 +25,16 @@ class Measurements(Reply):
     object: str
     voxel_size_nm: Voxel | None
     total: int = Field(description="Number of objects, of which this is a page.")
+    counted: str = Field("bodies", description="What is counted: bodies, or the profiles that membranes enclose.")
     volume_fraction: float = Field(description="Share of the volume that they fill.")
+    structure_fraction: float | None = Field(
+        None, description="Share of the volume that is structure: of membranes themselves, not of what they enclose."
+    )
     dropped: int = Field(description="Objects that were too small to count.")
     columns: list[ColumnState]
-    rows: list[dict[str, int | float | bool]]
+    rows: list[dict[str, int | float | bool | None]] = Field(
+        description="By column; null = cannot be said, as the surface of an object that is too small."
+    )
 
 
 class UnsureObject(Reply):

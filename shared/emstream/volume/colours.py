@@ -1,18 +1,31 @@
-"""Colours of structures, the same in pictures, exports and on the page: distinct also for most colour-blind eyes."""
+"""Colours of structures, the same in pictures, exports and on the page: distinct also for most colour-blind eyes.
+
+A structure has one colour, whatever else is found with it, so that two jobs can be compared.
+"""
 
 from __future__ import annotations
+
+import colorsys
+import zlib
 
 import numpy as np
 from numpy.typing import NDArray
 
 Colour = tuple[int, int, int]
-COLOURS: tuple[Colour, ...] = ((0, 200, 83), (255, 109, 0), (41, 121, 255), (213, 0, 249))
-"""Colours (red, green, blue) of a job's first, second ... structure; from the fifth on they repeat."""
+COLOURS: dict[str, Colour] = {"mitochondria": (0, 200, 83), "membranes": (255, 109, 0), "nuclei": (41, 121, 255)}
+"""Colours (red, green, blue) of the structures that the shipped checkpoints find."""
 
 
-def colour_of(index: int) -> Colour:
-    """Return the colour of a job's structure number `index`."""
-    return COLOURS[index % len(COLOURS)]
+def colour_of(structure: str) -> Colour:
+    """Return the colour of a structure: of an unknown one a bright colour whose hue is the hash of its name.
+
+    >>> colour_of("nuclei")
+    (41, 121, 255)
+    """
+    if structure in COLOURS:
+        return COLOURS[structure]
+    red, green, blue = colorsys.hsv_to_rgb(zlib.crc32(structure.encode()) / 2**32, 1.0, 0.95)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def in_hex(colour: Colour) -> str:

@@ -19,6 +19,15 @@ def test_each_structure_has_its_share_volume_and_count(tmp_path: Path) -> None:
     ]
 
 
+def test_of_membranes_the_profiles_are_said_to_be_enclosed(tmp_path: Path) -> None:
+    measured = {"count": 531, "min_voxels": 64, "volume_fraction": 0.81, "counted": "profiles enclosed in each section"}
+    facts = FACTS | {"fraction": 0.12, "measured": measured}
+    assert result_lines({"objects": {"membranes": facts}}, tmp_path)[:2] == [
+        "membranes: 12.00 % of the voxels, 0.123 µm³ (threshold 0.50)",
+        "  531 enclosed profiles of at least 64 pixels, which fill 81.00 %",
+    ]
+
+
 def test_what_is_not_known_is_not_said(tmp_path: Path) -> None:
     facts = FACTS | {"volume_um3": None, "measured": None}
     assert result_lines({"objects": {"spots": facts}}, tmp_path) == [

@@ -11,7 +11,7 @@ import tifffile
 
 from emstream.phantom.finished_job import OBJECT, write_result
 from emstream.phantom.sections import Phantom
-from emstream.volume.colours import COLOURS
+from emstream.volume.colours import colour_of
 from emstream.volume.files import created, opened
 from emstream.volume.planes import Planes
 from emstream.volume.pyramid import halve
@@ -95,9 +95,11 @@ def test_the_overlay_shows_the_section_left_and_the_structure_in_colour_right() 
     raw = np.full((40, 50), 100, np.uint8)
     mask = np.zeros((40, 50), np.uint8)
     mask[:20] = 255
-    picture = np.asarray(side_by_side(raw, [mask]))
+    picture = np.asarray(side_by_side(raw, {"mitochondria": mask}))
     assert picture.shape == (40, 50 + 8 + 50, 3)
     assert (picture[:, :50] == 100).all()
     assert (picture[:, 50:58] == 255).all()
-    assert picture[0, 60].tolist() == [round(100 + OVERLAY_OPACITY * (paint - 100)) for paint in COLOURS[0]]
+    assert picture[0, 60].tolist() == [
+        round(100 + OVERLAY_OPACITY * (paint - 100)) for paint in colour_of("mitochondria")
+    ]
     assert (picture[30, 60:] == 100).all()

@@ -1,5 +1,6 @@
 // @ts-check
 /** Columns and cells of the table of objects. Pure. */
+import { count } from "../kit/words.js";
 
 /** @typedef {{name: string, unit: string | null, meaning: string}} Column */
 /** @typedef {Record<string, any> & {id: number}} Row */
@@ -43,6 +44,18 @@ export function valueInWords(value) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "boolean") return value ? "yes" : "";
   return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(3))) : String(value);
+}
+
+/**
+ * Say how many objects there are, and which share of the volume they fill; of membranes, that these are enclosed profiles.
+ * @param {{total: number, counted?: string, volume_fraction?: number, structure_fraction?: number | null}} facts @param {string} structure
+ */
+export function countedInWords({ total, counted, volume_fraction, structure_fraction }, structure) {
+  const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(2)} %`;
+  const isEnclosed = counted?.startsWith("profiles");
+  const fill = volume_fraction === undefined ? "" : isEnclosed ? `, which fill ${percent(volume_fraction)} of the volume` : ` · ${percent(volume_fraction)} of the volume`;
+  const own = isEnclosed && typeof structure_fraction === "number" ? ` The ${structure} themselves: ${percent(structure_fraction)}.` : "";
+  return `${isEnclosed ? count(total, "enclosed profile") : count(total, "object")}${fill}.${own}`;
 }
 
 /** Return a row of the list of uncertain objects with the names of measurements. @param {any} row @returns {Row} */

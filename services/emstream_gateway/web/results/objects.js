@@ -2,12 +2,14 @@
 /** The Objects tab: a sortable table, the least certain objects, downloads. A row leads to its object in the viewer. */
 import { Refusal, ask, askJson, jobPath, pause } from "../kit/api.js";
 import { announce, download, draw, find, make } from "../kit/dom.js";
-import { UNCERTAIN_COLUMNS, fromUncertain, headingOf, shownColumns, valueInWords } from "./columns.js";
+import { UNCERTAIN_COLUMNS, countedInWords, fromUncertain, headingOf, shownColumns, valueInWords } from "./columns.js";
 import { isCompleted } from "../kit/states.js";
-import { count, sentence } from "../kit/words.js";
+import { sentence } from "../kit/words.js";
 
 const PAGE_ROWS = 50;
 const UNCERTAIN_ROWS = 50;
+/** Number of the least certain objects that N and P lead through; the service sends at most as many. */
+const MOST_UNCERTAIN = 1000;
 /** @typedef {import("./columns.js").Row} Row */
 
 export class Objects {
@@ -22,6 +24,8 @@ export class Objects {
     /** @type {Row[]} */
     this.rows = [];
     this.selected = 0;
+    /** @type {Promise<Row[]> | null} the least certain objects, which the keys lead through */
+    this.uncertain = null;
     viewer.listeners.push(() => this.#opened());
     document.addEventListener("object-picked", (event) => this.#pick(/** @type {CustomEvent} */ (event).detail));
     document.addEventListener("next-object", (event) => this.#next(/** @type {CustomEvent} */ (event).detail));
@@ -30,25 +34,40 @@ export class Objects {
 
   #opened() {
     this.structure = this.viewer.view?.objects[0]?.name ?? "";
-    this.offset = this.selected = 0;
-    this.rows = [];
+    this.#forget();
     find("panel-objects").replaceChildren();
     if (find("side").dataset.tab === "objects") this.load();
+  }
+
+  /** Drop what belongs to the former structure, job or threshold: its rows, the selection and its frame. */
+  #forget() {
+    this.offset = this.selected = 0;
+    this.rows = [];
+    this.uncertain = null;
+    this.viewer.lookAway();
+  }
+
+  /** Show another structure, with no object selected. @param {string} structure */
+  #takeStructure(structure) {
+    this.structure = structure;
+    this.#forget();
   }
 
   /** Fetch the rows and show them. */
   async load() {
     const panel = find("panel-objects");
-    const job = this.viewer.job;
+    const { job } = this.viewer;
+    const { structure, list } = this;
     if (!job || !this.viewer.view) return;
     if (!isCompleted(this.viewer.view.state)) {
       return panel.replaceChildren(make("p", { class: "note", role: "status" }, "Objects are counted and measured at the end of the job; they appear here by themselves."));
     }
     try {
       const answer = await (this.list === "all" ? this.#page(job) : this.#uncertain(job));
-      if (job !== this.viewer.job) return;
+      if (job !== this.viewer.job || structure !== this.structure || list !== this.list) return; // another answer is on its way
       this.rows = answer.rows;
       panel.replaceChildren(this.#head(answer), this.rows.length ? this.#table(answer) : make("p", { class: "note" }, "No object was found."), this.#pager(answer), this.#downloads());
+      this.#mark();
     } catch (error) {
       const text = error instanceof Refusal && error.isMissing ? "This job has no measurements." : /** @type {Error} */ (error).message;
       panel.replaceChildren(make("p", { class: "note", role: "status" }, text));
@@ -63,22 +82,31 @@ export class Objects {
 
   /** @param {string} job */
   async #uncertain(job) {
-    const { rows } = await askJson(jobPath(job, `/uncertain?object=${encodeURIComponent(this.structure)}&limit=${UNCERTAIN_ROWS}`));
-    return { rows: rows.map(fromUncertain), total: rows.length, columns: UNCERTAIN_COLUMNS };
+    const query = new URLSearchParams({ object: this.structure, limit: "0" });
+    const [rows, facts] = await Promise.all([this.#leastCertain(), askJson(jobPath(job, `/measurements?${query}`))]);
+    return { ...facts, rows: rows.slice(0, UNCERTAIN_ROWS), columns: UNCERTAIN_COLUMNS };
+  }
+
+  /** Return the least certain objects of the structure, the least certain first. @returns {Promise<Row[]>} */
+  #leastCertain() {
+    const path = jobPath(/** @type {string} */ (this.viewer.job), `/uncertain?object=${encodeURIComponent(this.structure)}&limit=${MOST_UNCERTAIN}`);
+    const asked = this.uncertain ?? askJson(path).then(({ rows }) => rows.map(fromUncertain));
+    this.uncertain = asked;
+    asked.catch(() => { this.uncertain = null; });
+    return asked;
   }
 
   /** @param {any} answer */
   #head(answer) {
     const structures = this.viewer.view?.objects ?? [];
-    const structure = make("select", { "aria-label": "Structure", onchange: () => { this.structure = structure.value; this.offset = 0; this.load(); } },
+    const structure = make("select", { "aria-label": "Structure", onchange: () => { this.#takeStructure(structure.value); this.load(); } },
       ...structures.map(({ name }) => make("option", { value: name }, sentence(name))));
     structure.value = this.structure;
     const list = make("select", { "aria-label": "List", "data-testid": "object-list", onchange: () => { this.list = list.value; this.offset = 0; this.load(); } },
       make("option", { value: "all" }, "All objects"), make("option", { value: "uncertain" }, "Least certain first"));
     list.value = this.list;
-    const fraction = answer.volume_fraction === undefined ? "" : ` · ${(100 * answer.volume_fraction).toFixed(2)} % of the volume`;
     return make("div", {}, make("div", { class: "line" }, structures.length > 1 && structure, list, this.#numberInput()),
-      make("p", { class: "note", "data-testid": "object-count" }, `${count(answer.total, "object")}${fraction}. Choose a row to see its object.`));
+      make("p", { class: "note", "data-testid": "object-count" }, `${countedInWords(answer, this.structure)} Choose a row to see it.`));
   }
 
   #numberInput() {
@@ -133,8 +161,8 @@ export class Objects {
   /** @param {Row} row */
   #choose(row) {
     this.selected = row.id;
-    for (const line of find("panel-objects").querySelectorAll("tbody tr")) line.setAttribute("aria-selected", String(line.dataset.id === String(row.id)));
-    const [z, y, x] = [Math.round(row.centroid_z), row.centroid_y, row.centroid_x];
+    this.#mark();
+    const [z, y, x] = [Math.floor(row.centroid_z), row.centroid_y, row.centroid_x]; // measured from the volume’s corner: 3.5 is the middle of z = 3
     this.viewer.lookAt({ z, y, x, z0: row.box_z0, z1: row.box_z1, y0: row.box_y0, y1: row.box_y1, x0: row.box_x0, x1: row.box_x1 });
     this.#offerMesh();
     announce(`Object ${row.id}`);
@@ -142,26 +170,36 @@ export class Objects {
 
   /** Choose an object that was clicked in the picture. @param {{structure: string, id: number}} picked */
   #pick({ structure, id }) {
+    this.viewer.lookAway();
+    const isListed = structure === this.structure && this.rows.some((row) => row.id === id);
+    if (structure !== this.structure) this.#takeStructure(structure);
     this.selected = id;
-    if (structure !== this.structure) {
-      this.structure = structure;
-      this.offset = 0;
-      this.rows = [];
-      if (find("side").dataset.tab === "objects") return this.load();
-    }
-    for (const line of find("panel-objects").querySelectorAll("tbody tr")) line.setAttribute("aria-selected", String(line.dataset.id === String(id)));
+    if (!isListed && this.list === "all" && this.sort === "id" && !this.isDescending) this.offset = id - 1 - ((id - 1) % PAGE_ROWS);
+    if (!isListed && find("side").dataset.tab === "objects") return this.load();
+    this.#mark();
     this.#offerMesh();
   }
 
-  /** @param {number} step */
-  async #next(step) {
-    if (!this.rows.length) {
-      this.list = "uncertain";
-      await this.load();
+  /** Mark the row of the selected object. */
+  #mark() {
+    for (const line of find("panel-objects").querySelectorAll("tbody tr")) {
+      const isSelected = line.dataset.id === String(this.selected);
+      line.setAttribute("aria-selected", String(isSelected));
+      if (isSelected) line.scrollIntoView({ block: "nearest" });
     }
-    const at = this.rows.findIndex((row) => row.id === this.selected);
-    const row = this.rows[Math.max(0, Math.min(this.rows.length - 1, at + step))];
-    if (row) this.#choose(row);
+  }
+
+  /** Go to the next of the least certain objects, or to the one before it. @param {number} step */
+  async #next(step) {
+    const { view, job } = this.viewer;
+    if (!view || !isCompleted(view.state)) return;
+    const rows = await this.#leastCertain().catch(() => /** @type {Row[]} */ ([]));
+    if (job !== this.viewer.job) return;
+    const at = rows.findIndex((row) => row.id === this.selected);
+    const place = Math.max(0, Math.min(rows.length - 1, at + step));
+    if (!rows.length) return announce("There are no objects to go through");
+    this.#choose(rows[place]);
+    announce(`Object ${rows[place].id}, number ${place + 1} of ${rows.length} by uncertainty`);
   }
 
   /** @param {any} answer */
@@ -185,7 +223,7 @@ export class Objects {
   #offerMesh() {
     if (!this.meshes || !this.selected) return;
     const label = this.selected;
-    this.meshes.replaceChildren(make("span", { class: "note" }, `Surface of object ${label}:`), ...["stl", "ply", "glb"].map((format) =>
+    this.meshes.replaceChildren(make("span", { class: "note" }, `Surface of ${this.structure}, object ${label}:`), ...["stl", "ply", "glb"].map((format) =>
       make("button", { type: "button", class: "quiet", onclick: (/** @type {Event} */ event) => this.#mesh(label, format, /** @type {any} */ (event.currentTarget)) }, format.toUpperCase())));
   }
 

@@ -32,8 +32,17 @@ export async function readAt(viewer, panel, position) {
   const spots = /** @type {[string, {probability: number, label: number | null}][]} */ (Object.entries(found.objects));
   find("readout").textContent = spots.map(([name, { probability, label }]) =>
     `${name} ${Math.round(probability * 100)} %${label ? ` (object ${label})` : ""}`).join("   ·   ");
-  const hit = spots.find(([, { label }]) => label);
+  const hit = objectAt(spots, (name) => viewer.layers.looks.get(name)?.isVisible !== false);
   if (hit) document.dispatchEvent(new CustomEvent("object-picked", { detail: { structure: hit[0], id: hit[1].label } }));
+}
+
+/**
+ * Return the structure whose object a click means: a visible one, the most probable where several overlap.
+ * @param {[string, {probability: number, label: number | null}][]} spots @param {(name: string) => boolean} isVisible
+ */
+export function objectAt(spots, isVisible) {
+  const found = spots.filter(([name, { label }]) => label && isVisible(name));
+  return found.sort(([, a], [, b]) => b.probability - a.probability)[0];
 }
 
 /** Return a place as text; sections count from 1, pixels from 0. @param {{x: number, y: number}} at @param {number} z the section, from 0 @param {import("../kit/api.js").Triple | null} voxel_nm */

@@ -163,6 +163,12 @@ export class Viewer {
     panels.look({ x: target.x, y: target.y, zoom: Math.min(2, Math.max(0.2, width / (extent * 3))) });
   }
 
+  /** Take the frame off the object that was framed. */
+  lookAway() {
+    this.target = null;
+    this.panels?.frame(null);
+  }
+
   #frameTarget() {
     const isHere = this.target && this.z >= this.target.z0 && this.z < this.target.z1;
     this.panels?.frame(isHere ? this.target : null);

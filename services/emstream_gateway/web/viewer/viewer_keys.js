@@ -29,8 +29,8 @@ export function bindingsOf(viewer) {
     ...Array.from({ length: 9 }, (_, i) => ({
       keys: [String(i + 1)], shown: i ? "" : "1 … 9", what: i ? "" : "show or hide a structure", run: () => viewer.layers.toggle(i),
     })),
-    { keys: ["n", "N"], shown: "N", what: "the next object of the table", run: () => document.dispatchEvent(new CustomEvent("next-object", { detail: 1 })) },
-    { keys: ["p", "P"], shown: "P", what: "the previous object", run: () => document.dispatchEvent(new CustomEvent("next-object", { detail: -1 })) },
+    { keys: ["n", "N"], shown: "N", what: "the next of the least certain objects", run: () => document.dispatchEvent(new CustomEvent("next-object", { detail: 1 })) },
+    { keys: ["p", "P"], shown: "P", what: "the one before it", run: () => document.dispatchEvent(new CustomEvent("next-object", { detail: -1 })) },
     { keys: ["s", "S"], shown: "S", what: "tab Save", run: () => find("tab-save").click() },
     { keys: ["l", "L"], shown: "L", what: "tab Layers", run: () => find("tab-layers").click() },
     { keys: ["o", "O"], shown: "O", what: "tab Objects", run: () => find("tab-objects").click() },

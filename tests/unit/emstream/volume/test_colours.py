@@ -5,13 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emstream.models.recipes import shipped_books
 from emstream.volume.colours import COLOURS, colour_of, coloured, in_hex
 
 
-def test_each_of_the_first_structures_has_a_colour_of_its_own() -> None:
-    assert [colour_of(index) for index in range(len(COLOURS))] == list(COLOURS)
-    assert len(set(COLOURS)) == len(COLOURS)
-    assert colour_of(len(COLOURS)) == colour_of(0)
+def test_each_shipped_structure_has_a_colour_of_its_own() -> None:
+    assert set(COLOURS) == set(shipped_books())
+    assert len(set(COLOURS.values())) == len(COLOURS)
+
+
+def test_an_unknown_structure_has_one_bright_colour_by_its_name() -> None:
+    names = ["vesicles", "synapses", "Golgi apparatus", "ER"]
+    assert [colour_of(name) for name in names] == [colour_of(name) for name in names]
+    assert len({colour_of(name) for name in names}) == len(names)
+    assert all(max(colour_of(name)) == 242 and min(colour_of(name)) == 0 for name in names)
 
 
 @pytest.mark.parametrize(("colour", "text"), [((0, 0, 0), "#000000"), ((255, 10, 1), "#ff0a01")])

@@ -19,7 +19,7 @@ from tests.unit.emstream_gateway.conftest import Desk
 
 
 def test_an_uncertain_object_is_a_place_and_a_box() -> None:
-    row: dict[str, int | float | bool] = {"id": 7, "uncertainty": 0.25}
+    row: dict[str, int | float | bool | None] = {"id": 7, "uncertainty": 0.25}
     row |= {f"centroid_{axis}": value for axis, value in zip("zyx", (1.9, 20.2, 300.0), strict=True)}
     row |= {f"box_{axis}{end}": n + 10 * end for n, axis in enumerate("zyx") for end in (0, 1)}
     [found] = unsure(Page({}, [], 1, [row]))

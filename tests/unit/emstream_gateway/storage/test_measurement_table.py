@@ -31,6 +31,12 @@ def table(tmp_path: Path) -> Path:
     return write_table(tmp_path / "spots.h5", [5.0, 1.0, 9.0, 5.0])
 
 
+def test_what_cannot_be_said_is_null_and_comes_last(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "spots.h5", [5.0, np.nan, 9.0])
+    for is_descending, order in ((False, [5.0, 9.0, None]), (True, [9.0, 5.0, None])):
+        assert [row["volume"] for row in read_page(table, "volume", is_descending, 0, 9).rows] == order
+
+
 def test_a_page_holds_rows_in_order_with_units(table: Path) -> None:
     page = read_page(table, "volume", False, 1, 2)
     assert page.rows == [{"id": 1, "volume": 5.0}, {"id": 4, "volume": 5.0}]
@@ -62,7 +68,7 @@ def test_pages_joined_are_the_sorted_table(tmp_path: Path, volumes: list[int], l
     path = write_table(tmp_path / "t.h5", [float(volume) for volume in volumes])
     rows = [row for at in range(0, len(volumes), limit) for row in read_page(path, "volume", False, at, limit).rows]
     assert [row["volume"] for row in rows] == sorted(volumes)
-    assert sorted(row["id"] for row in rows) == list(range(1, len(volumes) + 1))
+    assert sorted(row["id"] or 0 for row in rows) == list(range(1, len(volumes) + 1))
 
 
 def test_a_structure_has_a_table_of_its_own(tmp_path: Path) -> None:

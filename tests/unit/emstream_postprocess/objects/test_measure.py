@@ -58,6 +58,38 @@ def test_profiles_have_area_and_perimeter() -> None:
     assert not columns["touches_border"].values[0]
 
 
+@pytest.mark.parametrize("voxel", [(1000.0, 1000.0, 1000.0), (3000.0, 1000.0, 1000.0)])
+@pytest.mark.parametrize("radius", [1, 1.5, 2, 3, 4, 6, 9, 15])
+@pytest.mark.parametrize("flat", [1.0, 3.0])
+def test_no_body_is_rounder_than_a_ball(voxel: Voxel, radius: float, flat: float) -> None:
+    body = ellipsoid((radius, flat * radius, flat * radius), (voxel[0] / 1000, 1, 1), 0.2)
+    columns = measured(body, voxel)
+    sphericity, area = columns["sphericity"].values[0], columns["surface_area_um2"].values[0]
+    assert np.isnan(sphericity) == np.isnan(area)
+    assert not sphericity > 1
+
+
+@pytest.mark.parametrize(("radius", "is_stated"), [(1, False), (1.5, False), (3, True), (8, True)])
+def test_a_surface_is_stated_where_the_lattice_is_fine_enough(radius: float, is_stated: bool) -> None:
+    columns = measured(ellipsoid((radius, radius, radius), (1, 1, 1), 0.2), (1000, 1000, 1000))
+    area = columns["surface_area_um2"].values[0]
+    assert area == pytest.approx(4 * np.pi * radius**2, rel=0.07) if is_stated else np.isnan(area)
+
+
+def test_a_sheet_of_one_section_has_no_surface_however_wide() -> None:
+    columns = measured(np.ones((1, 40, 40), bool), (50, 5, 5))
+    assert np.isnan(columns["surface_area_um2"].values[0])
+    assert columns["volume_um3"].values[0] == pytest.approx(40 * 40 * 50 * 25e-9)
+
+
+@pytest.mark.parametrize(("radius", "is_stated"), [(0.6, False), (1, False), (3, True), (5, True), (13, True)])
+def test_no_profile_is_rounder_than_a_disc(radius: float, is_stated: bool) -> None:
+    disc = ellipsoid((0.5, radius, radius), (1, 1, 1), 0.1)
+    columns = measured(disc[[len(disc) // 2]], (50.0, 1000, 1000), is_outline=True)
+    circularity = columns["circularity"].values[0]
+    assert 0.85 < circularity <= 1 if is_stated else np.isnan(circularity)
+
+
 def test_places_and_borders() -> None:
     mask = np.zeros((6, 9, 9), bool)
     mask[2:4, 3:6, 2:5] = True
