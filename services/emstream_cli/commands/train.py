@@ -113,7 +113,7 @@ def train(
     )
     order = Order(data, output, name or settings.checkpoint_name, settings, restart)
     with TrainingProgress() as show:
-        path = train_checkpoint(order, show)
+        path = train_checkpoint(order, show, warn)
     say(f"checkpoint: {path}")
 
 
@@ -143,6 +143,6 @@ def prepare(
     from emstream_training.data.prepare import prepare as write_variants
 
     start(verbose)
-    description = write_variants(data, output, lambda done, total: warn(f"stack {done} of {total}"))
+    description = write_variants(data, output, warn)
     say(f"variants: {output}")
     say(f"training file: {description}")

@@ -5,12 +5,14 @@ Largest arrays: the uint8 sections and labels of all sources (a few hundred mega
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 
 from emstream.errors import TrainingDataUnusable
+from emstream.readers.section_numbers import pair_sections, unpaired
 from emstream.readers.stack import StackReader
 from emstream.volume.intensity import Grey, choose_range, is_binary, sampled_sections, thinned, to_uint8
 from emstream_training.data.layers import IGNORE, UINT8, Convert, LabelValues, Layer, Opening
@@ -20,11 +22,20 @@ from emstream_training.data.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class LabelledStack:
-    """A source in memory. images: one uint8 array (h, w) per section; labels: uint8 0, 1 or IGNORE, the same shapes."""
+    """A source in memory. images: one uint8 array (h, w) per section; labels: uint8 0, 1 or IGNORE, the same shapes.
+
+    notes: sentences for the user on the pairs of sections, and on labels that are allowed but odd.
+    """
 
     source: Source
     images: tuple[UINT8, ...]
     labels: tuple[UINT8, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def marked(self) -> int:
+        """Return the number of pixels that are structure."""
+        return sum(int(np.count_nonzero(label == 1)) for label in self.labels)
 
 
 def neighbours(stack: LabelledStack, z: int, sections: int) -> list[UINT8]:
@@ -50,11 +61,11 @@ def load_stack(source: Source, pixel_size_nm: float | None = None) -> LabelledSt
         opening = Opening(source.is_stack, files)
         images = opening.layer("images", source.images, source.images_dataset)
         truth = opening.layer("labels", source.labels, source.labels_dataset)
-        _check_fit(images, truth)
+        notes = _check_fit(images, truth, "labels")
         ignored = None
         if source.ignore is not None:
             ignored = opening.layer("ignore", source.ignore, source.ignore_dataset)
-            _check_fit(images, ignored)
+            notes += _check_fit(images, ignored, "ignored pixels")
         _check_not_binary(images)
         first, stop = _range(source, images)
         sections = images.planes(first, stop, _grey)
@@ -67,16 +78,21 @@ def load_stack(source: Source, pixel_size_nm: float | None = None) -> LabelledSt
         raise TrainingDataUnusable(
             f"{source.labels} labels nothing, every pixel used is unknown: label some pixels, or remove this source"
         )
+    notes += values.notes() + _check_marked(source, labels)
     if scale is not None:
         sections = [rescaled_image(image, scale) for image in sections]
         labels = [rescaled_label(label, scale) for label in labels]
-    return LabelledStack(source, tuple(sections), tuple(labels))
+    return LabelledStack(source, tuple(sections), tuple(labels), tuple(notes))
 
 
-def _check_fit(images: Layer, other: Layer) -> None:
+def _check_fit(images: Layer, other: Layer, what: str) -> list[str]:
+    """Return notes on the pairs of sections. what: the other's name in them. Raises TrainingDataUnusable."""
+    named = images.named(f"the images in {images.path.name}"), other.named(f"the {what} in {other.path.name}")
     if images.depth != other.depth:
+        lacking = unpaired(*named)
         raise TrainingDataUnusable(
             f"{images.path} has {images.depth} sections and {other.path} has {other.depth}: give one for each section"
+            + (f" ({lacking})" if lacking else "")
         )
     for z, (size, its) in enumerate(zip(images.sizes, other.sizes, strict=True)):
         if size != its:
@@ -84,6 +100,30 @@ def _check_fit(images: Layer, other: Layer) -> None:
                 f"section {z + 1} has {size[1]} x {size[0]} pixels in {images.path} and {its[1]} x {its[0]} in "
                 f"{other.path}: sizes must match"
             )
+    pairing = pair_sections(*named)
+    if pairing.wrong:
+        raise TrainingDataUnusable(pairing.wrong)
+    said = f"{images.path.name} with {what} {other.path.name}: {pairing.said}"
+    return [said, pairing.doubt] if pairing.doubt else [said]
+
+
+def _check_marked(source: Source, labels: Sequence[UINT8]) -> list[str]:
+    """Return notes on labels that mark nothing or most pixels. Raises TrainingDataUnusable if they mark every pixel."""
+    if source.kind == "negative":
+        return []
+    counts = sum((np.bincount(label.ravel(), minlength=256) for label in labels), np.zeros(256, np.int64))
+    background, marked, unknown = (int(counts[value]) for value in (0, 1, IGNORE))
+    if background == unknown == 0:
+        raise TrainingDataUnusable(
+            f"{source.labels} marks every pixel used: no value is 0, which is background. Save background as 0, or "
+            "remove this source"
+        )
+    if marked == 0:
+        return [f"{source.labels} marks no structure in the sections used: all of it is background"]
+    if marked > background + unknown:
+        share = marked / (marked + background + unknown)
+        return [f"{source.labels} marks {share:.0%} of the pixels: if 0 is the structure there, invert the labels"]
+    return []
 
 
 def _check_not_binary(images: Layer) -> None:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from emstream.errors import DatasetNotFound, MixedSizes, TrainingDataUnusable
 from emstream.readers.formats import IMAGE_SUFFIXES
-from emstream.readers.open_stack import open_stack
-from emstream.readers.section_numbers import natural_key
-from emstream.readers.stack import StackReader
+from emstream.readers.open_stack import open_labels, open_stack
+from emstream.readers.section_numbers import Named, natural_key
+from emstream.readers.stack import StackReader, section_files
 from emstream.volume.intensity import Grey, check_finite, sampled_sections, thinned
 from emstream_training.data.sources import Source
 
@@ -33,6 +33,12 @@ class Layer:
 
     path: Path
     readers: Sequence[StackReader]
+    files: Sequence[Path] = ()
+
+    def named(self, what: str) -> Named:
+        """Return the layer for a sentence about pairs of sections. what: such as "the labels"."""
+        names = [path.name for path in self.files] or section_files(self.readers[0].facts)
+        return Named(what, self.depth, names)
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
@@ -87,13 +93,15 @@ class Opening:
                 "relative paths begin in the training file's folder"
             )
         sections = [] if self.is_stack or not path.is_dir() else _section_files(path)
-        return Layer(path, [self._open(key, each, dataset) for each in sections or [path]])
+        return Layer(path, [self._open(key, each, dataset) for each in sections or [path]], sections)
 
     def _open(self, key: str, path: Path, dataset: str | None) -> StackReader:
         try:
-            return self.files.enter_context(open_stack(path, dataset))
+            is_image = key == "images"
+            return self.files.enter_context(open_stack(path, dataset) if is_image else open_labels(path, dataset))
         except DatasetNotFound as error:
-            raise TrainingDataUnusable(f"{error} In a training file, '{key}_dataset' names it.") from error
+            sentence = str(error).partition(" Choose one with")[0]
+            raise TrainingDataUnusable(f"{sentence} In a training file, '{key}_dataset' names it.") from error
         except MixedSizes as error:
             raise TrainingDataUnusable(f"{error} Or set 'is_stack' to false, if sections are independent.") from error
 
@@ -109,25 +117,76 @@ LISTED_VALUES = 5
 """Maximum number of values that an error message lists."""
 
 
+SAME_NEIGHBOURS = 0.5
+"""Minimum share of neighbours with one value among marked pixels of numbered objects; noisy grey values have few."""
+NEIGHBOURS = 1000
+"""Minimum number of pairs of neighbours for a judgement by SAME_NEIGHBOURS."""
+
+
+class ObjectNumbers:
+    """A check of labels that number objects: whole numbers from 0, each over an area. what: their name in messages."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._pairs = self._same = 0
+
+    def add(self, values: Grey, marked: NDArray[np.bool_]) -> None:
+        """Look at values (..., x) and their marked pixels. Raises TrainingDataUnusable for values that are no numbers.
+
+        Grey values, as raw sections and probabilities have them, differ between neighbours and are refused.
+        """
+        if values.dtype.kind not in "bu":
+            self._check_whole(values[marked])
+        both = marked[..., 1:] & marked[..., :-1]
+        self._pairs += int(np.count_nonzero(both))
+        self._same += int(np.count_nonzero(both & (values[..., 1:] == values[..., :-1])))
+        if self._pairs >= NEIGHBOURS and self._same < SAME_NEIGHBOURS * self._pairs:
+            raise TrainingDataUnusable(
+                f"{self._what} do not number objects: only {self._same / self._pairs:.0%} of neighbouring pixels have "
+                "one value, as in raw sections or probabilities. Give the labels instead"
+            )
+
+    def _check_whole(self, found: Grey) -> None:
+        numbers = found.astype(np.float64)
+        odd = numbers[(numbers < 0) | (numbers % 1 != 0)]
+        if odd.size:
+            raise TrainingDataUnusable(
+                f"{self._what} have the value {odd[0]:g}, but objects are numbered from 1, and background is 0: give "
+                "whole numbers, or save the labels as 0 and 1"
+            )
+
+
 class LabelValues:
     """Converts the label values of one source into 0, 1 and IGNORE, and remembers the values it has seen."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._seen: list[object] = []
+        self._numbers = ObjectNumbers(str(source.labels))
+        self._saw_unknown = False
 
     def __call__(self, values: Grey) -> NDArray[np.uint8]:
         """Return 0, 1 or IGNORE for label values of any shape.
 
-        Raises TrainingDataUnusable for a second value other than 0 where labels are not numbers of objects.
+        Raises TrainingDataUnusable for a second value other than 0 where labels are not numbers of objects, and for
+        grey values where they are.
         """
         source = self._source
         unknown = np.zeros(values.shape, bool) if source.ignore_value is None else values == source.ignore_value
         marked = (values != 0) & ~unknown
-        if not source.instances:
+        self._saw_unknown |= bool(unknown.any())
+        if source.instances:
+            self._numbers.add(values, marked)
+        else:
             self._check(values[marked])
         label = np.where(marked, 0, IGNORE) if source.kind == "negative" else marked
         return np.where(unknown, IGNORE, label).astype(np.uint8)
+
+    def notes(self) -> list[str]:
+        """Return a sentence on a value for "unknown" that no pixel has, where it could pass for an object's number."""
+        if not self._source.instances or self._source.ignore_value is None or self._saw_unknown:
+            return []
+        return [f"no pixel used of {self._source.labels} has the 'ignore_value' {self._source.ignore_value:g}"]
 
     def _check(self, values: Grey) -> None:
         for value in self._seen:

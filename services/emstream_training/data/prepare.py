@@ -24,13 +24,13 @@ from emstream_training.data.pixel_size import scale_of
 from emstream_training.data.sources import Source, TrainingFile, read_training_file
 
 UINT8 = NDArray[np.uint8]
-Show = Callable[[int, int], None]
-"""Reports progress: stacks done, and stacks in all."""
+Show = Callable[[str], None]
+"""Takes a line for the user: a stack that is done, or a note on its labels."""
 CHUNK_SIDE = 512
 """Side in pixels of an HDF5 chunk, which is one section deep."""
 
 
-def prepare(data: Path, output: Path, show: Show = lambda done, total: None) -> Path:
+def prepare(data: Path, output: Path, show: Show = lambda line: None) -> Path:
     """Write all variants of a training file's stacks to `output`, and return the training file that names them.
 
     Sections are uint8, 0 to 255; labels uint8, 0, 1, and 255 where they are unknown; axes (z, y, x). Sections of other
@@ -53,7 +53,10 @@ def prepare(data: Path, output: Path, show: Show = lambda done, total: None) -> 
                 stack = load_stack(source, described.pixel_size_nm)
                 _write_variants(file, f"{name}/{number}", stack)
                 done += 1
-                show(done, total)
+                said, *notes = stack.notes
+                show(f"stack {done} of {total}: {said}")
+                for note in notes:
+                    show(f"note: {note}")
     write_bytes(description, json.dumps(_description(described, lists, output.name), indent=1).encode())
     return description
 

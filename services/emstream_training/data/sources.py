@@ -5,6 +5,7 @@ JSON with "sources" and "validation", each a list of `Source`s, and facts for th
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -85,7 +86,7 @@ def read_training_file(path: Path) -> TrainingFile:
     Raises TrainingDataUnusable naming the first wrong entry and the values allowed there.
     """
     try:
-        found = TrainingFile.model_validate_json(path.read_bytes())
+        found = TrainingFile.model_validate_json(_text(path.read_bytes()))
     except OSError as error:
         raise TrainingDataUnusable(f"{path} cannot be read ({error.strerror}): give a JSON training file") from error
     except ValidationError as error:
@@ -95,6 +96,13 @@ def read_training_file(path: Path) -> TrainingFile:
     base = path.parent
     sources, validation = ([s.under(base) for s in listed] for listed in (found.sources, found.validation))
     return found.model_copy(update={"sources": tuple(sources), "validation": tuple(validation)})
+
+
+def _text(content: bytes) -> bytes:
+    """Return a file's text as UTF-8 without a byte order mark; Windows saves it as UTF-16, or with the mark."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace").encode()
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _check_marks_object(path: Path, place: str, source: Source) -> None:

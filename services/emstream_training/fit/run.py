@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emstream.errors import TrainingDataUnusable
 from emstream.models.checkpoint import Header
 from emstream.models.networks.serving import Probability, ServedNetwork, architecture
 from emstream_training.data.labelled_files import LabelledStack, load_stack, neighbours
@@ -23,6 +24,8 @@ from emstream_training.fit.write_checkpoint import export_checkpoint
 from emstream_training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
+Tell = Callable[[str], None]
+"""Takes a line for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,10 @@ class Order:
     restart: bool = False
 
 
-def train_checkpoint(order: Order, show: Show) -> Path:
+def train_checkpoint(order: Order, show: Show, tell: Tell = lambda line: None) -> Path:
     """Train or resume, then write `<output>/<name>.onnx` and return its path. show: called after each step.
+
+    tell: gets a line for each pair of images and labels, and notes on them, before anything is trained.
 
     Raises TrainingDataUnusable, InputUnreadable for undecodable files, OutputInUse, OutOfMemory and DiskFull.
     """
@@ -46,11 +51,25 @@ def train_checkpoint(order: Order, show: Show) -> Path:
         [load_stack(source, described.pixel_size_nm) for source in listed]
         for listed in (described.validation, described.sources)
     )
+    for line in dict.fromkeys(note for stack in (*stacks, *held_out) for note in stack.notes):
+        tell(line)
+    check_marked(stacks, held_out)
     if order.restart:
         for name in WRITTEN:
             (order.output / name).unlink(missing_ok=True)
     best = train(stacks, held_out, order.settings, order.output, show)
     return finish_checkpoint(order, described, best, held_out)
+
+
+def check_marked(stacks: Sequence[LabelledStack], held_out: Sequence[LabelledStack]) -> None:
+    """Raise TrainingDataUnusable if no source, or nothing held out, marks any structure: scores would stay 0."""
+    for what, listed in (("sources", stacks), ("validation", held_out)):
+        if not any(stack.marked for stack in listed):
+            paths = ", ".join(dict.fromkeys(str(stack.source.labels) for stack in listed))
+            raise TrainingDataUnusable(
+                f"no label of '{what}' marks the structure in the sections used ({paths}): give labelled sections, "
+                "and check 'first' and 'last', 'labels_dataset' and 'ignore'"
+            )
 
 
 def finish_checkpoint(order: Order, described: TrainingFile, best: Path, held_out: Sequence[LabelledStack]) -> Path:

@@ -1,10 +1,11 @@
-"""Numbers in the names of section files, and the missing and repeated sections that they show."""
+"""Numbers in the names of section files: missing and repeated sections, and the sections of two stacks as pairs."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
 
@@ -83,3 +84,131 @@ def natural_key(name: str) -> tuple[tuple[tuple[int, str], ...], str]:
     """
     parts = _DIGITS.split(name.casefold())
     return tuple((int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts)), name
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A stack in a sentence about pairs. what: such as "the labels"; names: of its section files, or empty."""
+
+    what: str
+    depth: int
+    names: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """The way in which the sections of two stacks belong together.
+
+    said: for the user; doubt: a sentence if names leave it open, wrong: if they contradict it; else empty.
+    """
+
+    said: str
+    doubt: str = ""
+    wrong: str = ""
+
+
+def pair_sections(first: Named, other: Named) -> Pairing:
+    """Compare the names of two stacks of one depth, whose sections are paired by place.
+
+    1. One number of each name agrees throughout: paired by number. 2. Numbers differ: in doubt where those of one
+    stack merely count (from 0 or 1), else wrong. 3. No numbers: names are compared without what all have in common.
+
+    >>> pair_sections(Named("a", 2, ("s4.png", "s5.png")), Named("b", 2, ("l4.tif", "l5.tif"))).said
+    '2 sections, 4..5, paired by number'
+    """
+    count = f"{first.depth} section{'s' if first.depth > 1 else ''}"
+    if not (first.names and other.names):
+        return Pairing(f"{count}, paired by place")
+    if first.depth == 1:
+        return _pair_of_one(first, other, count)
+    columns, others = _varying(first.names), _varying(other.names)
+    same = next((column for column in columns if _values(column) in map(_values, others)), None)
+    if same is not None:
+        return Pairing(f"{count}, {same[0]}..{same[-1]}, paired by number")
+    if columns and others:
+        return _pair_of_numbers(first, other, columns[0], others[0])
+    if _bare(first.names) == _bare(other.names):
+        return Pairing(f"{count}, {listed(_bare(first.names))}, paired by name")
+    a, b = next(pair for pair in zip(first.names, other.names, strict=True) if pair[0] != pair[1])
+    doubt = (
+        f"the names of {first.what} and {other.what} do not show which belong together: they were paired by place, "
+        f"{a} with {b}. Give both the same numbers to be sure"
+    )
+    return Pairing(f"{count}, paired by place", doubt)
+
+
+def unpaired(first: Named, other: Named) -> str:
+    """Return which numbers only one of two stacks of different depth has; empty if their names do not show it.
+
+    >>> unpaired(Named("the images", 3, ("s1.png", "s2.png", "s3.png")), Named("the labels", 2, ("1.png", "3.png")))
+    'the labels lack 2'
+    """
+    columns, others = _varying(first.names), _varying(other.names)
+    if not (columns and others):
+        return ""
+    numbers, theirs = _values(columns[0]), _values(others[0])
+    parts = []
+    for named, missing in ((other, set(numbers) - set(theirs)), (first, set(theirs) - set(numbers))):
+        if missing:
+            parts.append(f"{named.what} lack {listed([str(number) for number in sorted(missing)])}")
+    return ", and ".join(parts)
+
+
+def _pair_of_numbers(first: Named, other: Named, runs: Sequence[str], others: Sequence[str]) -> Pairing:
+    numbers, theirs = _values(runs), _values(others)
+    z = next(z for z, (number, its) in enumerate(zip(numbers, theirs, strict=True)) if number != its)
+    both = sorted(set(numbers) & set(theirs))
+    differ = (
+        f"{first.what} are numbered {runs[0]} to {runs[-1]} and {other.what} {others[0]} to {others[-1]}: paired by "
+        f"place, {runs[z]} belongs to {others[z]}"
+    )
+    shared = f" ({len(both)} numbers, {both[0]} to {both[-1]}, are in both)" if both else ""
+    if _merely_count(numbers) or _merely_count(theirs):
+        doubt = f"{differ}. If equal numbers mean the same section, give only sections that both have{shared}"
+        return Pairing(f"{first.depth} sections, paired by place", doubt)
+    return Pairing(
+        "",
+        wrong=f"{differ}. Give only sections that both have{shared}, or number both alike",
+    )
+
+
+def _pair_of_one(first: Named, other: Named, count: str) -> Pairing:
+    said = f"{count}, {first.names[0]} with {other.names[0]}"
+    number, its = (_DIGITS.findall(PurePath(named.names[0]).stem) for named in (first, other))
+    if len(number) == len(its) == 1 and int(number[0]) != int(its[0]):
+        return Pairing(
+            said, f"the numbers of {first.names[0]} and {other.names[0]} differ: check that they belong together"
+        )
+    return Pairing(said)
+
+
+def _varying(names: Sequence[str]) -> list[list[str]]:
+    """Return the runs of digits that vary between the names, one list for each place in the name, last place first."""
+    runs = [_DIGITS.findall(PurePath(name).stem) for name in names]
+    if len({len(run) for run in runs}) != 1:
+        return []
+    columns = [[run[place] for run in runs] for place in reversed(range(len(runs[0])))]
+    return [column for column in columns if len(set(_values(column))) > 1]
+
+
+def _values(runs: Sequence[str]) -> list[int]:
+    return [int(run) for run in runs]
+
+
+def _merely_count(numbers: Sequence[int]) -> bool:
+    return list(numbers) in (list(range(len(numbers))), list(range(1, len(numbers) + 1)))
+
+
+def _common_start(texts: Sequence[str]) -> int:
+    """Return how many first characters all texts have in common."""
+    return next(
+        (at for at, letters in enumerate(zip(*texts, strict=False)) if len(set(letters)) > 1), min(map(len, texts))
+    )
+
+
+def _bare(names: Sequence[str]) -> list[str]:
+    """Return the names without suffix, and without the beginning and the end that all have in common."""
+    stems = [PurePath(name).stem for name in names]
+    start = _common_start(stems)
+    end = _common_start([stem[start:][::-1] for stem in stems])
+    return [stem[start : len(stem) - end] for stem in stems]

@@ -51,6 +51,11 @@ class StackFacts:
     origin: dict[str, str] = field(default_factory=dict)
 
 
+def section_files(facts: StackFacts) -> tuple[str, ...]:
+    """Return the names of the files that are a stack's sections; none where sections are pages or planes of a file."""
+    return facts.names if facts.origin.get("format") == "sections" else ()
+
+
 class StackReader(Protocol):
     """An open stack. Use as a context manager; `close` may be called twice."""
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emstream.readers.section_numbers import listed, natural_key, numbering_warnings, section_numbers
+from emstream.readers.section_numbers import (
+    Named,
+    Pairing,
+    listed,
+    natural_key,
+    numbering_warnings,
+    pair_sections,
+    section_numbers,
+    unpaired,
+)
 
 NAMES = st.lists(st.text("aB10_9.-", max_size=8), max_size=12)
 
@@ -56,3 +67,64 @@ def test_complete_numbering_gives_no_warning() -> None:
 
 def test_long_lists_are_cut_after_five() -> None:
     assert listed([str(n) for n in range(8)]) == "0, 1, 2, 3, 4 and 3 more"
+
+
+def files(form: str, numbers: Iterable[object]) -> tuple[str, ...]:
+    return tuple(form.format(number) for number in numbers)
+
+
+def paired(names: tuple[str, ...], others: tuple[str, ...]) -> Pairing:
+    return pair_sections(Named("the images", len(names), names), Named("the labels", len(others), others))
+
+
+def test_equal_numbers_are_pairs_whatever_surrounds_them() -> None:
+    found = paired(files("raw_{:03d}.png", range(12)), files("lab{}.tif", range(12)))
+    assert found == Pairing("12 sections, 000..011, paired by number")
+    with_times = tuple(f"s{z:02d}_t{t}.tif" for z, t in ((5, 910), (6, 955), (9, 1000)))
+    assert paired(with_times, files("{:02d}-mask.png", (5, 6, 9))).said == "3 sections, 05..09, paired by number"
+
+
+def test_numbers_that_merely_count_leave_pairs_in_doubt() -> None:
+    found = paired(files("m{:03d}.png", range(4)), files("l{:03d}.png", range(1, 5)))
+    assert found.said == "4 sections, paired by place"
+    assert found.doubt == (
+        "the images are numbered 000 to 003 and the labels 001 to 004: paired by place, 000 belongs to 001. If equal "
+        "numbers mean the same section, give only sections that both have (3 numbers, 1 to 3, are in both)"
+    )
+    assert paired(files("m{}.png", (40, 41, 43)), files("l{}.png", range(3))).doubt
+
+
+def test_numbers_of_other_sections_are_wrong() -> None:
+    found = paired(files("m{}.png", range(10, 20)), files("l{}.png", range(12, 22)))
+    assert "10 belongs to 12. Give only sections that both have (8 numbers, 12 to 19, are in both)" in found.wrong
+    one_gap = paired(files("m{}.png", (5, 6, 7, 9)), files("l{}.png", (5, 6, 8, 9)))
+    assert "by place, 7 belongs to 8" in one_gap.wrong
+    assert "are in both" not in paired(files("{}.png", (5, 6)), files("{}.png", (8, 9))).wrong
+
+
+def test_without_numbers_names_are_compared_without_their_common_parts() -> None:
+    assert paired(files("{}.png", "ab"), files("{}_mask.tif", "ab")) == Pairing("2 sections, a, b, paired by name")
+    assert "paired by place, a.png with c.png" in paired(files("{}.png", "ab"), files("{}.png", "cd")).doubt
+
+
+def test_pages_have_no_names_and_are_paired_by_place() -> None:
+    assert paired(files("{}.png", range(3)), ()).said == "3 sections, paired by place"
+
+
+def test_one_section_is_named() -> None:
+    assert paired(("raw.png",), ("mask.png",)) == Pairing("1 section, raw.png with mask.png")
+    assert "numbers of s5.png and l6.png differ" in paired(("s5.png",), ("l6.png",)).doubt
+
+
+def test_numbers_that_only_one_stack_has_are_listed() -> None:
+    images, labels = files("s{}.png", range(5)), files("l{}.png", (0, 1, 3, 7))
+    assert unpaired(Named("images", 5, images), Named("labels", 4, labels)) == "labels lack 2, 4, and images lack 7"
+    assert unpaired(Named("images", 5, images), Named("labels", 4)) == ""
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=2, max_size=9, unique=True), st.integers(1, 50))
+def test_pairs_are_never_silent_where_numbers_differ(numbers: list[int], shift: int) -> None:
+    names = files("s{}.png", sorted(numbers))
+    found = paired(names, files("l{}.png", sorted(number + shift for number in numbers)))
+    assert found.doubt or found.wrong
+    assert paired(names, names).said.endswith("paired by number")

@@ -82,6 +82,69 @@ def test_numbered_objects_are_one_object_when_asked_for(tmp_path: Path, images: 
         load(images, numbered)
 
 
+def renamed(folder: Path, form: str, first: int) -> Path:
+    for z in reversed(range(SHAPE[0])):
+        (folder / f"s{z}.png").rename(folder / form.format(z + first))
+    return folder
+
+
+def test_notes_say_what_was_paired(tmp_path: Path, images: Path, labels: Path) -> None:
+    assert load(images, labels).notes == ("images with labels labels: 4 sections, 0..3, paired by number",)
+    stack = write_tiff(tmp_path / "l.tif", TRUTH)
+    assert load(images, stack).notes == ("images with labels l.tif: 4 sections, paired by place",)
+    found = load(images, labels, ignore=write_sections(tmp_path / "out", TRUTH * 0))
+    assert found.notes[1] == "images with ignored pixels out: 4 sections, 0..3, paired by number"
+
+
+@pytest.mark.parametrize("is_stack", [True, False])
+def test_numbers_that_differ_are_reported(images: Path, labels: Path, is_stack: bool) -> None:
+    found = load(images, renamed(labels, "label_{:03d}.png", 1), is_stack=is_stack)
+    assert found.notes[1].startswith(
+        "the images in images are numbered 0 to 3 and the labels in labels 001 to 004: paired by place, 0 belongs to "
+    )
+    renamed(images, "raw_{:03d}.png", 40)
+    for z, number in enumerate((42, 43, 44, 45)):
+        (labels / f"label_{z + 1:03d}.png").rename(labels / f"label_{number}.png")
+    with pytest.raises(TrainingDataUnusable, match=r"040 belongs to 42. Give only sections that both have \(2 numbers"):
+        load(images, labels, is_stack=is_stack)
+
+
+def test_the_section_that_labels_lack_is_named(images: Path, labels: Path) -> None:
+    (labels / "s2.png").unlink()
+    with pytest.raises(
+        TrainingDataUnusable, match=r"labels has 3: give one for each section .the labels in labels lack 2"
+    ):
+        load(images, labels)
+
+
+def test_labels_with_an_inverting_lut_are_not_turned_over(tmp_path: Path, images: Path) -> None:
+    description = "ImageJ=1.53c\nimages=4\nslices=4\n"
+    mask = np.where(TRUTH > 0, np.uint8(255), np.uint8(0))
+    tifffile.imwrite(tmp_path / "l.tif", mask, photometric="miniswhite", metadata=None, description=description)
+    check(load(images, tmp_path / "l.tif"))
+
+
+def test_the_labels_of_a_file_that_holds_raw_data_too_are_found(tmp_path: Path) -> None:
+    stacks: dict[str, np.ndarray] = {"volumes/raw": IMAGES, "volumes/labels/mito": TRUTH.astype(np.uint64)}
+    both = write_hdf5(tmp_path / "cremi.h5", **stacks)
+    check(load(both, both))
+
+
+def test_labels_of_nothing_and_of_most_pixels_are_reported(tmp_path: Path, images: Path) -> None:
+    found = load(images, write_tiff(tmp_path / "none.tif", TRUTH * 0))
+    assert found.notes[-1].endswith("none.tif marks no structure in the sections used: all of it is background")
+    most = TRUTH * 0 + 1
+    most[:, :10] = 0
+    assert "marks 86% of the pixels: if 0 is" in load(images, write_tiff(tmp_path / "most.tif", most)).notes[-1]
+
+
+def test_a_value_for_unknown_that_no_number_has_is_reported(tmp_path: Path, images: Path) -> None:
+    numbered = write_tiff(tmp_path / "l.tif", TRUTH * np.array([1, 2, 3, 4], np.uint8)[:, None, None])
+    found = load(images, numbered, instances=True, ignore_value=9)
+    assert found.notes[-1].endswith("l.tif has the 'ignore_value' 9")
+    assert len(load(images, numbered, instances=True, ignore_value=4).notes) == 1
+
+
 def test_what_is_unknown_is_ignored(tmp_path: Path, images: Path) -> None:
     out = np.zeros(SHAPE, np.uint8)
     out[1, :20] = 1
@@ -116,6 +179,11 @@ def test_neighbours_beyond_the_ends_are_repeated() -> None:
     assert [next(z for z in range(4) if plane is stack.images[z]) for plane in found] == [0, 0, 0, 1, 2]
 
 
+def noise(shape: tuple[int, int, int]) -> UINT8:
+    found: UINT8 = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    return found
+
+
 def fewer(folder: Path) -> dict[str, object]:
     return {"labels": write_tiff(folder / "fewer.tif", TRUTH[:3])}
 
@@ -132,6 +200,22 @@ def blurred(folder: Path) -> dict[str, object]:
     return {"labels": write_tiff(folder / "grey.tif", IMAGES)}
 
 
+def all_marked(folder: Path) -> dict[str, object]:
+    return {"labels": write_tiff(folder / "all.tif", TRUTH * 0 + 1)}
+
+
+def grey_numbers(folder: Path) -> dict[str, object]:
+    return {"labels": write_tiff(folder / "grey.tif", noise(SHAPE)), "instances": True}
+
+
+def below_nothing(folder: Path) -> dict[str, object]:
+    return {"labels": write_tiff(folder / "below.tif", -TRUTH.astype(np.int32)), "instances": True}
+
+
+def shares(folder: Path) -> dict[str, object]:
+    return {"labels": write_tiff(folder / "shares.tif", TRUTH * np.float32(0.5)), "instances": True}
+
+
 def two_datasets(folder: Path) -> dict[str, object]:
     return {"images": write_hdf5(folder / "two.h5", one=IMAGES, other=IMAGES)}
 
@@ -143,6 +227,10 @@ def two_datasets(folder: Path) -> dict[str, object]:
         (smaller, r"section 1 has 80 x 70 pixels in .*images and 80 x 60 in .*smaller.tif: sizes must match"),
         (exchanged, "has exactly two grey values"),
         (blurred, "and more in addition to 0; labels are 0 and one other value"),
+        (all_marked, "all.tif marks every pixel used: no value is 0"),
+        (grey_numbers, r"grey.tif do not number objects: only .*% of neighbouring pixels have one value"),
+        (below_nothing, "below.tif have the value -1, but objects are numbered from 1"),
+        (shares, "shares.tif have the value 0.5, but objects are numbered from 1"),
         (two_datasets, "one .*other.*'images_dataset' names it"),
         (lambda folder: {"images": folder / "nowhere"}, r"there is no .*nowhere \('images'\)"),
         (lambda folder: {"ignore": folder / "nowhere"}, r"there is no .*nowhere \('ignore'\)"),

@@ -26,10 +26,11 @@ def training_file(tmp_path: Path) -> Path:
     write_sections(tmp_path / "images", IMAGES)
     write_sections(tmp_path / "labels", TRUTH * 255)
     for z in range(2):
-        (tmp_path / "mixed").mkdir(exist_ok=True)
-        Image.fromarray(IMAGES[z, : 70 - 30 * z]).save(tmp_path / "mixed" / f"{z}.png")
+        for name, planes in (("mixed", IMAGES), ("numbered", TRUTH * 3)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(planes[z, : 70 - 30 * z]).save(tmp_path / name / f"{z}.png")
     stack = {"images": "images", "labels": "labels"}
-    mixed = {"images": "mixed", "labels": "mixed", "instances": True, "is_stack": False}
+    mixed = {"images": "mixed", "labels": "numbered", "instances": True, "is_stack": False}
     sources = [{**stack, "first": 1, "weight": 0.5, "z_steps": [1, 2]}, {**stack, "kind": "negative"}, mixed]
     sources += [{**stack, "pixel_size_nm": 10}]
     path = tmp_path / "data.json"
@@ -77,6 +78,13 @@ def test_training_reads_back_what_was_prepared(tmp_path: Path, training_file: Pa
         update={"images_dataset": "sources/1/v12/data", "labels_dataset": "sources/1/v12/label"}
     )
     assert np.array_equal(load_stack(twelfth).images, turned(IMAGES[1:], 12))
+
+
+def test_lines_say_what_was_paired(tmp_path: Path, training_file: Path) -> None:
+    lines: list[str] = []
+    prepare(training_file, tmp_path / "all.h5", lines.append)
+    assert lines[0] == "stack 1 of 5: images with labels labels: 3 sections, 0..2, paired by number"
+    assert lines[2] == "stack 3 of 5: mixed with labels numbered: 2 sections, 0..1, paired by number"
 
 
 def test_nothing_is_written_over(tmp_path: Path, training_file: Path) -> None:

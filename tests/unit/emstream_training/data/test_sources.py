@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,15 @@ def test_relative_paths_begin_at_the_file_and_whole_ones_stay(tmp_path: Path) ->
     assert source.labels == Path("/elsewhere/labels")
     assert source.ignore == tmp_path / "a" / "out.tif"
     assert found.validation[0].labels == tmp_path / "b" / "labels"
+
+
+def test_files_of_windows_editors_are_read(tmp_path: Path) -> None:
+    path = training_file(tmp_path)
+    text = json.dumps(json.loads(path.read_text()), indent=1).replace("\n", "\r\n")
+    expected = read_training_file(path)
+    for content in (codecs.BOM_UTF8 + text.encode(), text.encode("utf-16"), text.encode("utf-8")):
+        path.write_bytes(content)
+        assert read_training_file(path) == expected
 
 
 def test_a_header_tells_the_last_folders_only(tmp_path: Path) -> None:
