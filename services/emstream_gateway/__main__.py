@@ -18,7 +18,7 @@ from emstream.work.heartbeat import beating
 from emstream.work.queues import CelerySender
 from emstream_gateway.app import make_app
 from emstream_gateway.jobs.dispatcher import Dispatcher
-from emstream_gateway.server import keep_freed_memory, make_server
+from emstream_gateway.server import allow_more_files, keep_freed_memory, make_server
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ def main() -> None:
     try:
         settings = read_settings()
         keep_freed_memory()
+        allow_more_files()
         configure(settings.log_level, settings.log_format)
         serve(settings)
     except EmstreamError as error:

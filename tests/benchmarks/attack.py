@@ -1,8 +1,10 @@
 """Attacks on a gateway of this machine, with figures.
 
-Usage: `python -m tests.benchmarks.attack [sizes ...]`; without names all of them.
+Usage: `python -m tests.benchmarks.attack [NAME ...]`; without names all of them.
 
 sizes: multipart uploads of 60 to 1100 KiB, and the number that is refused.
+silent: 300 connections that say nothing for 30 s, against a gateway with 256 files; the answers that others get
+    meanwhile, and the log.
 
 All traffic goes to 127.0.0.1, and every loop has an end.
 """
@@ -10,9 +12,11 @@ All traffic goes to 127.0.0.1, and every loop has an end.
 from __future__ import annotations
 
 import argparse
+import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -46,7 +50,28 @@ def sizes() -> None:
     print(f"sizes: {len(answers)} uploads, {sum(status != 202 for status in answers)} refused")
 
 
-ATTACKS: dict[str, Callable[[], None]] = {"sizes": sizes}
+def silent() -> None:
+    """Open 300 silent connections again and again, and ask for /healthz meanwhile."""
+    waits: list[float] = []
+    with tempfile.TemporaryDirectory() as data, ExitStack() as stack:
+        log = Path(data) / "log"
+        port, process = stack.enter_context(gateway_process(Path(data), 256, log))
+        address, stop = ("127.0.0.1", port), time.monotonic() + 30
+        held = [stack.enter_context(socket.create_connection(address)) for _ in range(300)]
+        while time.monotonic() < stop:
+            held.append(stack.enter_context(socket.create_connection(address)))
+            began = time.monotonic()
+            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=20).raise_for_status()
+            waits.append(time.monotonic() - began)
+            time.sleep(0.1)
+        size, files = log.stat().st_size, len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+    print(
+        f"silent: {len(held)} connections, {len(waits)} answers in between, the slowest after {max(waits):.3f} s; "
+        f"{files} files open, {size} bytes of log"
+    )
+
+
+ATTACKS: dict[str, Callable[[], None]] = {"sizes": sizes, "silent": silent}
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -161,13 +161,18 @@ def finish_job(house: House, job: str, errors: list[dict[str, object]] | None = 
 
 
 PROGRAM = """
+import resource
 import sys
 from pathlib import Path
 from tests.integration.gateway_house import KnownKeys, RecordingSender
 from emstream.ledger.in_memory import MemoryLedger
+from emstream.logs import configure
 from emstream.settings import Settings
 from emstream_gateway.app import make_app
 from emstream_gateway.server import keep_freed_memory, make_server
+configure("WARNING", "text")
+if int(sys.argv[3]):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[3]), int(sys.argv[3])))
 keep_freed_memory()
 app = make_app(Settings(data=Path(sys.argv[1]), min_free_gb=0), MemoryLedger(), RecordingSender(), KnownKeys(), "")
 make_server(app, "127.0.0.1", int(sys.argv[2])).run()
@@ -175,14 +180,20 @@ make_server(app, "127.0.0.1", int(sys.argv[2])).run()
 
 
 @contextmanager
-def gateway_process(data: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run a gateway as a process of its own; gives its port and the process."""
+def gateway_process(
+    data: Path, files: int = 0, log: Path | None = None
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run a gateway as a process of its own; gives its port and the process.
+
+    files: the number that it may open; 0 = as this process. log: takes its standard error.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT}"}
-    program = [sys.executable, "-c", PROGRAM, str(data), str(port)]
-    process = subprocess.Popen(program, env=environment)
+    program = [sys.executable, "-c", PROGRAM, str(data), str(port), str(files)]
+    with log.open("wb") if log else nullcontext() as errors:
+        process = subprocess.Popen(program, env=environment, stderr=errors)
     try:
         wait_until_it_answers(port, process)
         yield port, process

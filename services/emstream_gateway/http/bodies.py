@@ -24,7 +24,9 @@ from emstream_gateway.http.error_handlers import field_problems
 
 Body = TypeVar("Body", bound=BaseModel)
 IDLE_S = 60.0
-"""Seconds without a byte after which a body is abandoned."""
+"""Seconds without a byte, or with hardly any, after which a body is abandoned."""
+LEAST_BYTES = 4096
+"""Smallest number of bytes in 60 s of waiting for them: a body of single bytes holds its connection for ever."""
 BLOCK_BYTES = 512 << 10
 """Size of a block that is written at once."""
 WRITERS = 8
@@ -36,9 +38,14 @@ _DRAIN_S = 2.0
 
 
 async def chunks(request: Request) -> AsyncIterator[bytes]:
-    """Yield the body as it arrives. Raises TooSlow, and ClientDisconnect if the connection ends before the body."""
+    """Yield the body as it arrives. Raises TooSlow, and ClientDisconnect if the connection ends before the body.
+
+    The time that whoever takes the chunks needs for them does not count.
+    """
     stream = request.stream().__aiter__()
+    waited, received = 0.0, 0
     while True:
+        began = time.monotonic()
         try:
             with anyio.fail_after(IDLE_S):
                 chunk = await anext(stream, None)
@@ -46,8 +53,17 @@ async def chunks(request: Request) -> AsyncIterator[bytes]:
             raise TooSlow(f"nothing of the body arrived for {IDLE_S:.0f} s: send it again, or go on") from None
         if chunk is None:
             return
+        waited, received = waited + time.monotonic() - began, received + len(chunk)
+        if waited > IDLE_S:
+            _check_rate(waited, received)
+            waited, received = 0.0, 0
         if chunk:
             yield chunk
+
+
+def _check_rate(waited: float, received: int) -> None:
+    if received < LEAST_BYTES:
+        raise TooSlow(f"{received} bytes of the body arrived in {waited:.0f} s: send it again, or go on")
 
 
 async def stream_body(request: Request, take: Callable[[list[bytes]], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -53,6 +54,25 @@ def test_an_error_of_the_writer_ends_the_body() -> None:
 
     with pytest.raises(TooMuch, match="full"):
         poured(request_of(bytes(BLOCK_BYTES), bytes(BLOCK_BYTES)), full)
+
+
+def test_a_body_of_single_bytes_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emstream_gateway.http.bodies.IDLE_S", 0.05)
+    request = request_of()
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"1", "more_body": True}
+
+    request._receive = receive
+    with pytest.raises(TooSlow, match="bytes of the body arrived in"):
+        poured(request)
+
+
+def test_a_slow_disk_makes_no_slow_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emstream_gateway.http.bodies.IDLE_S", 0.05)
+    monkeypatch.setattr("emstream_gateway.http.bodies.BLOCK_BYTES", 1)
+    assert poured(request_of(*[b"1"] * 10), lambda _: time.sleep(0.02)) == []
 
 
 def test_a_body_that_stops_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
