@@ -9,8 +9,7 @@ import sys
 
 from emstream.api_keys import KeyFile
 from emstream.errors import EmstreamError, SettingsError
-from emstream.ledger.in_redis import open_ledger
-from emstream.ledger.lead import Lead
+from emstream.ledger.in_redis import Lead, open_ledger
 from emstream.ledger.redis_client import make_client
 from emstream.logs import configure
 from emstream.settings import Settings, read_settings

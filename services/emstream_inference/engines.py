@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import CheckpointDamaged, EngineUnavailable
-from emstream.host.cpu_features import limit_instructions
+from emstream.host import limit_instructions
 from emstream.models.checkpoint import Checkpoint
 from emstream.settings import Settings
 from emstream.volume.parallel import cores

@@ -5,7 +5,7 @@ Largest arrays held: the package's read box with its halo sections, and its prob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +21,6 @@ from emstream.volume.geometry import HALO_SECTIONS, Box, Package
 from emstream.volume.intensity import without_impulses
 from emstream.volume.planes import Planes
 from emstream_inference.batcher import Batcher, Prediction
-from emstream_inference.neighbours import is_blank, seen_from
 from emstream_inference.predictor import Predictor, grid_objects
 
 UINT8 = NDArray[np.uint8]
@@ -206,3 +205,39 @@ def _cut(prediction: Prediction, core_y: slice, core_x: slice) -> Prediction:
 def _empty(objects: list[str], shape: tuple[int, int, int]) -> Prediction:
     zeros = np.zeros((len(objects), *shape[1:]), np.uint8)
     return zeros, zeros
+
+
+STRIP_ROWS = 512
+"""Rows read at once when a section is searched: the rows of the files' chunks."""
+
+
+def is_blank(planes: Planes, z: int, part: NDArray[np.uint8]) -> bool:
+    """Return whether all of section z has one grey value. part: what has been read of it, (y, x).
+
+    Of a section with tissue in that part no more is read, else of most no more than a strip: the answer is the whole
+    section's, and does not depend on how it was cut.
+    """
+    value = part[0, 0]
+    if not (part == value).all():
+        return False
+    _, height, width = planes.shape
+    strips = (Box((z, y, 0), (z + 1, min(y + STRIP_ROWS, height), width)) for y in range(0, height, STRIP_ROWS))
+    return all((planes.read_box(strip) == value).all() for strip in strips)
+
+
+def seen_from(z: int, reach: int, blank: Sequence[bool]) -> list[int]:
+    """Return the sections that stand in a window for z - reach to z + reach. blank: of each section, if it is.
+
+    >>> seen_from(2, 2, [False, True, False, False, True])
+    [0, 2, 2, 3, 3]
+    """
+    return [*reversed(_side(z, reach, -1, blank)), z, *_side(z, reach, 1, blank)]
+
+
+def _side(z: int, reach: int, step: int, blank: Sequence[bool]) -> list[int]:
+    seen, nearest = [], z
+    for distance in range(1, reach + 1):
+        neighbour = z + step * distance
+        nearest = nearest if blank[neighbour] else neighbour
+        seen.append(nearest)
+    return seen

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from emstream.errors import JobFailed, VolumeDamaged
-from emstream.jobs.export_orders import export_file, note_progress, read_order
+from emstream.jobs.export_order import export_file, note_progress, read_order
 from emstream.jobs.finish_tasks import FinishKind, FinishTask, task_of
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import FORMATS, ON_DEMAND, export_path, mask_task

@@ -17,9 +17,8 @@ from emstream.stages import Stage
 from emstream.volume.files import write_bytes
 from emstream.work.loop import Made, Unit, as_shown, begin_work
 from emstream.work.queues import Pool, run_worker
-from emstream_preprocess.inspection import inspect
+from emstream_preprocess.inspection import draw_section, inspect
 from emstream_preprocess.plan import make_plan
-from emstream_preprocess.section_picture import draw_section
 from emstream_preprocess.slabs import make_slab
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import redis
 
 from emstream.errors import BrokerUnavailable
-from emstream.host.child_process import die_with_parent
+from emstream.host import die_with_parent
 from emstream.ledger.redis_client import make_client, url_of_socket
 
 logger = logging.getLogger(__name__)

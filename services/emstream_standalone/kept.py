@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from emstream.errors import Interrupted, UsageError
-from emstream.host.allocator import return_freed_memory
+from emstream.host import return_freed_memory
 from emstream.jobs.export_order import Wish, make_order
 from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.shards import find_shards

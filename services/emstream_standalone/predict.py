@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emstream.errors import Interrupted
-from emstream.host.allocator import return_freed_memory
+from emstream.host import return_freed_memory
 from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.record import PlannedJob, Request
 from emstream.jobs.shards import Shard, share_of

@@ -30,7 +30,7 @@ import httpx
 from emstream.api_keys import KeyFile
 from emstream.client.address import LOOPBACK, SERVER_FILE, Address
 from emstream.errors import BrokerUnavailable, OutputInUse, ServiceUnavailable, SettingsError
-from emstream.host.private_file import write_private
+from emstream.host import write_private
 from emstream.ledger.in_redis import open_ledger
 from emstream.ledger.redis_client import connect, make_client
 from emstream.settings import Settings

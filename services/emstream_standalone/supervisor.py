@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emstream.errors import ServiceUnavailable
-from emstream.host.child_process import die_with_parent
+from emstream.host import die_with_parent
 from emstream_standalone.broker import last_lines
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from emstream.errors import SettingsError, UsageError
-from emstream.host.private_file import write_private
+from emstream.host import write_private
 
 Scope = Literal["read", "write"]
 SCOPES: tuple[Scope, ...] = ("read", "write")

@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from emstream.errors import JobFailed, UsageError
-from emstream.jobs.export_order import ExportOrder, Wish, make_order
-from emstream.jobs.export_orders import (
+from emstream.jobs.export_order import (
+    ExportOrder,
+    Wish,
     export_file,
+    make_order,
     orders,
     place_order,
     read_order,

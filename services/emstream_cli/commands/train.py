@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from emstream.errors import EngineUnavailable
-from emstream.host.cpu_features import limit_instructions
+from emstream.host import limit_instructions
 from emstream.models.checkpoint import NetworkName, read_checkpoint
 from emstream_cli.console import say, start, warn
 from emstream_cli.options import Verbose

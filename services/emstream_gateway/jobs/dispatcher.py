@@ -14,12 +14,11 @@ import threading
 import time
 
 from emstream.errors import BrokerUnavailable, EmstreamError
-from emstream.host.disk_space import has_room
+from emstream.host import has_room
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.retention import Retention, Step, drop, ended_at, set_aside
 from emstream.ledger.hints import Hint
-from emstream.ledger.in_redis import RedisLedger
-from emstream.ledger.lead import Lead
+from emstream.ledger.in_redis import Lead, RedisLedger
 from emstream.settings import Settings
 from emstream.stages import KINDS, Stage
 from emstream.work.queues import CelerySender

@@ -13,8 +13,17 @@ from emstream.api.problems import NotReady
 from emstream.api.results import Exports, ExportState, ExportWish
 from emstream.errors import BrokerUnavailable, JobNotFound
 from emstream.jobs.export_formats import MEDIA_TYPES
-from emstream.jobs.export_order import ExportOrder, Wish, make_order
-from emstream.jobs.export_orders import export_file, orders, place_order, read_order, read_progress, withdraw
+from emstream.jobs.export_order import (
+    ExportOrder,
+    Wish,
+    export_file,
+    make_order,
+    orders,
+    place_order,
+    read_order,
+    read_progress,
+    withdraw,
+)
 from emstream.jobs.finish_tasks import FinishKind, FinishTask
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from emstream.api.service import Health
 from emstream.errors import BrokerUnavailable
-from emstream.host.disk_space import GIGABYTE
+from emstream.host import GIGABYTE
 from emstream.stages import KINDS
 from emstream.work.heartbeat import SUFFIX, beat_folder
 from emstream_gateway.auth import ReadKey

@@ -19,7 +19,7 @@ from emstream.api.problems import NotReady
 from emstream.errors import JobNotFound
 from emstream.jobs.finish_tasks import FinishKind, FinishTask
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.mesh_files import MeshForm, failed_mark, mesh_path, wanted_mark
+from emstream.jobs.mask_files import MeshForm, failed_mark, mesh_path, wanted_mark
 from emstream.stages import Stage
 from emstream.volume.files import opened
 from emstream_gateway.auth import ReadKey

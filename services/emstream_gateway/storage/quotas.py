@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emstream.api.problems import TooManyJobs
 from emstream.errors import DiskFull
-from emstream.host.disk_space import GIGABYTE, free_bytes
+from emstream.host import GIGABYTE, free_bytes
 from emstream.jobs.folder import JobFolder
 from emstream.settings import Settings
 from emstream_gateway.storage.job_store import JobStore

@@ -16,13 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
+from emstream.jobs.record import Plan
+from emstream.volume.files import opened
 from emstream.volume.geometry import Box
+from emstream.volume.planes import Planes, Voxels
 
 UINT8 = NDArray[np.uint8]
 UINT32 = NDArray[np.uint32]
@@ -155,3 +159,18 @@ def shared(one: UINT32, other: UINT32) -> NDArray[np.int64]:
     both = (one > 0) & (other > 0)
     codes = np.unique(one[both].astype(np.uint64) << np.uint64(32) | other[both])
     return np.stack([codes >> np.uint64(32), codes & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
+
+
+def read_region(
+    path_of: Callable[[int], Path], plan: Plan, dataset: str, box: Box, dtype: type[np.uint8 | np.uint32]
+) -> Voxels:
+    """Return the voxels of a box of the volume, (z, y, x); 0 where a slab is missing. path_of: a slab's file."""
+    voxels = np.zeros(box.shape, dtype)
+    (z0, y0, x0), (z1, y1, x1) = box.start, box.stop
+    for slab in plan.slabs[z0 // plan.slab_sections : -(-z1 // plan.slab_sections)]:
+        path, low, high = path_of(slab.index), max(z0, slab.z_start), min(z1, slab.z_stop)
+        if path.exists():
+            with opened(path) as file:
+                part = Box((low - slab.z_start, y0, x0), (high - slab.z_start, y1, x1))
+                voxels[low - z0 : high - z0] = Planes.open(file, dataset).read_box(part)
+    return voxels

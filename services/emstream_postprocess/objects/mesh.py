@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from emstream.errors import EmstreamError, VolumeDamaged
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.mesh_files import MeshForm, failed_mark
+from emstream.jobs.mask_files import MeshForm, failed_mark
 from emstream.jobs.record import Plan
 from emstream.volume.files import opened, publishing
 from emstream.volume.geometry import Box
-from emstream_postprocess.objects.read_region import read_region
+from emstream_postprocess.objects.blocks import read_region
 
 MOST_VOXELS = 1 << 24
 Voxel = tuple[float, float, float]

@@ -17,10 +17,9 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import Plan, Request
 from emstream.volume.files import Check, opened
 from emstream.volume.geometry import Slab
-from emstream_postprocess.objects.join import write_joined
+from emstream_postprocess.objects.join import write_joined, write_labels
 from emstream_postprocess.objects.measure import Column, measure
 from emstream_postprocess.objects.pieces import write_pieces
-from emstream_postprocess.objects.relabel import write_labels
 from emstream_postprocess.objects.split_job import (
     groups_of,
     parts_path,

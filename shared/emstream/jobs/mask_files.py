@@ -1,11 +1,13 @@
 """Masks and labels in a job's folder: the files that the user downloads, and the `finish` unit that makes each.
 
+Surfaces of single objects, and the marks by which the gateway asks a worker for one, are here too.
 labels/<slab>.h5 keeps instance labels, per object `<object>/labels`, uint32 Planes; 0 is background.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import h5py
 
@@ -47,3 +49,21 @@ def labels_dataset(name: str) -> str:
 def made_for(file: h5py.File) -> str:
     """Return the thresholds and other choices that a file of labels was made for, as its writer noted them."""
     return str(file.attrs.get("made_for", ""))
+
+
+MeshForm = Literal["stl", "ply", "glb"]
+
+
+def mesh_path(folder: JobFolder, name: str, label: int, form: MeshForm) -> Path:
+    """Return the path of an object's surface."""
+    return folder.meshes / name / f"{label}.{form}"
+
+
+def wanted_mark(path: Path) -> Path:
+    """Return the mark that a surface is wanted."""
+    return path.with_name(f"{path.name}.wanted")
+
+
+def failed_mark(path: Path) -> Path:
+    """Return the file with the sentence why a surface could not be made."""
+    return path.with_name(f"{path.name}.failed")

@@ -1,10 +1,12 @@
 """A worker's sign of life: <data>/run/<queue>.<name>.alive, touched every second by the worker's main process.
 
-Health checks learn from it which kinds of workers are alive, without asking the broker.
+Health checks learn from it which kinds of workers are alive, without asking the broker. The order to drain is here too:
+a signal that the process gets and its forked children see.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import socket
 import threading
@@ -48,3 +50,21 @@ def beating(settings: Settings, queue: str) -> Iterator[None]:
         is_over.set()
         thread.join()
         path.unlink(missing_ok=True)
+
+
+class Drain:
+    """Set once, from a signal handler if need be; make it before forking.
+
+    It is one shared byte: a process that dies holds no lock.
+    """
+
+    def __init__(self) -> None:
+        self._byte = mmap.mmap(-1, 1)
+
+    def set(self) -> None:
+        """Order this process and its children to hand back what they hold."""
+        self._byte[0] = 1
+
+    def is_set(self) -> bool:
+        """Return whether the order was given."""
+        return self._byte[0] == 1

@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emstream.errors import BrokerUnavailable, DiskFull, EmstreamError, JobFailed, MessageUnreadable
-from emstream.host.allocator import return_freed_memory
-from emstream.host.disk_space import has_room
+from emstream.host import has_room, return_freed_memory
 from emstream.jobs.finish_tasks import RESULT
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, PlannedJob
@@ -36,8 +35,7 @@ from emstream.logs import bound, configure
 from emstream.settings import Settings, read_settings
 from emstream.stages import Stage, ready_after
 from emstream.volume.files import write_bytes
-from emstream.work.drain import Drain
-from emstream.work.heartbeat import worker_name
+from emstream.work.heartbeat import Drain, worker_name
 from emstream.work.queues import CelerySender
 
 logger = logging.getLogger(__name__)

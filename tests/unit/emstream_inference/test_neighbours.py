@@ -9,7 +9,7 @@ import pytest
 
 from emstream.volume.files import created
 from emstream.volume.planes import Planes
-from emstream_inference.neighbours import STRIP_ROWS, is_blank, seen_from
+from emstream_inference.packages import STRIP_ROWS, is_blank, seen_from
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
-from emstream_preprocess.section_picture import MOST_SIDE, draw_section
+from emstream_preprocess.inspection import MOST_SIDE, draw_section
 
 
 class OneSection(StackReader):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from emstream.host.allocator import ARENAS, M_ARENA_MAX, M_MMAP_THRESHOLD, OWN_MAPPING_BYTES, return_freed_memory
+from emstream.host import ARENAS, M_ARENA_MAX, M_MMAP_THRESHOLD, OWN_MAPPING_BYTES, return_freed_memory
 
 
 class Glibc:

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from emstream.host.child_process import die_with_parent
+from emstream.host import die_with_parent
 
 PARENT = """
 import subprocess, sys
-from emstream.host.child_process import die_with_parent
+from emstream.host import die_with_parent
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], preexec_fn=die_with_parent())
 print(child.pid, flush=True)
 sys.stdin.read()

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from emstream.host.disk_space import free_bytes, has_room
+from emstream.host import free_bytes, has_room
 from emstream.settings import Settings
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emstream.host.private_file import write_private
+from emstream.host import write_private
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:

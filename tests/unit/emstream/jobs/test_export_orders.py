@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from emstream.jobs.export_order import ExportOrder
-from emstream.jobs.export_orders import (
+from emstream.jobs.export_order import (
+    ExportOrder,
     export_file,
     note_progress,
     orders,

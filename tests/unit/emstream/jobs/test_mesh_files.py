@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.mesh_files import failed_mark, mesh_path, wanted_mark
+from emstream.jobs.mask_files import failed_mark, mesh_path, wanted_mark
 
 
 def test_marks_stand_next_to_the_surface() -> None:

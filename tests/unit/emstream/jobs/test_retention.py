@@ -11,8 +11,7 @@ import pytest
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.retention import DAY_S, has_sections
 from emstream.ledger.in_memory import MemoryLedger
-from emstream.ledger.in_redis import RedisLedger
-from emstream.ledger.lead import Lead
+from emstream.ledger.in_redis import Lead, RedisLedger
 from emstream.ledger.terms import Found, JobShape, Limits
 from emstream.settings import Settings
 from emstream.work.queues import CelerySender

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from emstream.errors import BrokerUnavailable
-from emstream.ledger.lead import LEADS_FOR_S, Lead
+from emstream.ledger.in_redis import LEADS_FOR_S, Lead
 
 
 class Keys:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from emstream.work.drain import Drain
+from emstream.work.heartbeat import Drain
 
 
 def test_it_is_set_once_and_stays_set() -> None:

@@ -11,8 +11,7 @@ import pytest
 from emstream.errors import BrokerUnavailable
 from emstream.ledger.hints import Hint
 from emstream.ledger.in_memory import MemoryLedger
-from emstream.ledger.in_redis import RedisLedger
-from emstream.ledger.lead import Lead
+from emstream.ledger.in_redis import Lead, RedisLedger
 from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream.work.queues import CelerySender

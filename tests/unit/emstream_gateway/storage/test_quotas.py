@@ -8,7 +8,7 @@ import pytest
 
 from emstream.api.problems import TooManyJobs
 from emstream.errors import DiskFull
-from emstream.host.disk_space import GIGABYTE
+from emstream.host import GIGABYTE
 from emstream.jobs.folder import JobFolder
 from emstream_gateway.storage.quotas import Quotas, bytes_in, is_over
 from emstream_gateway.storage.uploads import UploadLimits

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from emstream.volume.geometry import Box, plan_slabs
 from emstream_postprocess.objects.blocks import Layers
-from emstream_postprocess.objects.join import Joined, join_pieces
+from emstream_postprocess.objects.join import Joined, join_pieces, numbered_blocks
 from emstream_postprocess.objects.pieces import Pieces, find_pieces
-from emstream_postprocess.objects.relabel import numbered_blocks
 from emstream_postprocess.objects.sums import SINGLE_PASS
 from emstream_postprocess.objects.surface import CLASSES
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emstream_postprocess.objects.split_object import split
+from emstream_postprocess.objects.split_job import split
 
 
 def balls(*middles: tuple[float, float, float], radius: float = 12, voxel_z: float = 1) -> NDArray[np.bool_]:

@@ -1,1 +1,0 @@
-"""This machine: memory allocator, processor features, child processes, private files, disk space."""
