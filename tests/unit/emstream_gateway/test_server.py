@@ -46,8 +46,9 @@ def test_every_module_of_routes_is_in_the_app() -> None:
 
 def test_connections_are_bounded_by_the_files_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     for files, most in (
-        (256, 96),
-        (1024, 480),
+        (100, 8),
+        (256, 32),
+        (1024, 416),
         (1 << 20, MOST_CONNECTIONS),
         (resource.RLIM_INFINITY, MOST_CONNECTIONS),
     ):
