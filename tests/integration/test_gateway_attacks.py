@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gateway_house import House, make_house
+from tests.integration.gateway_house import House, make_house, plan_job
 
 
 @pytest.fixture
@@ -70,10 +70,10 @@ def test_silent_connections_make_room_for_the_next(house: House, monkeypatch: py
 
 
 def test_one_too_many_is_refused_where_all_are_at_work(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emstream_gateway.server.MOST_CONNECTIONS", 4)
+    monkeypatch.setattr("emstream_gateway.server.MOST_CONNECTIONS", 8)
     head = b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ems_ann\r\n"
     with ExitStack() as stack:
-        for _ in range(4):
+        for _ in range(8):
             stack.enter_context(knock(house, head + b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n"))
             time.sleep(0.1)
         answer = heard(stack.enter_context(knock(house)))
@@ -84,6 +84,7 @@ def test_one_too_many_is_refused_where_all_are_at_work(house: House, monkeypatch
 def test_a_caller_who_does_not_read_is_left(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emstream_gateway.server.STALL_S", 0.3)
     job = house.one_job()
+    plan_job(house, job)
     house.folder(job).exports.mkdir(exist_ok=True)
     (house.folder(job).exports / "mask.h5").write_bytes(bytes(64 << 20))
     house.folder(job).report_path.write_text("{}")
