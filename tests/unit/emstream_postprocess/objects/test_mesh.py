@@ -11,7 +11,7 @@ import trimesh
 
 from emstream.errors import VolumeDamaged
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.mesh_files import failed_mark, mesh_path, wanted_mark
+from emstream.jobs.mask_files import failed_mark, mesh_path, wanted_mark
 from emstream.jobs.record import Plan
 from emstream.volume.geometry import Box
 from emstream_postprocess.objects.mesh import box_of, export_surface, make_meshes, mesh_of, read_share

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import Plan
 from emstream.volume.geometry import Box
-from emstream_postprocess.objects.read_region import read_region
+from emstream_postprocess.objects.blocks import read_region
 from tests.unit.emstream_postprocess.objects.test_steps import plan_of, write_results
 
 SHAPE = (7, 6, 8)

@@ -11,8 +11,7 @@ from emstream.errors import VolumeDamaged
 from emstream.jobs.folder import JobFolder
 from emstream.volume.files import opened
 from emstream.volume.planes import Planes
-from emstream_postprocess.objects.join import write_joined
-from emstream_postprocess.objects.relabel import numbered_blocks, write_labels
+from emstream_postprocess.objects.join import numbered_blocks, write_joined, write_labels
 from emstream_postprocess.objects.steps import find_in_slab
 from tests.unit.emstream_postprocess.objects.test_pieces import layers_of, whole
 from tests.unit.emstream_postprocess.objects.test_steps import REQUEST, plan_of, write_results
