@@ -53,7 +53,7 @@ def _datasets(path: Path, wanted: str | None) -> tuple[tuple[DatasetFacts, ...],
             found, _ = find_candidates(file)
             facts = tuple(DatasetFacts(name=c.path, shape=c.shape, dtype=str(c.dtype)) for c in found)
             try:
-                return facts, choose_dataset(file, path.name, wanted).path
+                return facts, choose_dataset(file, path.name, wanted)[0].path
             except InputUnreadable:
                 return facts, None
     except OSError:

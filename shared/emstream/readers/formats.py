@@ -74,7 +74,7 @@ TIFF = StackFormat(
 )
 HDF5 = StackFormat(
     "HDF5",
-    (".h5", ".hdf5", ".hdf", ".he5", ".ims"),
+    (".h5", ".hdf5", ".hdf", ".he5", ".ims", ".emd"),
     "HDF5",
     tuple((at, b"\x89HDF\r\n\x1a\n") for at in (0, 512, 1024, 2048)),  # behind a user block of these sizes
     has_datasets=True,

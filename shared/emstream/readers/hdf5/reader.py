@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -17,7 +17,7 @@ from emstream.readers.hdf5.choice import (
     check_self_contained,
     choose_dataset,
 )
-from emstream.readers.hdf5.voxel_size import check_axis_order, hdf5_voxel_size, imaris_shape
+from emstream.readers.hdf5.voxel_size import hdf5_voxel_size, imaris_shape
 from emstream.readers.limits import ANY_RATIO, check_claim, check_depth, decoding
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 
@@ -34,9 +34,10 @@ class Hdf5Stack(StackReader):
         with ExitStack() as files, decoding(path.name):
             file = h5py.File(path, "r", locking=False, rdcc_nbytes=_CACHE_BYTES, rdcc_nslots=_CACHE_SLOTS)
             files.enter_context(file)
-            self._candidate = choose_dataset(file, path.name, dataset, are_labels)
+            self._candidate, warnings = choose_dataset(file, path.name, dataset, are_labels)
             self._dataset = file[self._candidate.path]
-            self._facts = _facts(file, self._dataset, self._candidate, path.name)
+            facts = _facts(file, self._dataset, self._candidate, path.name)
+            self._facts = replace(facts, warnings=warnings)
             self._files = files.pop_all()
         self._grid = _grid(self._dataset, self._candidate, self._facts.shape_zyx)
 
@@ -60,21 +61,22 @@ class Hdf5Stack(StackReader):
         self._files.close()
 
     def _read(self, z: slice, y: slice) -> Grey:
-        depth, height, width = z.stop - z.start, y.stop - y.start, self._facts.shape_zyx[2]
-        leading = self._candidate.leading
-        box = (*([0] * leading), z, y, slice(0, width), *([0] * (len(self._candidate.shape) - leading - 3)))
-        values = np.empty((depth, height, width), self._facts.dtype)
+        order, width = self._candidate.order, self._facts.shape_zyx[2]
+        box: list[int | slice] = [0] * len(self._candidate.shape)
+        for axis, part in zip(order, (z, y, slice(0, width)), strict=True):
+            box[axis] = part
+        lengths = [part.stop - part.start for part in box if isinstance(part, slice)]
+        values = np.empty(lengths, _delivered(self._dataset.dtype))
         sections, rows = f"sections {z.start} to {z.stop - 1}", f"rows {y.start} to {y.stop - 1}"
         with decoding(f"{self._name}, {self._candidate.path}: {sections}, {rows}"):
-            self._dataset.read_direct(values, box)
-        return values
+            self._dataset.read_direct(values, tuple(box))
+        return values.view(self._facts.dtype).transpose(np.argsort(np.argsort(order)))
 
 
 def _facts(file: h5py.File, dataset: h5py.Dataset, candidate: Candidate, name: str) -> StackFacts:
     """Return the facts of a dataset after all checks that need no voxels."""
     where = f"{name}, {candidate.path}"
     check_self_contained(dataset, where)
-    check_axis_order(dataset, where)
     check_filters(dataset, where)
     shape = imaris_shape(dataset, candidate.shape_zyx)
     _check_stored(dataset, shape, where)
@@ -82,7 +84,7 @@ def _facts(file: h5py.File, dataset: h5py.Dataset, candidate: Candidate, name: s
     layout = f"chunks {chunk}" if dataset.chunks else "not chunked"
     return StackFacts(
         shape_zyx=shape,
-        dtype=_delivered(dataset.dtype),
+        dtype=_delivered(candidate.dtype),
         voxel_size_nm=hdf5_voxel_size(file, dataset, shape),
         section_depth=chunk[0],
         names=tuple(f"plane {z}" for z in range(shape[0])),
@@ -108,7 +110,7 @@ def _chunk_zyx(dataset: h5py.Dataset, candidate: Candidate, shape: tuple[int, in
     """Return the chunk shape, cut to the stack's; a section where the dataset is not chunked."""
     if dataset.chunks is None:
         return 1, shape[1], shape[2]
-    chunk = dataset.chunks[candidate.leading : candidate.leading + 3]
+    chunk = [dataset.chunks[axis] for axis in candidate.order]
     z, y, x = (min(int(length), whole) for length, whole in zip(chunk, shape, strict=True))
     return z, y, x
 

@@ -146,3 +146,89 @@ def test_a_missing_filter_is_named_with_the_extra(
     monkeypatch.setattr(choice, "import_module", not_installed)
     with pytest.raises(UnsupportedFormat, match=rf"{label}.*emstream\[filters\]"):
         open_stack(path)
+
+
+def test_bigdataviewer_keeps_unsigned_values_as_signed_ones(path: Path) -> None:
+    values = np.arange(2000, 62000, 5).astype(np.uint16).reshape(20, 30, 20)
+    with h5py.File(path, "w") as file:
+        file["t00000/s00/0/cells"] = values.view(np.int16)
+        file["t00000/s00/1/cells"] = values.view(np.int16)[:, ::2, ::2]
+    found = read(path)
+    assert found.dtype == np.uint16
+    assert np.array_equal(found, values)
+
+
+def test_bigdataviewer_may_say_that_values_are_signed(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["t00000/s00/0/cells"] = VOLUME.astype(np.int16)
+        file["t00000/s00"].attrs["dataType"] = "int16"
+    assert read(path).dtype == np.int16
+
+
+def test_velox_has_its_frames_last(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "v.emd", "w") as file:
+        file.create_dataset("Data/Image/0123abcd/Data", data=np.moveaxis(VOLUME, 0, -1), chunks=(7, 9, 1))
+    assert np.array_equal(read(tmp_path / "v.emd"), VOLUME)
+
+
+def test_one_picture_of_ilastik_is_one_section(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["exported_data"] = VOLUME[0, :, :, None]
+        file["exported_data"].attrs["axistags"] = '{"axes": [{"key": "y"}, {"key": "x"}, {"key": "c"}]}'
+    assert np.array_equal(read(path), VOLUME[:1])
+
+
+@pytest.mark.parametrize(("stored", "order"), [((30, 40, 6), "yxz"), ((30, 6, 40), "yzx")])
+def test_the_order_of_axes_is_asked_for_where_sections_are_strips(
+    path: Path, stored: tuple[int, int, int], order: str
+) -> None:
+    values = RNG.integers(0, 256, stored, np.uint8)
+    with h5py.File(path, "w") as file:
+        file["g/v"] = values
+    with pytest.raises(DatasetNotFound, match=rf"uint8; read as .* --dataset g/v:{order}; if .* g/v:zyx"):
+        open_stack(path)
+    assert np.array_equal(read(path, f"g/v:{order}"), values.transpose([order.index(axis) for axis in "zyx"]))
+    assert np.array_equal(read(path, "g/v:zyx"), values)
+
+
+def test_colons_may_be_part_of_a_name(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["v:yxz"] = VOLUME
+    assert np.array_equal(read(path, "v:yxz"), VOLUME)
+
+
+def test_refusals_list_name_shape_and_type_and_the_way_out(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["volumes/ids"] = VOLUME.astype(np.uint64)
+    with pytest.raises(DatasetNotFound, match=r"volumes/ids \(20, 30, 40\) uint64\. Integers of 64 bits .* labels"):
+        open_stack(path)
+    with h5py.File(path, "w") as file:
+        for z in range(14):
+            file[f"s{z:02}"] = VOLUME[z]
+    with pytest.raises(
+        DatasetNotFound, match=r"s00 \(30, 40\) uint8, .* and 2 more\. Save its sections as one data set"
+    ):
+        open_stack(path)
+    with h5py.File(path, "w") as file:
+        file.create_group("empty")
+    with pytest.raises(DatasetNotFound, match="It holds no data set"):
+        open_stack(path)
+
+
+def test_a_channel_is_not_chosen_without_a_word(path: Path) -> None:
+    place = "DataSet/ResolutionLevel 0/TimePoint 0/Channel {}/Data"
+    with h5py.File(path, "w") as file:
+        file[place.format(0)] = VOLUME
+        file[place.format(1)] = 255 - VOLUME
+    with open_stack(path) as stack:
+        (warning,) = stack.facts.warnings
+    assert place.format(1) in warning
+    assert f"{place.format(0)} was read" in warning
+
+
+def test_labels_next_to_raw_data_need_no_word(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["raw"] = VOLUME
+        file["labels"] = VOLUME
+    with open_stack(path) as stack:
+        assert stack.facts.warnings == ()

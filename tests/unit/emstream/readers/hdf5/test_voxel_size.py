@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from emstream.errors import UnsupportedFormat
 from emstream.readers.open_stack import open_stack
 from emstream.readers.stack import Grey
 
@@ -81,14 +81,30 @@ def test_imaris_padding_is_cut_and_its_extent_read(path: Path) -> None:
         assert stack.facts.voxel_size_nm == pytest.approx((30, 4, 5))
 
 
-@pytest.mark.parametrize(("keys", "is_read"), [("zyx", True), ("xyz", False), ("yxz", False)])
-def test_axistags_in_another_order_are_refused(path: Path, keys: str, is_read: bool) -> None:
-    tags = '{"axes": [' + ", ".join(f'{{"key": "{key}"}}' for key in keys) + "]}"
+@pytest.mark.parametrize("keys", ["zyx", "xyz", "yxz", "tyx"])
+def test_axes_are_read_in_the_order_that_axistags_say(path: Path, keys: str) -> None:
+    stored = VOLUME.transpose(["zyx".index(key.replace("t", "z")) for key in keys])
     with h5py.File(path, "w") as file:
-        file["exported_data"] = VOLUME
-        file["exported_data"].attrs["axistags"] = tags
-    if is_read:
-        assert np.array_equal(read(path), VOLUME)
-        return
-    with pytest.raises(UnsupportedFormat, match=", ".join(keys)):
-        open_stack(path)
+        file["exported_data"] = stored
+        file["exported_data"].attrs["axistags"] = axistags(keys)
+    assert np.array_equal(read(path), VOLUME)
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [({"z": "nm", "y": "nm", "x": "nm"}, (25, 16.5, 16.5)), ({"y": "nm", "x": "nm"}, (0, 16.5, 16.5)), ({}, None)],
+)
+def test_ilastik_states_sizes_in_its_axistags(
+    path: Path, units: dict[str, str], expected: tuple[float, float, float] | None
+) -> None:
+    with h5py.File(path, "w") as file:
+        file["exported_data"] = VOLUME[..., None]
+        file["exported_data"].attrs["axistags"] = axistags("zyxc", z=25.0, y=16.5, x=16.5)
+        file["exported_data"].attrs["axis_units"] = json.dumps(units)
+    with open_stack(path) as stack:
+        assert stack.facts.voxel_size_nm == expected
+
+
+def axistags(keys: str, **resolution: float) -> str:
+    """Return `axistags` as ilastik writes them."""
+    return json.dumps({"axes": [{"key": key, "typeFlags": 2, "resolution": resolution.get(key, 0)} for key in keys]})
