@@ -64,6 +64,21 @@ class FindOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelOptions:
+    """Labels to score against."""
+
+    labels: Annotated[
+        Path, typer.Option(help="Labels of the same sections: 0 for background, and one other value for structure.")
+    ]
+    labels_dataset: Annotated[
+        str | None, typer.Option(help="Data set of the labels inside an HDF5 file, e.g. /volumes/labels/mito.")
+    ] = None
+    instances: Annotated[
+        bool, typer.Option("--instances", help="Labels and masks number objects: every number but 0 is structure.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
 class TuneOptions:
     """How to predict, and what to do with what is found."""
 

@@ -7,16 +7,21 @@ predicted where they must be, when they are scored.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
 
 import h5py
+import numpy as np
+from numpy.typing import NDArray
 
-from emstream.errors import DamagedFile, UnknownObject, UsageError
+from emstream.errors import DamagedFile, DatasetNotFound, TrainingDataUnusable, UnknownObject, UsageError
 from emstream.jobs.record import Request
-from emstream.readers.open_stack import open_stack
+from emstream.readers.open_stack import open_labels, open_stack
+from emstream.readers.section_numbers import Named, pair_sections, unpaired
+from emstream.readers.stack import StackReader, section_files
 from emstream.settings import Settings
 from emstream_standalone.progress import Listener
 from emstream_standalone.request import chosen
@@ -25,15 +30,18 @@ from emstream_training.metrics.evaluate import (
     Section,
     Shape,
     check_labels,
+    check_probabilities,
     check_shapes,
     file_sections,
     holds_probabilities,
     layer_sections,
     marked_sections,
+    object_sections,
     probability_sections,
     score_sections,
     truth_sections,
 )
+from emstream_training.metrics.placement import Placement
 
 DEFAULT_THRESHOLD = 0.5
 """Threshold on probabilities that come without one."""
@@ -41,23 +49,67 @@ DEFAULT_THRESHOLD = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What is to be scored. what: its name in messages; object: empty if unknown; note: a sentence for the user."""
+    """What is to be scored. what: its name in messages; object: empty if unknown; note: a sentence for the user.
+
+    files: names of the sections' files; empty if they are pages or planes.
+    """
 
     what: str
     object: str
     shape_zyx: Shape
     sections: Iterator[Section]
     note: str = ""
+    files: Sequence[str] = ()
+
+    @property
+    def named(self) -> Named:
+        """Return what is scored for a sentence about pairs of sections."""
+        return Named(self.what, self.shape_zyx[0], self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class MaskSource:
-    """Masks or probabilities that exist. object: the one to score, where a file holds several."""
+    """Masks or probabilities that exist. object: the one to score, where a file holds several.
+
+    instances: masks number objects; every number but 0 is structure.
+    """
 
     path: Path
     object: str | None = None
     dataset: str | None = None
     threshold: float | None = None
+    instances: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSource:
+    """Labels to score against. dataset: of an HDF5 file; instances: they number objects.
+
+    ignore: a stack whose voxels other than 0 do not count.
+    """
+
+    path: Path
+    dataset: str | None = None
+    instances: bool = False
+    ignore: Path | None = None
+    ignore_dataset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Labels that were checked. sections, ignored: (y, x) bool, in order, to be read once; notes: for the user."""
+
+    reader: StackReader
+    ignored: StackReader | None
+    notes: tuple[str, ...]
+
+    def sections(self) -> Iterator[NDArray[np.bool_]]:
+        """Yield the sections (y, x): True for structure."""
+        return truth_sections(self.reader, self.reader.facts.shape_zyx)
+
+    def left_out(self) -> Iterator[NDArray[np.bool_]] | None:
+        """Yield the sections (y, x): True where nothing counts; None if everything does."""
+        return None if self.ignored is None else marked_sections(self.ignored, self.reader.facts.shape_zyx[0])
 
 
 def predicted(request: Request, settings: Settings, listener: Listener, files: ExitStack) -> Scored:
@@ -69,7 +121,7 @@ def predicted(request: Request, settings: Settings, listener: Listener, files: E
     if len(names) > 1:
         raise UsageError(f"the checkpoints find {', '.join(names)}: name the one to score with --object")
     with open_stack(Path(request.input), request.dataset) as reader:
-        shape = reader.facts.shape_zyx
+        shape, names_of_files = reader.facts.shape_zyx, section_files(reader.facts)
     scratch = Path(files.enter_context(tempfile.TemporaryDirectory(prefix="emstream-")))
 
     def sections() -> Iterator[Section]:
@@ -79,7 +131,7 @@ def predicted(request: Request, settings: Settings, listener: Listener, files: E
         run(PredictOptions(request, scratch, Wanted((), has_overlay=False)), settings, listener)
         yield from file_sections(scratch / "mask.h5", names[0])
 
-    return Scored("the images", names[0], shape, sections())
+    return Scored("the images", names[0], shape, sections(), files=names_of_files)
 
 
 def from_masks(source: MaskSource, files: ExitStack) -> Scored:
@@ -90,30 +142,79 @@ def from_masks(source: MaskSource, files: ExitStack) -> Scored:
     layers = {} if source.dataset is not None else _layers(source.path)
     if layers:
         return _from_layers(source, layers, files)
-    reader = files.enter_context(open_stack(source.path, source.dataset))
-    name, shape = source.object or "", reader.facts.shape_zyx
+    reader = files.enter_context(_open_masks(source))
+    name, shape, own = source.object or "", reader.facts.shape_zyx, section_files(reader.facts)
+    if source.instances:
+        return Scored("the masks", name, shape, object_sections(reader, shape[0]), files=own)
     if not holds_probabilities(reader, shape[0]):
-        return Scored("the masks", name, shape, layer_sections(reader, None, shape[0], None))
+        return Scored("the masks", name, shape, layer_sections(reader, None, shape[0], None), files=own)
+    if source.threshold is None:
+        check_probabilities(reader, shape[0])
     level = DEFAULT_THRESHOLD if source.threshold is None else source.threshold
     note = f"{source.path.name} has more than two values: read as probabilities; voxels of at least {level:g} count"
-    return Scored("the probabilities", name, shape, probability_sections(reader, shape[0], level), note)
+    return Scored("the probabilities", name, shape, probability_sections(reader, shape[0], level), note, own)
 
 
-def compare(found: Scored, labels: Path, ignore: Path | None, has_regions: bool, files: ExitStack) -> Evaluation:
-    """Return the scores of all sections. ignore: a stack whose voxels other than 0 do not count.
+def open_truth(scored: Named, shape_zyx: Shape, source: LabelSource, files: ExitStack) -> Truth:
+    """Return the labels of what is scored, paired section by section, with notes on the pairs and the values.
 
-    Raises UsageError for shapes that differ and TrainingDataUnusable for wrong labels, before any network runs.
+    Raises TrainingDataUnusable for shapes or numbers that differ and for wrong labels, before any network runs.
     """
-    truth = files.enter_context(open_stack(labels))
-    shape = truth.facts.shape_zyx
-    check_shapes(found.what, found.shape_zyx, "the labels", shape)
+    truth = files.enter_context(open_labels(source.path, source.dataset))
+    notes = _paired((scored, shape_zyx), ("the labels", truth))
+    if source.dataset is None and "dataset" in truth.facts.origin:
+        notes.append(f"the labels are the data set {truth.facts.origin['dataset']} of {source.path.name}")
     ignored = None
-    if ignore is not None:
-        left_out = files.enter_context(open_stack(ignore))
-        check_shapes("the sections to ignore", left_out.facts.shape_zyx, "the labels", shape)
-        ignored = marked_sections(left_out, shape[0])
-    check_labels(truth, shape)
-    return score_sections(found.sections, truth_sections(truth, shape), ignored, has_regions)
+    if source.ignore is not None:
+        ignored = files.enter_context(_open_ignored(source.ignore, source.ignore_dataset))
+        notes += _paired((_named("the labels", truth), truth.facts.shape_zyx), ("the sections to ignore", ignored))
+    notes += check_labels(truth, source.instances, ignored)
+    return Truth(truth, ignored, tuple(notes))
+
+
+def compare(found: Scored, truth: Truth, has_regions: bool) -> tuple[Evaluation, str]:
+    """Return the scores of all sections, and a note if labels seem to be in another place; else empty."""
+    placement = Placement()
+    labels, seen = tee(truth.sections())
+
+    def watched() -> Iterator[Section]:
+        for section, label in zip(found.sections, seen, strict=False):
+            placement.see(section.mask, label)
+            yield section
+
+    evaluation = score_sections(watched(), labels, truth.left_out(), has_regions)
+    return evaluation, placement.note()
+
+
+def _paired(scored: tuple[Named, Shape], other: tuple[str, StackReader]) -> list[str]:
+    """Return notes on two stacks as pairs of sections. Raises TrainingDataUnusable if they do not fit together."""
+    (named, shape), (what, reader) = scored, other
+    its = _named(what, reader)
+    lacking = unpaired(named, its) if named.depth != its.depth else ""
+    check_shapes(named.what, shape, what, reader.facts.shape_zyx, lacking)
+    pairing = pair_sections(named, its)
+    if pairing.wrong:
+        raise TrainingDataUnusable(pairing.wrong)
+    said = f"{named.what} with {what}: {pairing.said}"
+    return [said, pairing.doubt] if pairing.doubt else [said]
+
+
+def _named(what: str, reader: StackReader) -> Named:
+    return Named(what, reader.facts.shape_zyx[0], section_files(reader.facts))
+
+
+def _open_masks(source: MaskSource) -> StackReader:
+    try:
+        return open_labels(source.path, source.dataset)
+    except DatasetNotFound as error:
+        raise DatasetNotFound(str(error).replace("--labels-dataset", "--dataset")) from error
+
+
+def _open_ignored(path: Path, dataset: str | None) -> StackReader:
+    try:
+        return open_labels(path, dataset)
+    except DatasetNotFound as error:
+        raise DatasetNotFound(str(error).replace("--labels-dataset", "--ignore-dataset")) from error
 
 
 def _from_layers(source: MaskSource, layers: dict[str, bool], files: ExitStack) -> Scored:

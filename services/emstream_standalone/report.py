@@ -17,7 +17,9 @@ from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.record import Plan, Request
 from emstream.models.checkpoint import Checkpoint
 from emstream.models.recipes import Choice
-from emstream.readers.open_stack import open_request, open_stack
+from emstream.readers.open_stack import open_request
+from emstream.readers.section_numbers import Named
+from emstream.readers.stack import section_files
 from emstream.settings import Settings
 from emstream.version import __version__
 from emstream.volume.intensity import IntensityRange, check_finite, to_uint8
@@ -25,8 +27,9 @@ from emstream.volume.parallel import cores
 from emstream_inference.engines import make_engine
 from emstream_postprocess.report import Wanted, drop_job
 from emstream_preprocess.plan import make_plan
+from emstream_standalone.evaluate import LabelSource, open_truth
 from emstream_standalone.predict import PredictOptions, run
-from emstream_training.metrics.evaluate import check_labels, check_shapes, read_section
+from emstream_training.metrics.evaluate import read_section
 from emstream_training.report.learning import Curve
 from emstream_training.report.measure import Order, Predict, Ran, Sections, measure
 from emstream_training.report.write import Making, write_report
@@ -41,7 +44,7 @@ class Given:
 
     request: Request
     choice: Choice
-    labels: Path
+    labels: LabelSource
     output: Path
     compared: dict[str, list[Path]]
     curves: tuple[Path, ...]
@@ -54,8 +57,8 @@ def make_report(given: Given, order: Order, settings: Settings, tell: Tell) -> N
     Raises what reading, predicting and writing raise; wrong labels are reported before any network runs.
     """
     with ExitStack() as files:
-        sections, plan = _open(given, settings, files)
-        for warning in plan.warnings:
+        sections, plan, notes = _open(given, settings, files)
+        for warning in (*notes, *plan.warnings):
             tell(f"note: {warning}")
         making = _making(given, order, plan, settings)
         given.output.mkdir(parents=True, exist_ok=True)
@@ -65,14 +68,13 @@ def make_report(given: Given, order: Order, settings: Settings, tell: Tell) -> N
     write_report(measured, given.training, making, given.output)
 
 
-def _open(given: Given, settings: Settings, files: ExitStack) -> tuple[Sections, Plan]:
-    """Return the sections as the networks get them, (y, x) uint8, with their truth, and the plan of the run."""
+def _open(given: Given, settings: Settings, files: ExitStack) -> tuple[Sections, Plan, tuple[str, ...]]:
+    """Return the sections as the networks get them, (y, x) uint8, with their truth, the plan of the run, and notes."""
     request = given.request
     reader = files.enter_context(open_request(Path(request.input), request, settings.max_voxels))
-    truth = files.enter_context(open_stack(given.labels))
     shape = reader.facts.shape_zyx
-    check_shapes("the images", shape, "the labels", truth.facts.shape_zyx)
-    check_labels(truth, shape)
+    named = Named("the images", shape[0], section_files(reader.facts))
+    truth = open_truth(named, shape, given.labels, files)
     plan = make_plan(reader, request, [given.choice])
     intensity = IntensityRange(plan.grey_low, plan.grey_high, np.dtype(plan.dtype))
 
@@ -81,7 +83,8 @@ def _open(given: Given, settings: Settings, files: ExitStack) -> tuple[Sections,
         check_finite(values, f"section {z + 1}")
         return to_uint8(values, intensity)
 
-    return Sections(given.choice.object, shape, grey, lambda z: read_section(truth, z) != 0), plan
+    sections = Sections(given.choice.object, shape, grey, lambda z: read_section(truth.reader, z) != 0)
+    return sections, plan, truth.notes
 
 
 def _predictor(given: Given, plan: Plan, settings: Settings, tell: Tell) -> Predict:
@@ -123,7 +126,7 @@ def _making(given: Given, order: Order, plan: Plan, settings: Settings) -> Makin
             "emstream": __version__,
             "object": given.choice.object,
             "images": f"{given.request.input}: {plan.source}",
-            "labels": str(given.labels.absolute()),
+            "labels": str(given.labels.path.absolute()),
             "voxel size (z, y, x)": f"{' x '.join(size)} nm, {plan.voxel_size_source}" if size else "not known",
             "quality": f"{given.request.quality}: {recipe.variants} variants, {recipe.halo} halo",
             "threshold": f"{recipe.threshold:g} on the probability",
@@ -137,7 +140,7 @@ def _making(given: Given, order: Order, plan: Plan, settings: Settings) -> Makin
             "settings": given.request.model_dump(mode="json"),
             "recipe": recipe.model_dump(mode="json"),
             "input": plan.source,
-            "labels": str(given.labels.absolute()),
+            "labels": str(given.labels.path.absolute()),
             "voxel_size_nm": plan.voxel_size_nm,
             "fingerprint": fingerprint,
             "machine": machine,
@@ -150,7 +153,9 @@ def _making(given: Given, order: Order, plan: Plan, settings: Settings) -> Makin
 def command_line(given: Given, order: Order) -> str:
     """Return the command that makes the report again."""
     request = given.request
-    parts = ["emstream", "report", "--images", request.input, "--labels", str(given.labels.absolute())]
+    parts = ["emstream", "report", "--images", request.input, "--labels", str(given.labels.path.absolute())]
+    parts += ["--labels-dataset", given.labels.dataset] if given.labels.dataset else []
+    parts += ["--instances"] if given.labels.instances else []
     parts += ["--object", given.choice.object, "--quality", request.quality]
     parts += chain.from_iterable(("--checkpoint", path) for path in request.checkpoints)
     compared = [(name, file.absolute()) for name, files in given.compared.items() for file in files]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from emstream_cli.options import (
     Checkpoints,
     ContrastStretch,
     FindOptions,
+    LabelOptions,
     Threshold,
     Verbose,
     checkpoint_paths,
@@ -44,6 +46,7 @@ class ScoredOptions:
     ignore: Annotated[Path | None, typer.Option(help="Stack of the same size; where it is not 0 nothing counts.")] = (
         None
     )
+    ignore_dataset: Annotated[str | None, typer.Option(help="Data set inside an HDF5 file that --ignore names.")] = None
     membranes: Annotated[
         bool | None,
         typer.Option("--membranes/--no-membranes", help="Measure the regions they enclose. Default: for membranes."),
@@ -51,7 +54,7 @@ class ScoredOptions:
 
 
 def evaluate(
-    labels: Annotated[Path, typer.Option(help="Labels of the same sections: 0, and one other value for structure.")],
+    truth: LabelOptions,
     scored: ScoredOptions,
     find: FindOptions,
     checkpoints: Checkpoints = None,
@@ -61,23 +64,39 @@ def evaluate(
     verbose: Verbose = False,
 ) -> None:
     """Segment labelled sections, or use existing masks, and print how well they agree with the labels."""
-    from emstream_standalone.evaluate import MaskSource, compare, from_masks, predicted
+    from emstream_standalone.evaluate import (
+        LabelSource,
+        MaskSource,
+        compare,
+        from_masks,
+        open_truth,
+        predicted,
+    )
 
     settings = start(verbose)
     check_scored(scored, find.objects or [], checkpoints or [], contrast_stretch)
     with ExitStack() as files:
         if scored.masks is not None:
             name = find.objects[0] if find.objects else None
-            found = from_masks(MaskSource(scored.masks, name, find.dataset, threshold), files)
+            found = from_masks(MaskSource(scored.masks, name, find.dataset, threshold, truth.instances), files)
         else:
             assert scored.images is not None
             fields = find.fields() | {"threshold": threshold, "contrast_stretch": contrast_stretch}
             request = make_request(scored.images, settings, **fields, checkpoints=checkpoint_paths(checkpoints))
             found = predicted(request, settings, shown(as_json), files)
-        if found.note:
-            warn(f"note: {found.note}")
-        evaluation = compare(found, labels, scored.ignore, has_regions(scored.membranes, found.object), files)
+        source = LabelSource(truth.labels, truth.labels_dataset, truth.instances, scored.ignore, scored.ignore_dataset)
+        labels = open_truth(found.named, found.shape_zyx, source, files)
+        warn_all([found.note, *labels.notes])
+        evaluation, note = compare(found, labels, has_regions(scored.membranes, found.object))
+        warn_all([note])
     say(json.dumps(evaluation) if as_json else "\n".join(evaluation_lines(evaluation)))
+
+
+def warn_all(notes: Sequence[str]) -> None:
+    """Print notes that are not empty."""
+    for note in notes:
+        if note:
+            warn(f"note: {note}")
 
 
 def check_scored(scored: ScoredOptions, objects: list[str], checkpoints: list[Path], contrast_stretch: bool) -> None:

@@ -11,7 +11,7 @@ import typer
 from emstream.errors import EngineUnavailable, Interrupted
 from emstream.readers.formats import STACK_KINDS
 from emstream_cli.console import say, start, warn
-from emstream_cli.options import Checkpoints, FindOptions, Verbose, checkpoint_paths
+from emstream_cli.options import Checkpoints, FindOptions, LabelOptions, Verbose, checkpoint_paths
 from emstream_cli.parse import parse_compared, parse_sizes
 from emstream_standalone.request import make_request
 
@@ -20,7 +20,7 @@ HOW_TO_INSTALL = "the report needs matplotlib, which is not installed: pip insta
 
 def report(
     images: Annotated[Path, typer.Option(help=f"Raw labelled sections: folder, {STACK_KINDS}.")],
-    labels: Annotated[Path, typer.Option(help="Labels of the same sections: 0, and one other value for structure.")],
+    truth: LabelOptions,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for report.html, .pdf, .json and figures/.")],
     find: FindOptions,
     checkpoints: Checkpoints = None,
@@ -44,6 +44,7 @@ def report(
     settings = start(verbose)
     if find_spec("matplotlib") is None:
         raise EngineUnavailable(HOW_TO_INSTALL)
+    from emstream_standalone.evaluate import LabelSource
     from emstream_standalone.report import Given, make_report
     from emstream_standalone.report_order import make_order, report_choice
     from emstream_training.report.learning import read_curves
@@ -54,6 +55,7 @@ def report(
     request = make_request(images, settings, **find.fields(), checkpoints=checkpoint_paths(checkpoints))
     choice = report_choice(request, settings)
     order = make_order(choice, find.quality, compared, robustness, sides)
+    labels = LabelSource(truth.labels, truth.labels_dataset, truth.instances)
     given = Given(request, choice, labels, output, compared, tuple(curves or ()), training)
     try:
         make_report(given, order, settings, warn)

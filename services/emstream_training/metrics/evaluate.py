@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from emstream.errors import TrainingDataUnusable
 from emstream.readers.stack import StackReader
 from emstream.volume.files import opened
+from emstream.volume.intensity import BINARY_VOXELS, check_finite
 from emstream.volume.planes import Planes
+from emstream_training.data.layers import NEIGHBOURS, SAME_NEIGHBOURS, ObjectNumbers
 from emstream_training.metrics.confusion import Confusion
 from emstream_training.metrics.curves import Histograms, level_of
 from emstream_training.metrics.regions import RegionErrors, mean_errors, region_errors
@@ -28,6 +30,10 @@ UINT8 = NDArray[np.uint8]
 Shape = tuple[int, int, int]
 WANTED_PRECISION, WANTED_RECALL = 0.80, 0.95
 """The paper's goals for mitochondria: precision 0.80 and recall 0.95."""
+LOW, HIGH = 25, 230
+"""Bounds of the uint8 probabilities that are neither nearly 0 nor nearly 1: neighbours between them differ."""
+FEW = 8
+"""Maximum number of values in a stack of numbered classes; maps of probabilities have dozens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +91,12 @@ def score(mask_file: Path, name: str, truth: Iterable[BOOL], shape_zyx: Shape) -
     return score_sections(file_sections(mask_file, name), truth)
 
 
-def check_shapes(what: str, shape_zyx: Shape, other: str, other_zyx: Shape) -> None:
-    """Raise TrainingDataUnusable unless two stacks have one shape (z, y, x)."""
+def check_shapes(what: str, shape_zyx: Shape, other: str, other_zyx: Shape, lacking: str = "") -> None:
+    """Raise TrainingDataUnusable unless two stacks have one shape (z, y, x). lacking: sections that one has alone."""
     if shape_zyx != other_zyx:
         raise TrainingDataUnusable(
-            f"{what} are {shape_zyx} (z, y, x) and {other} {other_zyx}: give the labels of these sections, "
-            "one for each, of the same size"
+            f"{what} are {shape_zyx} (z, y, x) and {other} {other_zyx}{lacking and f' ({lacking})'}: give the labels "
+            "of these sections, one for each, of the same size"
         )
 
 
@@ -154,6 +160,15 @@ def file_sections(mask_file: Path, name: str) -> Iterator[Section]:
             yield Section(masks.read(z) > 0, None if probabilities is None else probabilities.read(z))
 
 
+def object_sections(reader: StackReader, depth: int) -> Iterator[Section]:
+    """Yield sections of numbered objects: every number but 0 is structure. Raises TrainingDataUnusable."""
+    numbers = ObjectNumbers("the masks")
+    for z in range(depth):
+        values = read_section(reader, z)
+        numbers.add(values, values != 0)
+        yield Section(values != 0)
+
+
 def layer_sections(
     masks: StackReader, probabilities: StackReader | None, depth: int, threshold: float | None
 ) -> Iterator[Section]:
@@ -183,28 +198,85 @@ def holds_probabilities(reader: StackReader, depth: int) -> bool:
     return False
 
 
-def truth_sections(reader: StackReader, shape_zyx: Shape) -> Iterator[BOOL]:
-    """Yield the sections (y, x) of labels: True where they are not 0.
+def check_probabilities(reader: StackReader, depth: int) -> None:
+    """Read uint8 or float probabilities once. Raises TrainingDataUnusable if they rather number objects.
 
-    Raises TrainingDataUnusable if they have more values than 0 and one other.
+    Objects have few numbers, or one number over an area; and a map of bytes that never reaches 0.5 is hardly one.
     """
-    second: float | None = None
-    for z in range(shape_zyx[0]):
+    counts, pairs, same = np.zeros(256, np.int64), 0, 0
+    for z in range(depth):
+        levels = _as_probability(read_section(reader, z), z)
+        counts += np.bincount(levels.ravel(), minlength=256)
+        between = (levels > LOW) & (levels < HIGH)
+        both = between[:, 1:] & between[:, :-1]
+        pairs += int(np.count_nonzero(both))
+        same += int(np.count_nonzero(both & (levels[:, 1:] == levels[:, :-1])))
+    found = np.flatnonzero(counts)
+    are_areas = pairs >= NEIGHBOURS and same > SAME_NEIGHBOURS * pairs
+    are_few = len(found) <= FEW or found[-1] < level_of(0.5)
+    if reader.facts.dtype == np.uint8 and counts.sum() >= BINARY_VOXELS and (are_areas or are_few):
+        raise TrainingDataUnusable(
+            f"the masks have {len(found)} values from {found[0]} to {found[-1]}, like numbers of objects or classes "
+            "and unlike probabilities (p = v / 255). For numbered objects add --instances, of several classes save the "
+            "one to score as a mask, and for probabilities add --threshold"
+        )
+
+
+def truth_sections(reader: StackReader, shape_zyx: Shape) -> Iterator[BOOL]:
+    """Yield the sections (y, x) of labels that were checked: True where they are not 0."""
+    yield from marked_sections(reader, shape_zyx[0])
+
+
+def check_labels(reader: StackReader, instances: bool = False, ignored: StackReader | None = None) -> list[str]:
+    """Read all labels once, and return notes for the user.
+
+    instances: labels number objects; otherwise they have 0 and one other value. ignored: not 0 where nothing counts.
+    Raises TrainingDataUnusable for other values, and for labels that mark nothing, or all, of what counts.
+    """
+    second: float | int | None = None
+    numbers = ObjectNumbers("the labels")
+    marked = counted = voxels = 0
+    for z in range(reader.facts.shape_zyx[0]):
         values = read_section(reader, z)
-        second, third = _values(values, second)
-        if third is not None:
-            raise TrainingDataUnusable(
-                f"the labels have the values {second:g} and {third:g} in addition to 0 (section {z + 1}): they must "
-                "be 0 and one other value. Save numbered objects as `labels > 0`, and give raw sections or "
-                "probabilities by their own options"
-            )
-        yield values != 0
+        check_finite(values, f"the labels, section {z + 1}")
+        if instances:
+            numbers.add(values, values != 0)
+        else:
+            second = _check_two_values(values, second, z)
+        counts = np.ones(values.shape, bool) if ignored is None else read_section(ignored, z) == 0
+        voxels, counted = voxels + values.size, counted + int(np.count_nonzero(counts))
+        marked += int(np.count_nonzero(counts & (values != 0)))
+    return _notes_on_labels(marked, counted, voxels)
 
 
-def check_labels(reader: StackReader, shape_zyx: Shape) -> None:
-    """Read all labels once. Raises TrainingDataUnusable if they have more values than 0 and one other."""
-    for _ in truth_sections(reader, shape_zyx):
-        continue
+def _notes_on_labels(marked: int, counted: int, voxels: int) -> list[str]:
+    if counted == 0:
+        raise TrainingDataUnusable("every pixel is ignored, so nothing counts: leave 0 in --ignore where pixels count")
+    if marked == 0:
+        raise TrainingDataUnusable(
+            "the labels mark nothing: they are 0 wherever pixels count, and no score has a meaning. Give labels of "
+            "these sections in which the structure is not 0; of an HDF5 file, name them with --labels-dataset"
+        )
+    if marked == counted:
+        raise TrainingDataUnusable(
+            "the labels mark every pixel that counts: no value is 0, which is background. Save background as 0"
+        )
+    notes = [f"{1 - counted / voxels:.0%} of the pixels are ignored"] if counted < voxels else []
+    if 2 * marked > counted:
+        notes.append(f"the labels mark {marked / counted:.0%} of the pixels: if 0 is the structure there, invert them")
+    return notes
+
+
+def _check_two_values(values: NDArray[np.generic], second: float | int | None, z: int) -> float | int | None:
+    """Return the labels' value other than 0, if it is known. Raises TrainingDataUnusable for a third one."""
+    second, third = _values(values, second)
+    if third is None:
+        return second
+    raise TrainingDataUnusable(
+        f"the labels have the values {second:.17g} and {third:.17g} in addition to 0 (section {z + 1}): they must be 0 "
+        "and one other value. For numbered objects add --instances; save masks with grey edges (JPEG, smoothed) as "
+        "`mask > 127`; raw sections and probabilities have their own options"
+    )
 
 
 def marked_sections(reader: StackReader, depth: int) -> Iterator[BOOL]:
@@ -219,13 +291,18 @@ def read_section(reader: StackReader, z: int) -> NDArray[np.generic]:
     return bands[0] if len(bands) == 1 else np.concatenate(bands)
 
 
-def _values(values: NDArray[np.generic], second: float | None) -> tuple[float | None, float | None]:
+def _values(values: NDArray[np.generic], second: float | int | None) -> tuple[float | int | None, float | int | None]:
     """Return the value other than 0 (`second` if it is known already) and, if there is one, a third value."""
     marked = values != 0
     if second is None and marked.any():
-        second = float(values.flat[int(np.argmax(marked))])
+        second = _number(values.flat[int(np.argmax(marked))])
     more = values[marked & (values != second)] if second is not None else values[:0, 0]
-    return second, float(more[0]) if more.size else None
+    return second, _number(more[0]) if more.size else None
+
+
+def _number(value: np.generic) -> float | int:
+    """Return a value as Python's: integers stay whole, whatever their length."""
+    return int(value) if value.dtype.kind in "bui" else float(value)
 
 
 def _as_probability(values: NDArray[np.generic], z: int) -> UINT8:
@@ -239,5 +316,5 @@ def _as_probability(values: NDArray[np.generic], z: int) -> UINT8:
         return levels
     raise TrainingDataUnusable(
         f"section {z + 1} of the masks is {values.dtype} with values {low:g} to {high:g}: give masks (0 and one other "
-        "value) or probabilities (uint8, p = v / 255, or floats from 0 to 1). Save numbered objects as `labels > 0`"
+        "value) or probabilities (uint8, p = v / 255, or floats from 0 to 1). For numbered objects add --instances"
     )

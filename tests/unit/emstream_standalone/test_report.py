@@ -12,6 +12,7 @@ from emstream.models.recipes import Choice, Recipe
 
 pytest.importorskip("matplotlib")
 
+from emstream_standalone.evaluate import LabelSource
 from emstream_standalone.report import Given, command_line
 from emstream_training.report.candidates import Candidate
 from emstream_training.report.measure import Order
@@ -25,7 +26,7 @@ def words(request: Request, order: Order, **changes: object) -> list[str]:
     given = Given(
         request=request,
         choice=CHOICE,
-        labels=Path("/labels"),
+        labels=LabelSource(Path("/labels")),
         output=Path("/out"),
         training=(),
         **fields,  # type: ignore[arg-type]  # a test

@@ -112,7 +112,7 @@ def test_probabilities_have_more_values_than_masks(values: list[list[float]], dt
 def test_a_third_value_is_found_in_a_later_section() -> None:
     reader = stack([[0, 255], [0, 0]], [[0, 0], [0, 9]])
     with pytest.raises(TrainingDataUnusable, match=r"values 255 and 9 in addition to 0 \(section 2\)"):
-        evaluate.check_labels(reader, (2, 2, 2))
+        evaluate.check_labels(reader)
     truth = list(evaluate.truth_sections(stack([[0, 255], [0, 0]]), (1, 2, 2)))
     assert truth[0].tolist() == [[False, True], [False, False]]
 
