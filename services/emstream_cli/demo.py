@@ -23,7 +23,7 @@ from emstream.phantom.sections import Phantom, write_sections
 from emstream.readers.open_stack import open_stack
 from emstream.stages import Stage
 from emstream_cli.console import say, start, warn
-from emstream_postprocess.timeline_picture import draw_timeline
+from emstream_postprocess.report import draw_timeline
 from emstream_standalone.progress import StageProgress
 from emstream_training.metrics.confusion import Confusion, otsu_threshold
 from emstream_training.metrics.evaluate import score, truth_sections

@@ -1,4 +1,4 @@
-"""The entry point of the command `emstream`: every failure ends as a sentence and an exit code.
+"""The command `emstream`: its list of commands, and failures that end as a sentence and an exit code.
 
 Exit codes: 0 done, 2 wrong usage, 3 unreadable input, 4 failed, 130 interrupted.
 """
@@ -8,14 +8,78 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
+
+import typer
 
 from emstream.errors import DiskFull, EmstreamError, Interrupted
-from emstream_cli.app import app
-from emstream_cli.console import warn
+from emstream.version import __version__
+from emstream_cli.commands import evaluate, info, jobs, keys, machine, phantom, predict, report, serve, submit, train
+from emstream_cli.console import say, warn
+from emstream_cli.options import flattened
 
 __all__ = ["app", "main"]
 logger = logging.getLogger(__name__)
+
+
+COMMANDS = (
+    machine.bench,
+    jobs.cancel,
+    jobs.retry,
+    machine.doctor,
+    predict.predict,
+    evaluate.evaluate,
+    jobs.export,
+    jobs.fetch,
+    info.info,
+    predict.merge,
+    info.models,
+    phantom.phantom,
+    train.prepare,
+    report.report,
+    serve.serve,
+    jobs.status,
+    submit.submit,
+    train.train,
+)
+"""Commands in the order of `emstream --help`; each has the name of its function."""
+
+
+def make_app() -> typer.Typer:
+    """Return the application with all commands."""
+    made = typer.Typer(
+        name="emstream",
+        no_args_is_help=True,
+        add_completion=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+    )
+    made.callback()(_emstream)
+    for command in COMMANDS:
+        made.command()(flattened(command))
+    keys_app = typer.Typer(no_args_is_help=True)
+    keys_app.command("add")(flattened(keys.add))
+    keys_app.command("list")(flattened(keys.list_keys))
+    keys_app.command("remove")(flattened(keys.remove))
+    made.add_typer(keys_app, name="keys", help=keys.HELP)
+    return made
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        say(f"emstream {__version__}")
+        raise typer.Exit
+
+
+def _emstream(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Outline mitochondria, membranes and nuclei in electron-microscopy stacks."""
+
+
+app = make_app()
 
 
 def main() -> NoReturn:

@@ -19,7 +19,6 @@ from emstream_gateway.http.openapi import describe_api
 from emstream_gateway.routes import (
     events,
     exports,
-    formats,
     health,
     inspections,
     jobs,
@@ -27,7 +26,7 @@ from emstream_gateway.routes import (
     meshes,
     objects,
     page,
-    timelines,
+    service,
     uploads,
     view,
 )
@@ -35,7 +34,7 @@ from emstream_gateway.storage.job_store import JobStore
 from emstream_gateway.storage.quotas import Quotas
 from emstream_gateway.storage.uploads import Uploads
 
-ROUTES = (uploads, inspections, jobs, events, masks, exports, formats, view, objects, meshes, timelines, health, page)
+ROUTES = (uploads, inspections, jobs, events, masks, exports, service, view, objects, meshes, health, page)
 """Modules of routes, in the order of the OpenAPI document."""
 
 

@@ -21,8 +21,7 @@ from emstream.jobs.timeline import Timings, stage_seconds
 from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream_inference.engines import Engine, make_engine
-from emstream_postprocess.report import Report, Wanted, drop_job, finish
-from emstream_postprocess.timeline_picture import draw_timeline
+from emstream_postprocess.report import Report, Wanted, draw_timeline, drop_job, finish
 from emstream_standalone.in_process import Outcome, Run, lock_folder, prepare_job
 from emstream_standalone.progress import SILENT, Listener
 from emstream_standalone.request import chosen

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
 
-from emstream.version import __version__
+from emstream.version import __version__ as __version__
 
-if TYPE_CHECKING:
-    from emstream.client.client import Client as Client
-    from emstream_standalone.segment import segment as segment
+LAZY = {"Client": "emstream.client.client", "segment": "emstream_standalone.segment"}
+"""Names that are loaded when a user asks for them, since their libraries take a while; `__init__.pyi` types them.
 
-__all__ = ["__version__"]
+`segment` is the library's one door up to what runs on this machine.
+"""
 
 
 def __getattr__(name: str) -> object:
-    """Give `emstream.Client` and `emstream.segment`, loaded when asked for: their libraries take a while."""
-    if name == "Client":
-        from emstream.client.client import Client
-
-        return Client
-    if name == "segment":
-        from emstream_standalone.segment import segment
-
-        return segment
+    """Return `emstream.Client` or `emstream.segment`."""
+    if name in LAZY:
+        return getattr(import_module(LAZY[name]), name)
     raise AttributeError(f"module 'emstream' has no attribute {name!r}")

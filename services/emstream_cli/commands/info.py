@@ -1,4 +1,4 @@
-"""`emstream info`: shape, voxel size and warnings of a stack, before anything runs."""
+"""`emstream info` and `emstream models`: a stack before anything runs, and the structures that can be found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from emstream.models.recipes import MODELS, checkpoints_of, shipped_books
 from emstream.readers.formats import ALL_KINDS
 from emstream_cli.console import say, start
 from emstream_cli.options import AsJson, Dataset, Verbose
@@ -35,3 +36,31 @@ def info(
     say("voxel size (z, y, x): " + ("not stated" if size is None else " x ".join(f"{v:g}" for v in size) + " nm"))
     for warning in facts.warnings:
         say(f"note: {warning}")
+
+
+def models(
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the structures that can be found, with their recipes and how well they do."""
+    settings = start(verbose)
+    folder = settings.models or MODELS
+    books = shipped_books(folder)
+    if as_json:
+        say(json.dumps({name: book.model_dump() for name, book in books.items()}))
+        return
+    for name, book in books.items():
+        say(name)
+        for quality in ("fast", "balanced", "accurate"):
+            recipe = getattr(book, quality)
+            say(f"  {quality:9} {', '.join(recipe.checkpoints)}; {recipe.variants} variants, {recipe.halo} halo, "
+                f"threshold {recipe.threshold:.2f}. {recipe.measured}")  # fmt: skip
+            if recipe.thin:
+                say(f"  {'':9} sections less than {recipe.thin.below_nm:g} nm apart: "
+                    f"{', '.join(recipe.thin.checkpoints)}, threshold {recipe.thin.threshold:.2f}. "
+                    f"{recipe.thin.measured}")  # fmt: skip
+    used = {name for book in books.values() for name in checkpoints_of(book)}
+    others = sorted(path.stem for path in folder.glob("*.onnx") if path.stem not in used)
+    if others:
+        say(f"in no recipe, for --checkpoint {folder / 'NAME.onnx'}: {', '.join(others)}")
+    say(f"Cards and licences: {folder}")

@@ -45,8 +45,7 @@ def report(
     if find_spec("matplotlib") is None:
         raise EngineUnavailable(HOW_TO_INSTALL)
     from emstream_standalone.evaluate import LabelSource
-    from emstream_standalone.report import Given, make_report
-    from emstream_standalone.report_order import make_order, report_choice
+    from emstream_standalone.report import Given, make_order, make_report, report_choice
     from emstream_training.report.learning import read_curves
 
     training = tuple(read_curves(curves or []))

@@ -17,10 +17,9 @@ from emstream.models.checkpoint import Header
 from emstream.models.networks.serving import Probability, ServedNetwork, architecture
 from emstream_training.data.labelled_files import LabelledStack, load_stack, neighbours
 from emstream_training.data.sources import TrainingFile, read_training_file
-from emstream_training.fit.halo import fast_halo
 from emstream_training.fit.resume import make_network
 from emstream_training.fit.train import WRITTEN, Show, train
-from emstream_training.fit.write_checkpoint import export_checkpoint
+from emstream_training.fit.write_checkpoint import export_checkpoint, fast_halo
 from emstream_training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)

@@ -22,10 +22,9 @@ from torch import Tensor, nn
 from emstream_training.data.batches import Batch, batches, make_batch
 from emstream_training.data.labelled_files import LabelledStack
 from emstream_training.data.patches import PatchSampler
-from emstream_training.fit.curve import Curve, Row
 from emstream_training.fit.device import autocast, full_memory_explained, set_up
 from emstream_training.fit.resume import StateFile, TrainingState, fresh_state, save_tensors
-from emstream_training.fit.validation import validate
+from emstream_training.fit.validation import Curve, Row, validate
 from emstream_training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)

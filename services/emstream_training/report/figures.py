@@ -12,13 +12,11 @@ from matplotlib.patches import Patch
 from emstream_training.report.candidates import ENSEMBLE
 from emstream_training.report.corruptions import missing_z
 from emstream_training.report.drawing import COLOURS, MARKERS, Drawing, legend_only
-from emstream_training.report.examples import COLOURS as OVERLAY_COLOURS
-from emstream_training.report.examples import Example
-from emstream_training.report.learning import Curve
+from emstream_training.report.learning import Curve, Timing, fit_line
 from emstream_training.report.measure import Measured
-from emstream_training.report.run_time import Timing, fit_line
 from emstream_training.report.score_figures import draw_curves, draw_families, draw_sections
-from emstream_training.report.scores import Tally
+from emstream_training.report.scores import COLOURS as OVERLAY_COLOURS
+from emstream_training.report.scores import Example, Tally
 
 LEGEND_COLUMNS = 3
 """Columns of a legend whose entries are names of checkpoints."""

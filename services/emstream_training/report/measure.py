@@ -24,9 +24,17 @@ from numpy.typing import NDArray
 from emstream.models.checkpoint import Checkpoint
 from emstream_training.report.candidates import Candidate
 from emstream_training.report.corruptions import CORRUPTIONS, MISSING, Corruption, missing_z
-from emstream_training.report.examples import Example, SectionPlanes, make_example, telling_sections
-from emstream_training.report.run_time import Timing, mirrored
-from emstream_training.report.scores import Maps, Tally, Truth, tally
+from emstream_training.report.learning import Timing, mirrored
+from emstream_training.report.scores import (
+    Example,
+    Maps,
+    SectionPlanes,
+    Tally,
+    Truth,
+    make_example,
+    tally,
+    telling_sections,
+)
 
 UINT8 = NDArray[np.uint8]
 CROP = 192

@@ -16,13 +16,11 @@ from emstream_training.report import tables
 from emstream_training.report.candidates import Candidate
 from emstream_training.report.drawing import to_png
 from emstream_training.report.figures import draw_all
-from emstream_training.report.learning import Curve
+from emstream_training.report.learning import Curve, fit_line
 from emstream_training.report.measure import Measured, Robustness
-from emstream_training.report.pdf import make_pdf
-from emstream_training.report.run_time import fit_line
+from emstream_training.report.pages import make_page, make_pdf
 from emstream_training.report.scores import Tally
 from emstream_training.report.tables import Document
-from emstream_training.report.web_page import make_page
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import emstream_cli.commands
 from emstream.version import __version__
-from emstream_cli.app import COMMANDS, app, make_app
+from emstream_cli.main import COMMANDS, app, make_app
 
 runner = CliRunner()
 NAMES = [command.__name__ for command in COMMANDS]
@@ -78,5 +78,5 @@ def test_two_applications_share_nothing() -> None:
 
 
 def test_importing_a_command_adds_it_nowhere() -> None:
-    program = "import sys, emstream_cli.commands.predict; sys.exit('emstream_cli.app' in sys.modules)"
+    program = "import sys, emstream_cli.commands.predict; sys.exit('emstream_cli.main' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

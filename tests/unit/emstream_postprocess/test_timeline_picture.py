@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from emstream_postprocess.timeline_picture import COLOURS, LANE, LEFT, WIDTH, draw_timeline
+from emstream_postprocess.report import COLOURS, LANE, LEFT, WIDTH, draw_timeline
 
 
 def columns_of(path: Path, colour: str) -> list[int]:

@@ -9,8 +9,8 @@ import pytest
 from emstream.errors import UsageError
 from emstream.models.checkpoint import Checkpoint, Header
 from emstream.models.recipes import Choice, Recipe
-from emstream_standalone import report_order
-from emstream_standalone.report_order import make_order
+from emstream_standalone import report
+from emstream_standalone.report import make_order
 
 
 def checkpoint(name: str, threshold: float, sections: int = 3) -> Checkpoint:
@@ -52,7 +52,7 @@ def test_of_an_ensemble_each_checkpoint_has_its_own_threshold() -> None:
 
 def test_what_is_only_compared_has_its_own_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
     other = checkpoint("other", 0.2)
-    monkeypatch.setattr(report_order, "choose", lambda objects, quality, files: [choice(other)])
+    monkeypatch.setattr(report, "choose", lambda objects, quality, files: [choice(other)])
     order = make_order(choice(checkpoint("a", 0.3)), "fast", {"Theirs": [Path("other.onnx")]}, False, ())
     assert [(c.family, c.threshold) for c in order.candidates] == [("MultiResUNet", 0.5), ("Theirs", 0.2)]
     assert order.main.family == "MultiResUNet"

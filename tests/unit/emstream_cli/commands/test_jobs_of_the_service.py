@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from emstream_cli import options
-from emstream_cli.app import app
+from emstream_cli.main import app
 from tests.unit.emstream_cli.service_double import ClientDouble, make_job
 
 ONE = make_job(1)

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from emstream.errors import EngineUnavailable, UsageError
 from emstream.models.recipes import shipped_books
-from emstream_cli.app import app
 from emstream_cli.commands import report
+from emstream_cli.main import app
 
 PHANTOM = ("--shape", "2,40,50", "--seed", "3")
 

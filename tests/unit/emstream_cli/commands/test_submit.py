@@ -14,8 +14,8 @@ from emstream.client.client import Client
 from emstream.errors import Interrupted, JobFailed, UsageError
 from emstream.stages import Stage
 from emstream_cli import options
-from emstream_cli.app import app
 from emstream_cli.commands import submit
+from emstream_cli.main import app
 from emstream_cli.options import FindOptions, TuneOptions
 from tests.unit.emstream_cli.service_double import ClientDouble, make_job
 

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("torch")
 
 from emstream_cli.progress import TrainingProgress
-from emstream_training.fit.curve import Row
 from emstream_training.fit.train import Progress
+from emstream_training.fit.validation import Row
 
 
 def tell(*seen: Progress, is_quiet: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emstream.jobs.export_formats import EXPORT_FORMATS
 from emstream.readers.samples import is_clutter, sample_of
-from emstream_gateway.routes.formats import all_formats
+from emstream_gateway.routes.service import all_formats
 
 
 def test_the_list_says_all_that_the_rule_of_samples_needs() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from emstream_gateway.routes.formats import all_formats
 from emstream_gateway.routes.page import FILES, POLICY, WEB, page_file, read_files
+from emstream_gateway.routes.service import all_formats
 from tests.places import ROOT
 
 OWN = [path for path in sorted(WEB.rglob("*")) if path.is_file() and "vendor" not in path.parts]

@@ -7,7 +7,7 @@ from pathlib import Path
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.timeline import TimelineEntry
 from emstream.stages import Stage
-from emstream_gateway.routes.timelines import lanes
+from emstream_gateway.routes.service import lanes
 
 
 def folder_with(path: Path, *entries: TimelineEntry, cut_off: str = "") -> JobFolder:

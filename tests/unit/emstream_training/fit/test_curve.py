@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from emstream_training.fit.curve import Curve, Row
+from emstream_training.fit.validation import Curve, Row
 
 
 def rows(count: int) -> list[Row]:

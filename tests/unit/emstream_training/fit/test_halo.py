@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emstream_training.fit.halo import CORE, fast_halo
+from emstream_training.fit.write_checkpoint import CORE, fast_halo
 
 ALIGNMENT, EXACT = 16, 96
 HEIGHT = 2 * CORE + 64

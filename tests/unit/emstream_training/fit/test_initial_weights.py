@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from emstream.models.networks.serving import ServedNetwork
-from emstream_training.fit.initial_weights import fitting_weights
+from emstream_training.fit.resume import fitting_weights
 
 
 def known_weights(network: ServedNetwork) -> dict[str, np.ndarray]:

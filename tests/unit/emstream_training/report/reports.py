@@ -15,11 +15,10 @@ from emstream_training.metrics.curves import Histograms
 from emstream_training.report.candidates import Candidate, Member, candidates_of
 from emstream_training.report.corruptions import CORRUPTIONS, MISSING
 from emstream_training.report.drawing import Drawing
-from emstream_training.report.examples import SectionPlanes, make_example
+from emstream_training.report.learning import Timing
 from emstream_training.report.measure import Measured, Robustness, Sections
-from emstream_training.report.pdf import ROWS_ON_A_PAGE
-from emstream_training.report.run_time import Timing
-from emstream_training.report.scores import Tally, mean_map
+from emstream_training.report.pages import ROWS_ON_A_PAGE
+from emstream_training.report.scores import SectionPlanes, Tally, make_example, mean_map
 from emstream_training.report.tables import Document, Table
 from tests.unit.emstream_training.stacks import UINT8, grey_stack
 

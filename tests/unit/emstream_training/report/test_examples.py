@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emstream_training.report.examples import LONGEST_SIDE, SectionPlanes, make_example, telling_sections
-from emstream_training.report.scores import Tally
+from emstream_training.report.scores import LONGEST_SIDE, SectionPlanes, Tally, make_example, telling_sections
 from tests.unit.emstream_training.report.reports import histograms
 
 

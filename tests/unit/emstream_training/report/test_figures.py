@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 
 from emstream_training.report.drawing import Drawing
 from emstream_training.report.figures import draw_all, draw_example, draw_learning, draw_robustness, draw_run_time
-from emstream_training.report.learning import Curve, Validation
-from emstream_training.report.run_time import Timing
+from emstream_training.report.learning import Curve, Timing, Validation
 from tests.unit.emstream_training.report.reports import measured, member, whole
 
 CURVES = [

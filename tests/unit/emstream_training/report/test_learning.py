@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emstream.errors import DamagedFile, InputUnreadable
-from emstream_training.fit.curve import Curve, Row
+from emstream_training.fit.validation import Curve, Row
 from emstream_training.report.learning import COLUMNS, Validation, read_curves
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import matplotlib
 
-from emstream_training.report.pdf import ROWS_ON_A_PAGE, WIDE_LETTERS, make_pdf
+from emstream_training.report.pages import ROWS_ON_A_PAGE, WIDE_LETTERS, make_pdf
 from tests.unit.emstream_training.report.reports import DOCUMENT, TABLE
 
 SHORT = replace(DOCUMENT, tables=(TABLE,))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emstream_training.report.run_time import Timing, fit_line, mirrored
+from emstream_training.report.learning import Timing, fit_line, mirrored
 
 
 @given(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 from xml.etree import ElementTree
 
-from emstream_training.report.pdf import ROWS_ON_A_PAGE
-from emstream_training.report.web_page import make_page
+from emstream_training.report.pages import ROWS_ON_A_PAGE, make_page
 from tests.unit.emstream_training.report.reports import DOCUMENT, DRAWING, TABLE
 
 

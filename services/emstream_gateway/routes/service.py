@@ -1,4 +1,4 @@
-"""Routes of timelines: the units of each kind of worker, with their times and jobs."""
+"""Routes about the service: timelines of each kind of worker, and formats that are read and written."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from contextlib import suppress
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from emstream.api.service import Begun, Span, Timeline
+from emstream.api.service import Begun, ExportFormatState, Formats, Span, StackFormatState, Timeline
 from emstream.errors import BrokerUnavailable
+from emstream.jobs.export_formats import EXPORT_FORMATS
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.timeline import Timeline as JobTimeline
-from emstream.stages import KINDS
+from emstream.readers.formats import CLUTTER, FORMATS
+from emstream.stages import KINDS, SHOWN
 from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.openapi import as_json, refusals, returns
 
-router = APIRouter(prefix="/v1", tags=["timeline"])
+router = APIRouter(prefix="/v1")
 JOBS_AT_MOST = 100
 
 
 @router.get(
     "/jobs/{job}/timeline",
+    tags=["timeline"],
     response_class=Response,
     summary="When a job's units were worked on",
     responses={**returns(Timeline, "The three lanes"), **refusals(404, 422)},
@@ -33,6 +36,7 @@ def job_timeline(caller: ReadKey, context: Context, job: str) -> Response:
 
 @router.get(
     "/timeline",
+    tags=["timeline"],
     response_class=Response,
     summary="When the units of several jobs were worked on",
     responses={**returns(Timeline, "The three lanes"), **refusals(404, 422)},
@@ -75,3 +79,30 @@ def lanes(folders: list[JobFolder], since: float) -> dict[str, list[Span]]:
                 span = Span(job=folder.path.name, unit=unit.unit, start=unit.start, stop=unit.stop)
                 found[unit.stage.queue].append(span)
     return {lane: sorted(spans, key=lambda span: span.start) for lane, spans in found.items()}
+
+
+@router.get(
+    "/formats",
+    tags=["models"],
+    response_class=Response,
+    summary="Formats that are read and written, and stages",
+    responses={**returns(Formats, "Stack formats and export formats, in the order to offer them"), **refusals(422)},
+)
+def list_formats(caller: ReadKey) -> Response:
+    """List the formats."""
+    return as_json(all_formats())
+
+
+def all_formats() -> Formats:
+    """Return the formats that this version of emstream reads and writes."""
+    stacks = [
+        StackFormatState(kind=row.kind, suffixes=list(row.suffixes), is_image=row.is_image, is_stack=row.is_stack)
+        for row in FORMATS
+    ]
+    exports = [
+        ExportFormatState(
+            name=row.name, title=row.title, hint=row.hint, contents=list(row.contents), exact=list(row.exact)
+        )
+        for row in EXPORT_FORMATS.values()
+    ]
+    return Formats(stacks=stacks, exports=exports, clutter=sorted(CLUTTER), stages=list(SHOWN))
