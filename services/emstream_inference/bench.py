@@ -16,6 +16,8 @@ from emstream.models.checkpoint import Checkpoint, read_checkpoint
 from emstream.settings import Settings
 from emstream_inference.engines import Engine, OpenVinoEngine, TorchEngine
 
+Key = tuple[str, str]
+"""An engine's name and precision."""
 _pool = ThreadPoolExecutor(2)
 """As many threads as the engine with most lanes has; kept, as an engine may keep memory for each."""
 
@@ -48,13 +50,9 @@ def _measure_one(checkpoint: Checkpoint, side: int, repeats: int, settings: Sett
     shape = (1, checkpoint.header.sections, side, side)
     window = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     engines = {key: _ready(make, checkpoint) for key, make in _engines(settings.threads, settings.amx)}
-    seconds: dict[tuple[str, str], float] = {}
-    for _ in range(repeats + 1):  # the first round compiles and warms up, and is forgotten
-        seconds = seconds or dict.fromkeys((k for k, e in engines.items() if not isinstance(e, str)), float("inf"))
-        for key in seconds:
-            engine = engines[key]
-            assert not isinstance(engine, str)
-            seconds[key] = min(seconds[key], _seconds_per_window(engine, window))
+    ready = {key: engine for key, engine in engines.items() if not isinstance(engine, str)}
+    _fastest(ready, window, 1)  # compiles and warms up, and is forgotten
+    seconds = _fastest(ready, window, repeats)
     first = next(iter(seconds.values()), None)
     return [
         Row(
@@ -69,6 +67,12 @@ def _measure_one(checkpoint: Checkpoint, side: int, repeats: int, settings: Sett
     ]
 
 
+def _fastest(engines: dict[Key, Engine], window: NDArray[np.uint8], repeats: int) -> dict[Key, float]:
+    """Return the time of each engine's fastest turn."""
+    rounds = [{key: _seconds_per_window(engine, window) for key, engine in engines.items()} for _ in range(repeats)]
+    return {key: min(seconds[key] for seconds in rounds) for key in engines}
+
+
 def _seconds_per_window(engine: Engine, window: NDArray[np.uint8]) -> float:
     """Return the time with all lanes at work, each on one window."""
 
@@ -80,7 +84,7 @@ def _seconds_per_window(engine: Engine, window: NDArray[np.uint8]) -> float:
     return (time.perf_counter() - began) / engine.lanes
 
 
-def _engines(threads: int, use_amx: bool) -> Iterator[tuple[tuple[str, str], Callable[[], Engine]]]:
+def _engines(threads: int, use_amx: bool) -> Iterator[tuple[Key, Callable[[], Engine]]]:
     yield ("torch", "f32"), lambda: TorchEngine("cpu", "f32", use_amx)
     yield ("torch", "bf16"), lambda: TorchEngine("cpu", "bf16", use_amx)
     yield ("openvino", "f32"), lambda: OpenVinoEngine("f32", threads, use_amx)
