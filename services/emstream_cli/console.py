@@ -82,6 +82,10 @@ def result_lines(report: Mapping[str, object], output: Path) -> list[str]:
         lines.append(f"{name}: {share}{volume} (threshold {facts['threshold']:.2f})")
         if facts["measured"] is not None:
             lines.append(f"  {counted_in_words(facts['measured'])}")
+        if facts.get("trained_on"):
+            lines.append(f"  the networks were trained on {facts['trained_on']}")
+    warnings = report.get("warnings")
+    lines += [f"note: {warning}" for warning in warnings] if isinstance(warnings, list) else []
     lines.append(f"masks: {output / 'mask.h5'}")
     if (output / "measurements").exists():
         lines.append(f"measurements: {output / 'measurements'}")

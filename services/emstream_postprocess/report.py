@@ -7,7 +7,7 @@ import platform
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -52,13 +52,17 @@ class Wanted:
 
 
 class ObjectFacts(TypedDict):
-    """Findings for one structure. volume_um3: None without a voxel size. measured: None unless measured."""
+    """Findings for one structure. volume_um3: None without a voxel size. measured: None unless measured.
+
+    trained_on: the images of its networks' training, in words; empty if it is not known.
+    """
 
     threshold: float
     voxels: int
     fraction: float
     volume_um3: float | None
     measured: dict[str, object] | None
+    trained_on: str
 
 
 class UnitFailure(TypedDict):
@@ -154,6 +158,7 @@ def make_report(folder: JobFolder, record: PlannedJob, wanted: Wanted, output: P
             "fraction": voxels / float(np.prod(plan.shape_zyx)),
             "volume_um3": None if voxel_volume is None else voxels * voxel_volume,
             "measured": summary(folder, name) if record.request.measure else None,
+            "trained_on": plan.trained_on.get(name, ""),
         }
     return {
         "emstream": __version__,
@@ -166,10 +171,26 @@ def make_report(folder: JobFolder, record: PlannedJob, wanted: Wanted, output: P
         "checkpoints": checkpoints_of(plan),
         "fingerprint": record.fingerprint,
         "objects": objects,
-        "warnings": list(plan.warnings),
+        "warnings": [*plan.warnings, *nothing_found(objects)],
         "timings": timings,
         "command": command_line(record.request, wanted, output),
     }
+
+
+def nothing_found(objects: Mapping[str, ObjectFacts]) -> list[str]:
+    """Return a warning for each structure of which nothing was found."""
+    warnings = []
+    for name, facts in objects.items():
+        measured = facts["measured"]
+        if facts["voxels"] and (measured is None or measured.get("count")):
+            continue
+        least = f" of at least {measured['min_voxels']} voxels" if facts["voxels"] and measured else ""
+        trained = f" The networks were trained on {facts['trained_on']}." if facts["trained_on"] else ""
+        warnings.append(
+            f"no {name}{least} were found.{trained} If there should be some, check the voxel size, try a lower "
+            "threshold, or train a checkpoint on some of your own sections (emstream train)"
+        )
+    return warnings
 
 
 def _structure_voxels(mask: Voxels) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import lcm
 from pathlib import Path
-
-import numpy as np
 
 from emstream.errors import BinaryInput, UsageError
 from emstream.jobs.record import Grid, Member, Plan, Request, Voxel
@@ -14,13 +12,18 @@ from emstream.models.checkpoint import MAX_RESCALE, RESCALE_TOLERANCE, Checkpoin
 from emstream.models.recipes import Choice
 from emstream.readers.stack import StackFacts, StackReader
 from emstream.volume.intensity import Grey, check_finite, choose_range, is_binary, sampled_sections, thinned
+from emstream_preprocess.likeness import (
+    MOST_CROPS,
+    blur_warnings,
+    contrast_warnings,
+    middle_of,
+    pixel_warnings,
+    thickness_warnings,
+)
 
 MAX_SLAB_SECTIONS = 128
 MOST_NAMED = 5
 """Maximum number of blank sections that a warning names."""
-LOW_CONTRAST = 0.75
-"""Share of the grey levels that a network was trained on, below which a warning is due. With 0.6 of them F1 of
-mitochondria falls from 0.77 to 0.68, and stretching brings it back; stretching what spans enough costs up to 0.03."""
 
 
 def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) -> Plan:
@@ -29,7 +32,7 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
     Raises BinaryInput, NotFinite, or what reading raises; UsageError for a voxel size that cannot be.
     """
     facts = reader.facts
-    samples = list(_sample(reader))
+    samples, crops = _sample(reader)
     warnings = [*facts.warnings]
     is_constant = len({value for s in samples for value in (s.min(), s.max())}) == 1
     if is_binary(samples):
@@ -40,7 +43,7 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
     if is_constant:
         warnings.append("every sampled voxel has the same grey value: the masks will be empty there")
     else:
-        warnings += _blank_warnings(samples, facts) + _contrast_warnings(samples, request, facts, choices)
+        warnings += _blank_warnings(samples, facts) + contrast_warnings(samples, request, facts, choices)
     intensity = choose_range(samples, facts.dtype, request.contrast_stretch)
     voxel_size, voxel_source = voxel_size_of(request, facts)
     if voxel_size is None:
@@ -50,7 +53,8 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
         )
     choices = [choice.for_sections(voxel_size) for choice in choices]
     grids = _grids(facts, request, choices, voxel_size)
-    warnings += _thickness_warnings(voxel_size, choices)
+    warnings += thickness_warnings(voxel_size, choices) + pixel_warnings(voxel_size, choices)
+    warnings += blur_warnings(crops, voxel_size, choices)
     return Plan(
         shape_zyx=facts.shape_zyx,
         dtype=str(facts.dtype),
@@ -69,6 +73,7 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
         warnings=tuple(warnings),
         offset_zyx=request.region[0] if request.region else (0, 0, 0),
         outlines=tuple(choice.object for choice in choices if choice.is_outline),
+        trained_on={choice.object: choice.trained_on for choice in choices if choice.trained_on},
     )
 
 
@@ -97,11 +102,17 @@ def slab_sections_for(wanted: int, section_depth: int) -> int:
     return max(1, round(wanted / section_depth)) * section_depth
 
 
-def _sample(reader: StackReader) -> Iterator[Grey]:
-    for z in sampled_sections(reader.facts.shape_zyx[0]):
+def _sample(reader: StackReader) -> tuple[list[Grey], list[Grey]]:
+    """Return voxels spread over the sampled sections, and the middles of some of them as they are."""
+    looked_at = sampled_sections(reader.facts.shape_zyx[0])
+    samples, crops = [], []
+    for place, z in enumerate(looked_at):
         values = reader.sample(int(z))
         check_finite(values, f"section {z + 1}")
-        yield thinned(values)
+        samples.append(thinned(values))
+        if place % max(1, looked_at.size // MOST_CROPS) == 0:
+            crops.append(middle_of(values))
+    return samples, crops
 
 
 def _blank_warnings(samples: Sequence[Grey], facts: StackFacts) -> list[str]:
@@ -116,25 +127,6 @@ def _blank_warnings(samples: Sequence[Grey], facts: StackFacts) -> list[str]:
     return [
         f"{', '.join(named)}{more}{of_all} {'look' if blank[1:] else 'looks'} blank: nothing is found there, and "
         "neighbouring sections are predicted as if the next one that is there came in its place"
-    ]
-
-
-def _contrast_warnings(
-    samples: Sequence[Grey], request: Request, facts: StackFacts, choices: Sequence[Choice]
-) -> list[str]:
-    """Return a warning about bytes of low contrast, which are used as they are; wider types are scaled anyway."""
-    are_bytes = facts.dtype.itemsize == 1 and facts.dtype != np.bool_
-    if not are_bytes or request.contrast_stretch or request.region:  # a part of a section may well be all of one tissue
-        return []
-    stretched = choose_range(samples, facts.dtype, contrast_stretch=True)
-    levels = round(stretched.high - stretched.low)
-    worse = [choice for choice in choices if levels < LOW_CONTRAST * choice.grey_levels]
-    if not worse:
-        return []
-    return [
-        f"the grey values span {levels} of 256 levels, and the networks for {', '.join(c.object for c in worse)} were "
-        f"trained on {min(c.grey_levels for c in worse)} and more: they will find less. Compare with the contrast "
-        "stretched (--contrast-stretch; More settings on the page; contrast_stretch over REST)"
     ]
 
 
@@ -200,17 +192,3 @@ def _member(checkpoint: Checkpoint, objects: list[str]) -> Member:
         sections=checkpoint.header.sections,
         objects=tuple(objects),
     )
-
-
-def _thickness_warnings(voxel_size: Voxel | None, choices: Sequence[Choice]) -> list[str]:
-    if voxel_size is None or voxel_size[0] <= 0:
-        return []
-    warnings = []
-    for header in {c.header.name: c.header for choice in choices for c in choice.checkpoints}.values():
-        low, high = header.z_range_nm
-        if header.sections > 1 and not low <= voxel_size[0] <= high:
-            warnings.append(
-                f"sections are {voxel_size[0]:g} nm apart and {header.name} was trained on {low:g} to {high:g} nm: "
-                "check some results by eye"
-            )
-    return warnings

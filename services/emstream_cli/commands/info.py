@@ -50,7 +50,7 @@ def models(
         say(json.dumps({name: book.model_dump() for name, book in books.items()}))
         return
     for name, book in books.items():
-        say(name)
+        say(f"{name}: trained on {book.trained_on}" if book.trained_on else name)
         for quality in ("fast", "balanced", "accurate"):
             recipe = getattr(book, quality)
             say(f"  {quality:9} {', '.join(recipe.checkpoints)}; {recipe.variants} variants, {recipe.halo} halo, "

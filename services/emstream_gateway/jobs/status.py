@@ -85,6 +85,13 @@ def _uploading(header: UploadHeader, files: list[FileState], is_cancelled: bool)
     )
 
 
+def warnings_of(folder: JobFolder, plan: Plan | None) -> list[str]:
+    """Return what is to be known when a result is judged: of the plan, and of the report once there is one."""
+    reported = read_report(folder).get("warnings")
+    found = [*(plan.warnings if plan else ()), *(map(str, reported) if isinstance(reported, list) else ())]
+    return list(dict.fromkeys(found))
+
+
 def _totals_of(files: list[FileState]) -> FileTotals:
     first, last = (files[0].name, files[-1].name) if files else (None, None)
     size, received = sum(file.size or 0 for file in files), sum(file.received for file in files)
@@ -93,7 +100,7 @@ def _totals_of(files: list[FileState]) -> FileTotals:
 
 def _started(context: AppContext, folder: JobFolder, record: JobRecord, files: list[FileState]) -> ListedJob:
     plan, over = record.plan, _state_on_disk(folder)
-    status, warnings = None, list(plan.warnings if plan else ())
+    status, warnings = None, warnings_of(folder, plan)
     if not over:
         try:
             status = context.ledger.status(record.id)

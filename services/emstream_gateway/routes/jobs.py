@@ -12,7 +12,7 @@ from emstream.api.problems import NotReady
 from emstream.api.schemas import OVER
 from emstream.api.service import Estimate, Recipes, RecipeState
 from emstream.jobs.folder import JobFolder
-from emstream.models.recipes import Quality, Recipe, asked_for
+from emstream.models.recipes import Quality, Recipe, RecipeBook, asked_for
 from emstream_gateway.auth import ReadKey, WriteKey
 from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.openapi import as_json, refusals, returns
@@ -140,7 +140,7 @@ def list_models(caller: ReadKey, context: Context) -> Response:
     """List the recipes."""
     defaults = asked_for((), context.books())
     models = [
-        _recipe_state(name, quality, getattr(book, quality), name in defaults)
+        _recipe_state(book, quality, name in defaults)
         for name, book in context.books().items()
         for quality in get_args(Quality)
     ]
@@ -170,15 +170,17 @@ def get_estimate(
     return as_json(estimate(context.store.record, folders, voxels * passes, pixel_size))
 
 
-def _recipe_state(name: str, quality: Quality, recipe: Recipe, is_default: bool) -> RecipeState:
+def _recipe_state(book: RecipeBook, quality: Quality, is_default: bool) -> RecipeState:
+    recipe: Recipe = getattr(book, quality)
     return RecipeState(
-        object=name,
+        object=book.object,
         quality=quality,
         checkpoints=list(recipe.checkpoints),
         variants=recipe.variants,
         halo=recipe.halo,
         threshold=recipe.threshold,
         measured=recipe.measured,
+        trained_on=book.trained_on,
         thin=recipe.thin,
         words=WORDS[quality],
         is_default=is_default,

@@ -19,7 +19,7 @@ from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.bodies import is_known
 from emstream_gateway.http.openapi import HEADER_TEXT, as_json, refusals, returns
-from emstream_gateway.jobs.status import planned_job, state_of
+from emstream_gateway.jobs.status import planned_job, state_of, warnings_of
 from emstream_gateway.storage.tiles import (
     MEDIA_TYPES,
     TILE,
@@ -65,6 +65,7 @@ def get_view(caller: ReadKey, context: Context, job: str) -> Response:
         sections_stitched=section_ranges(plan, folder.done_units("result")),
         objects=_objects(context, folder, record),
         section_names=list(plan.section_names),
+        warnings=warnings_of(folder, plan),
     )
     return as_json(found, headers={"Cache-Control": ASK_AGAIN})
 
@@ -140,6 +141,7 @@ def _objects(context: AppContext, folder: JobFolder, record: PlannedJob) -> list
             has_spread=record.request.spread,
             has_labels=name in names,
             colour=in_hex(colour_of(name)),
+            trained_on=plan.trained_on.get(name, ""),
         )
         for name, threshold in plan.thresholds.items()
     ]

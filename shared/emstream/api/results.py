@@ -78,13 +78,17 @@ class Thresholds(RootModel[dict[ObjectName, Threshold]]):
 
 
 class SeenObject(Reply):
-    """An object as it is drawn. has_spread: the job stored it; else it is 4p(1-p). colour: "#rrggbb"."""
+    """An object as it is drawn. has_spread: the job stored it; else it is 4p(1-p). colour: "#rrggbb".
+
+    trained_on: the images of its networks' training, in words; empty if it is not known.
+    """
 
     name: str
     threshold: float
     has_spread: bool
     has_labels: bool
     colour: str
+    trained_on: str = ""
 
 
 class View(Reply):
@@ -102,6 +106,7 @@ class View(Reply):
     sections_stitched: list[tuple[int, int]]
     objects: list[SeenObject]
     section_names: list[str] = Field(description="Of the first and the last section.")
+    warnings: list[str] = Field([], description="What is to be known when the result is judged.")
 
 
 class ExportWish(Given):

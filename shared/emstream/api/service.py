@@ -21,6 +21,7 @@ class RecipeState(Reply):
     halo: HaloMode
     threshold: float
     measured: str
+    trained_on: str = Field(description="The images of its networks' training, in words.")
     thin: ThinSections | None = Field(None, description="Used instead where sections are closer than that.")
     words: str = Field(description="The quality in words, for the user.")
     is_default: bool = Field(description="Found when a job names no object.")

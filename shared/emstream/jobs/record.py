@@ -79,7 +79,7 @@ class Plan(Record):
 
     grey_low, grey_high: values that become 0 and 255. section_names: of the first and the last section.
     offset_zyx: of the region's first voxel in the stack as delivered. outlines: objects that enclose what is counted
-    and measured (membranes).
+    and measured (membranes). trained_on: the images that each object's networks were trained on, in words.
     """
 
     shape_zyx: tuple[int, int, int]
@@ -99,6 +99,7 @@ class Plan(Record):
     warnings: tuple[str, ...]
     offset_zyx: tuple[int, int, int] = (0, 0, 0)
     outlines: tuple[str, ...] = ()
+    trained_on: dict[str, str] = {}
 
     @property
     def slabs(self) -> list[Slab]:

@@ -34,6 +34,7 @@ class ThinSections(BaseModel):
     checkpoints: tuple[str, ...] = Field(min_length=1)
     threshold: float = Field(gt=0, lt=1)
     measured: str = ""
+    trained_on: str = ""
 
 
 class Recipe(BaseModel):
@@ -54,7 +55,8 @@ class RecipeBook(BaseModel):
 
     is_default: it is found when no structure is named. is_outline: the profiles that it encloses in each section are
     counted and measured, not itself (membranes). grey_levels: the fewest of 256 that a stack of its training spans
-    (percentiles 0.35 to 99.65); 0 = not known.
+    (percentiles 0.35 to 99.65); detail: the least share of its contrast that is finer than three pixels; 0 = not
+    known. trained_on: the images of its training, in words, with what was not among them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +65,8 @@ class RecipeBook(BaseModel):
     is_default: bool = False
     is_outline: bool = False
     grey_levels: int = Field(0, ge=0, le=256)
+    detail: float = Field(0, ge=0, le=1)
+    trained_on: str = ""
     fast: Recipe
     balanced: Recipe
     accurate: Recipe
@@ -70,7 +74,7 @@ class RecipeBook(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A recipe with its checkpoints, read, also the ones for thin sections. is_outline, grey_levels: see RecipeBook."""
+    """A recipe with its checkpoints, read, also the ones for thin sections. From is_outline on: see RecipeBook."""
 
     object: str
     recipe: Recipe
@@ -78,6 +82,8 @@ class Choice:
     is_outline: bool = False
     thin_checkpoints: tuple[Checkpoint, ...] = ()
     grey_levels: int = 0
+    detail: float = 0.0
+    trained_on: str = ""
 
     def for_sections(self, voxel_size_nm: tuple[float, float, float] | None) -> Choice:
         """Return the choice for sections this far apart (z, y, x); sections at an unknown distance are not thin."""
@@ -90,7 +96,12 @@ class Choice:
             "measured": thin.measured,
             "thin": None,
         }
-        return replace(self, recipe=self.recipe.model_copy(update=replaced), checkpoints=self.thin_checkpoints)
+        return replace(
+            self,
+            recipe=self.recipe.model_copy(update=replaced),
+            checkpoints=self.thin_checkpoints,
+            trained_on=thin.trained_on or self.trained_on,
+        )
 
 
 def checkpoints_of(book: RecipeBook) -> set[str]:
@@ -148,10 +159,12 @@ def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), f
     books = shipped_books(folder)
     choices = []
     for name in asked_for(objects, books):
-        recipe: Recipe = getattr(books[name], quality)
+        book = books[name]
+        recipe: Recipe = getattr(book, quality)
         own_and_thin = (recipe.checkpoints, recipe.thin.checkpoints if recipe.thin else ())
         checkpoints, thin = (tuple(read_checkpoint(folder / f"{c}.onnx") for c in names) for names in own_and_thin)
-        choices.append(Choice(name, recipe, checkpoints, books[name].is_outline, thin, books[name].grey_levels))
+        facts = (book.is_outline, thin, book.grey_levels, book.detail, book.trained_on)
+        choices.append(Choice(name, recipe, checkpoints, *facts))
     return choices
 
 
@@ -167,5 +180,13 @@ def _from_own(
         threshold = sum(c.header.threshold for c in members) / len(members)
         names = tuple(c.header.name for c in members)
         recipe = Recipe(checkpoints=names, variants=VARIANTS[quality], halo="fast", threshold=threshold)
-        choices.append(Choice(name, recipe, members, name in outlined))
+        described = list(dict.fromkeys(words for c in members if (words := trained_on(c))))
+        choices.append(Choice(name, recipe, members, name in outlined, trained_on="; ".join(described)))
     return choices
+
+
+def trained_on(checkpoint: Checkpoint) -> str:
+    """Return the images that a user's own checkpoint was trained on; empty if its header does not say."""
+    sources = checkpoint.header.training.get("sources")
+    named = [str(source.get("images") or "") for source in sources] if isinstance(sources, list) else []
+    return ", ".join(dict.fromkeys(name for name in named if name))

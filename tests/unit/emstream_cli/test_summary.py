@@ -34,3 +34,9 @@ def test_what_is_not_known_is_not_said(tmp_path: Path) -> None:
         "spots: 25.00 % of the voxels (threshold 0.50)",
         f"masks: {tmp_path / 'mask.h5'}",
     ]
+
+
+def test_warnings_and_the_training_stand_next_to_the_result(tmp_path: Path) -> None:
+    facts = FACTS | {"measured": None, "trained_on": "SBEM of HeLa cells"}
+    lines = result_lines({"objects": {"nuclei": facts}, "warnings": ["the sections look blurred"]}, tmp_path)
+    assert lines[1:3] == ["  the networks were trained on SBEM of HeLa cells", "note: the sections look blurred"]

@@ -10,7 +10,16 @@ import pytest
 from emstream.errors import UsageError
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import JobRecord, Request
-from emstream_postprocess.report import Wanted, command_line, make_report, provenance, region_text, write_report
+from emstream_postprocess.report import (
+    ObjectFacts,
+    Wanted,
+    command_line,
+    make_report,
+    nothing_found,
+    provenance,
+    region_text,
+    write_report,
+)
 from tests.plans import make_plan
 
 PLAN = make_plan((2, 64, 64), sections=2)
@@ -59,7 +68,14 @@ def test_a_format_that_there_is_not_is_refused_with_the_ones_that_there_are() ->
 def test_slabs_that_were_not_stitched_count_as_empty(tmp_path: Path) -> None:
     report = make_report(JobFolder(tmp_path), JOB, Wanted(), Path("out"), {"total_s": 1.5})
     facts = report["objects"]["spots"]
-    assert facts == {"threshold": 0.5, "voxels": 0, "fraction": 0.0, "volume_um3": 0.0, "measured": None}
+    assert facts == {
+        "threshold": 0.5,
+        "voxels": 0,
+        "fraction": 0.0,
+        "volume_um3": 0.0,
+        "measured": None,
+        "trained_on": "",
+    }
     assert report["checkpoints"] == {"network": "0" * 64}
     assert "errors" not in report
     write_report(report, tmp_path / "report.json")
@@ -69,3 +85,21 @@ def test_slabs_that_were_not_stitched_count_as_empty(tmp_path: Path) -> None:
 def test_the_same_job_has_the_same_provenance() -> None:
     assert provenance(JOB) == provenance(JOB.model_copy())
     assert json.loads(provenance(JOB)["checkpoints"]) == {"network": "0" * 64}
+
+
+def test_a_structure_of_which_nothing_was_found_is_reported_with_its_training() -> None:
+    facts: ObjectFacts = {
+        "threshold": 0.4,
+        "voxels": 0,
+        "fraction": 0.0,
+        "volume_um3": None,
+        "measured": None,
+        "trained_on": "SBEM of HeLa cells",
+    }
+    [warning] = nothing_found({"nuclei": facts})
+    assert warning.startswith("no nuclei were found. The networks were trained on SBEM of HeLa cells. If there should")
+    found: ObjectFacts = {**facts, "voxels": 9, "trained_on": ""}
+    assert nothing_found({"nuclei": found}) == []
+    [warning] = nothing_found({"nuclei": {**found, "measured": {"count": 0, "min_voxels": 64}}})
+    assert warning.startswith("no nuclei of at least 64 voxels were found. If there should")
+    assert nothing_found({"nuclei": {**found, "measured": {"count": 2, "min_voxels": 64}}}) == []

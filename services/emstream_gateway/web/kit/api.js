@@ -10,10 +10,11 @@
  *   input: string | null, file_totals: FileTotals, stages: Record<string, Count>, progress: number, eta_s: number | null, warnings: string[],
  *   errors: {stage: string, unit: number, sentence: string}[], shape_zyx: Triple | null,
  *   voxel_size_nm: Triple | null, objects: string[], links: Record<string, string>}} Job
- * @typedef {{name: string, threshold: number, has_spread: boolean, has_labels: boolean, colour: string}} ViewStructure
+ * @typedef {{name: string, threshold: number, has_spread: boolean, has_labels: boolean, colour: string,
+ *   trained_on?: string}} ViewStructure
  * @typedef {{shape_zyx: Triple, voxel_size_nm: Triple | null, voxel_size_source: string, levels: number, tile: number,
  *   version: string, sections_read: [number, number][], sections_stitched: [number, number][], objects: ViewStructure[],
- *   state: string, name: string, section_names: string[]}} View section_names: of the first and the last section
+ *   state: string, name: string, section_names: string[], warnings?: string[]}} View section_names: of the first and the last section
  */
 
 /** A request that the service refused, or that did not reach it. */

@@ -181,7 +181,7 @@ export class Predict {
     const measured = this.models.filter((model) => objects.includes(model.object) && model.quality === quality && model.measured);
     find("estimate").replaceChildren(
       ...(found?.seconds ? ["Takes about ", make("strong", {}, duration(found.seconds)), ` (measured on ${found.based_on}). `] : []),
-      ...measured.slice(0, 3).map((model) => `${sentence(model.object)}: ${model.measured}. `));
+      ...measured.slice(0, 3).map((model) => `${sentence(model.object)}: ${model.measured}${model.trained_on ? `; trained on ${model.trained_on}` : ""}. `));
   }
 
   async #predict() {

@@ -106,7 +106,14 @@ export class Objects {
       make("option", { value: "all" }, "All objects"), make("option", { value: "uncertain" }, "Least certain first"));
     list.value = this.list;
     return make("div", {}, make("div", { class: "line" }, structures.length > 1 && structure, list, this.#numberInput()),
-      make("p", { class: "note", "data-testid": "object-count" }, `${countedInWords(answer, this.structure)} Choose a row to see it.`));
+      make("p", { class: "note", "data-testid": "object-count" }, `${countedInWords(answer, this.structure)} Choose a row to see it.`),
+      this.#trainedOn());
+  }
+
+  /** Say what the structure's networks were trained on, where its numbers are read. */
+  #trainedOn() {
+    const words = this.viewer.view?.objects.find(({ name }) => name === this.structure)?.trained_on;
+    return words ? make("p", { class: "note" }, `Trained on ${words}.`) : "";
   }
 
   #numberInput() {

@@ -1,6 +1,7 @@
 // @ts-check
-/** The strip under the slider: the sections that are preprocessed, and the ones that have masks. */
-import { draw, find } from "../kit/dom.js";
+/** What there is of a job: the strip under the slider, of sections that are preprocessed or have masks; and the notes on its result. */
+import { draw, find, make } from "../kit/dom.js";
+import { count, sentence } from "../kit/words.js";
 
 /** @param {import("../kit/api.js").View} view */
 export function showAvailability(view) {
@@ -10,4 +11,15 @@ export function showAvailability(view) {
     for (const [start, stop] of ranges) strip.append(draw("rect", { class: name, x: start, width: stop - start, height: 1 }));
   }
   find("availability").replaceChildren(strip);
+}
+
+/** Show what is to be known when the result is judged, above the tabs. @param {string[]} warnings */
+export function showWarnings(warnings) {
+  const box = find("view-warnings");
+  if (box.dataset.shown === warnings.join("\n")) return; // it may have been closed by hand
+  box.dataset.shown = warnings.join("\n");
+  box.hidden = warnings.length === 0;
+  box.open = true;
+  box.querySelector("summary").textContent = `${count(warnings.length, "note")} on this result`;
+  box.querySelector("ul").replaceChildren(...warnings.map((text) => make("li", {}, sentence(text))));
 }

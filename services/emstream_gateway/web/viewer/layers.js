@@ -138,7 +138,7 @@ export class Layers {
   }
 
   /** @param {import("../kit/api.js").ViewStructure} object */
-  #card({ name, threshold }) {
+  #card({ name, threshold, trained_on }) {
     const look = /** @type {Look} */ (this.looks.get(name));
     const card = make("section", { class: "layer", "aria-label": name, "data-structure": name });
     const mark = () => card.classList.toggle("hidden-layer", !look.isVisible);
@@ -157,6 +157,7 @@ export class Layers {
       thresholdSlider,
       make("button", { type: "button", class: "quiet reset", title: `The masks were made with ${threshold}`, hidden: true,
         onclick: () => this.setThreshold(name, threshold) }, `Back to ${threshold.toFixed(2)}`),
+      trained_on ? make("p", { class: "note", "data-testid": "trained-on" }, `Trained on ${trained_on}.`) : "",
     );
     mark();
     return card;

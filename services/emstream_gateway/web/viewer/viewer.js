@@ -14,8 +14,8 @@ import { Sections, isWithin } from "./sections.js";
 import { showPlace, readAt } from "./readout.js";
 import { showScale } from "./scale.js";
 import { sectionNames } from "./section_names.js";
-import { showAvailability } from "./availability.js";
-import { shapeInWords, length } from "../kit/words.js";
+import { showAvailability, showWarnings } from "./availability.js";
+import { length, shapeInWords } from "../kit/words.js";
 
 const POLL_MS = 2000;
 const SOON_MS = 500;
@@ -193,6 +193,7 @@ export class Viewer {
     find("z-slider").max = find("z-number").max = String(depth);
     find("z-slider").max = String(depth - 1);
     showAvailability(view);
+    showWarnings(view.warnings ?? []);
     this.#describeSection();
   }
 

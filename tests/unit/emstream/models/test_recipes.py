@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from emstream.errors import UnknownObject
@@ -15,6 +17,7 @@ from emstream.models.recipes import (
     checkpoints_of,
     choose,
     shipped_books,
+    trained_on,
 )
 
 
@@ -79,3 +82,25 @@ def test_every_checkpoint_of_a_recipe_has_its_file_and_its_card() -> None:
         for name in checkpoints_of(shipped):
             assert (MODELS / f"{name}.onnx").exists()
             assert (MODELS / f"{name}.md").read_text().startswith("#")
+
+
+def test_every_shipped_recipe_says_what_its_networks_were_trained_on() -> None:
+    for name, book in shipped_books().items():
+        assert book.trained_on, name
+        assert not book.trained_on.endswith("."), name
+        assert 0 < book.detail < 1, name
+
+
+def test_thin_sections_have_a_training_of_their_own() -> None:
+    [choice] = choose(["mitochondria"], "balanced")
+    assert "FIB-SEM" in choice.for_sections((5.0, 5.0, 5.0)).trained_on != choice.trained_on
+    assert choice.for_sections((50.0, 5.0, 5.0)).trained_on == choice.trained_on
+
+
+def test_a_users_own_checkpoint_says_what_its_header_says() -> None:
+    checkpoint = choose(["nuclei"], "fast")[0].checkpoints[0]
+    sources = [{"images": "mine/a"}, {"images": "mine/b"}, {"images": "mine/a"}, {}]
+    header = checkpoint.header.model_copy(update={"training": {"sources": sources}})
+    assert trained_on(replace(checkpoint, header=header)) == "mine/a, mine/b"
+    header = checkpoint.header.model_copy(update={"training": {}})
+    assert trained_on(replace(checkpoint, header=header)) == ""

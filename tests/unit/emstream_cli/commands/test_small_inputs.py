@@ -70,7 +70,7 @@ def test_info_says_shape_and_voxel_size(tmp_path: Path) -> None:
 def test_models_lists_every_recipe() -> None:
     books = shipped_books()
     told = run("models")
-    assert all(f"\n{name}\n" in f"\n{told}" for name in books)
+    assert all(f"\n{name}: trained on {book.trained_on}\n" in f"\n{told}" for name, book in books.items())
     assert set(json.loads(run("models", "--json"))) == set(books)
 
 

@@ -10,7 +10,8 @@ from emstream.errors import JobNotFound
 from emstream.ledger.hints import Hint
 from emstream.stages import Stage
 from emstream_gateway.jobs.actions import cancel, start_upload
-from emstream_gateway.jobs.status import describe_job, describe_listed, progress, state_of
+from emstream_gateway.jobs.status import describe_job, describe_listed, progress, state_of, warnings_of
+from tests.plans import make_plan
 from tests.unit.emstream_gateway.conftest import Desk
 
 
@@ -54,6 +55,15 @@ def test_a_job_goes_from_uploading_to_completed(desk: Desk) -> None:
     assert (job.state, job.progress, job.errors) == ("completed", 1, ())
     assert {"mask", "report", "exports"} <= set(job.links)
     assert "cancel" not in job.links
+
+
+def test_warnings_of_the_report_are_those_of_the_job_too(desk: Desk) -> None:
+    folder = desk.upload("s1.png")
+    folder.report_path.write_text('{"warnings": ["no nuclei were found", "the sections look blurred"]}')
+    plan = make_plan((2, 64, 64), 1).model_copy(update={"warnings": ("the sections look blurred",)})
+    assert warnings_of(folder, plan) == ["the sections look blurred", "no nuclei were found"]
+    folder.report_path.write_text('{"warnings": 7}')
+    assert warnings_of(folder, None) == []
 
 
 def test_errors_of_the_report_are_those_of_the_job(desk: Desk) -> None:
