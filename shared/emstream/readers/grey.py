@@ -41,6 +41,18 @@ def grey_from_colour(colour: Grey, name: str) -> Grey:
     return grey
 
 
+def planes_differ(planes: Grey) -> bool:
+    """Return whether the first three planes of (s, y, x) differ by more than the rule for colour allows."""
+    tolerance = {np.dtype(np.uint8): CHANNEL_TOLERANCE, np.dtype(np.uint16): CHANNEL_TOLERANCE * 257}.get(
+        planes.dtype.newbyteorder("="), 0
+    )
+    differing = 0
+    for rows in _strips(planes.shape[1]):
+        strip = planes[:3, rows].astype(np.float64)
+        differing += int(np.count_nonzero(np.ptp(strip, axis=0) > tolerance))
+    return bool(differing > COLOURED_SHARE * planes[0].size)
+
+
 def grey_from_palette(
     indices: NDArray[np.integer], palette: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, name: str
 ) -> NDArray[np.uint8]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emstream.errors import ColourImage, DamagedFile, MixedSizes, UnsupportedFormat
 from emstream.readers.grey import (
@@ -33,6 +34,8 @@ _ALPHAS = (1, 2)  # ExtraSamples: associated, unassociated
 _UNCOMPRESSED, _LZW, _PACKBITS = 1, 5, 32773
 _RATIOS = {_UNCOMPRESSED: 2, _LZW: 2000, _PACKBITS: 130, 6: DEFLATE_RATIO, 7: DEFLATE_RATIO, 8: DEFLATE_RATIO}
 _AXIS_NAMES = {"C": "channels", "T": "time points", "S": "samples", "Z": "z planes"}
+MOST_CHANNELS = 7
+"""Maximum number of channels or time points that a picture has (ImageJ shows 7 together); more of them are sections."""
 _AS_Z = "ZIQ"  # z; "image" and "unknown" are how plain multi-page files come
 _PAGE_AXES = ("YX", "YXS", "SYX")
 
@@ -43,6 +46,7 @@ class TiffLayout:
 
     stored: the dtype of a page's samples, of which `bits` are used; samples: per pixel; is_planar: axes are (s, y, x).
     plain: set where all voxels are uncompressed, one after another. are_labels: values are numbers, not grey.
+    has_planes: sections are the planes of one page. notes: sentences on choices that were made.
     """
 
     kind: str
@@ -55,6 +59,8 @@ class TiffLayout:
     has_alpha: bool
     plain: PlainVoxels | None
     are_labels: bool = False
+    has_planes: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def is_colour(self) -> bool:
@@ -84,7 +90,7 @@ class TiffLayout:
         if self.is_planar:
             values = np.moveaxis(values, 0, -1)
         if self.photometric == _PALETTE and palette is not None:
-            colours = (palette.T // 256).astype(np.uint8)
+            colours = _eight_bits(palette).T
             if self.are_labels:
                 return labels_from_palette(values.astype(np.uint16), colours, None, name).astype(self.dtype, copy=False)
             return grey_from_palette(values.astype(np.uint16), colours, None, name)
@@ -101,13 +107,38 @@ class TiffLayout:
             values = without_transparent(values, alpha)
         return values.astype(self.dtype, copy=False)
 
+    def of_planes(self, name: str) -> TiffLayout:
+        """Return the layout by which the planes of the only page, marked as colours, are sections."""
+        _, height, width = self.shape_zyx
+        note = (
+            f"{name} marks {self.samples} planes as colours, and they differ as sections do: they were read as "
+            f"{self.samples} sections. If it is a colour picture, convert it to grey."
+        )
+        return replace(
+            self,
+            shape_zyx=(self.samples, height, width),
+            samples=1,
+            is_planar=False,
+            photometric=_MINISBLACK,
+            has_alpha=False,
+            plain=self.plain and replace(self.plain, sections=self.samples, section_shape=(height, width)),
+            has_planes=True,
+            notes=(*self.notes, note),
+        )
+
+
+def _eight_bits(palette: Grey) -> NDArray[np.uint8]:
+    """Return a palette as uint8; some writers leave 8 bits where TIFF has 16, as libtiff knows, too."""
+    colours = palette.astype(np.uint16)
+    return (colours // 256 if colours.max(initial=0) > 255 else colours).astype(np.uint8)
+
 
 def read_layout(path: Path, series: Any, are_labels: bool = False) -> TiffLayout:
     """Return the layout of tifffile's series. Raises an InputUnreadable that says why it cannot be read as a stack."""
     page = series.keyframe
     name = path.name
     _check_page(name, page, are_labels)
-    depth = _depth(name, series)
+    depth, notes = _depth(name, series)
     height, width = int(page.imagelength), int(page.imagewidth)
     _check_sizes(name, series, page)
     plain = None
@@ -128,6 +159,7 @@ def read_layout(path: Path, series: Any, are_labels: bool = False) -> TiffLayout
         has_alpha=_has_alpha(page),
         plain=plain,
         are_labels=are_labels,
+        notes=notes,
     )
 
 
@@ -175,22 +207,25 @@ def _has_alpha(page: Any) -> bool:
     return samples in (2, 4) and len(extra) == 1 and extra[0] in _ALPHAS
 
 
-def _depth(name: str, series: Any) -> int:
-    """Return the number of sections: the one outer axis that is longer than 1 and may be z."""
+def _depth(name: str, series: Any) -> tuple[int, tuple[str, ...]]:
+    """Return the number of sections: the one outer axis that is longer than 1 and may be z; and notes."""
     axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
     outer = {
         axis: int(length) for axis, length in zip(axes, shape, strict=True) if axis not in "YXS" and int(length) != 1
     }
-    for axis, length in outer.items():
-        if axis not in _AS_Z or len(outer) > 1:
-            found = ", ".join(f"{n} {_AXIS_NAMES.get(a, f'planes of axis {a}')}" for a, n in outer.items())
-            raise UnsupportedFormat(
-                f"{name} has {found}; a stack has one axis besides y and x, and it must be z. Save one channel at one "
-                "time point; if these are sections, set slices to their number (Fiji: Image > Properties)."
-            )
-        check_depth(name, length)
-        return length
-    return 1
+    if not outer:
+        return 1, ()
+    axis, length = next(iter(outer.items()))
+    check_depth(name, length)
+    if len(outer) == 1 and axis in _AS_Z:
+        return length, ()
+    if len(outer) == 1 and axis in "CT" and length > MOST_CHANNELS:
+        return length, (f"{name} has {length} {_AXIS_NAMES[axis]} and no z: they were read as sections.",)
+    found = ", ".join(f"{n} {_AXIS_NAMES.get(a, f'planes of axis {a}')}" for a, n in outer.items())
+    raise UnsupportedFormat(
+        f"{name} has {found}; a stack has one axis besides y and x, and it must be z. Save one channel at one "
+        "time point; if these are sections, set slices to their number (Fiji: Image > Properties)."
+    )
 
 
 def _check_sizes(name: str, series: Any, page: Any) -> None:

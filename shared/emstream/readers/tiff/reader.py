@@ -14,12 +14,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 
 from emstream.errors import DamagedFile, UnsupportedFormat
-from emstream.readers.grey import COLOUR_RULE
+from emstream.readers.grey import COLOUR_RULE, planes_differ
 from emstream.readers.limits import decoding
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 from emstream.readers.tiff.layout import TiffLayout, check_one_size, read_layout
@@ -41,18 +42,19 @@ class TiffStack(StackReader):
         self._path = path
         with ExitStack() as files:
             with _heeding_complaints(path.name), decoding(path.name):
-                tif = files.enter_context(tifffile.TiffFile(path, _multifile=False))
+                tif, warnings = _opened(path, files)
                 self._series = _first_series(tif, path.name)
                 self._layout = read_layout(path, self._series, are_labels)
                 voxel_size = tiff_voxel_size(tif, self._series.keyframe)
             if tif.is_imagej and self._layout.shape_zyx[0] > 1 and self._is_mask():
                 self._layout = replace(self._layout, are_labels=True)
+            elif self._has_sections_as_planes():
+                self._layout = self._layout.of_planes(path.name)
             self._files = files.pop_all()
-        warnings = [*notes]
         if len(tif.series) > 1:
             more = len(tif.series) - 1
             warnings.append(f"{path.name} holds {more} more images or image series; only the first was read.")
-        self._facts = _facts(path, self._layout, voxel_size, warnings)
+        self._facts = _facts(path, self._layout, voxel_size, (*notes, *warnings, *self._layout.notes))
 
     @property
     def facts(self) -> StackFacts:
@@ -85,12 +87,39 @@ class TiffStack(StackReader):
         depth = self._layout.shape_zyx[0]
         return is_binary(thinned(self.sample(int(z))) for z in sampled_sections(depth))
 
+    def _has_sections_as_planes(self) -> bool:
+        """Whether the only page has three or four planes that differ: what is written so has sections, not colours."""
+        layout = self._layout
+        if not layout.is_planar or layout.samples < 3 or layout.shape_zyx[0] > 1:
+            return False
+        return planes_differ(self._page(0, self._path.name))
+
     def _page(self, z: int, name: str) -> Grey:
         if self._layout.plain is not None:
             return self._layout.plain.read(z)
         with _heeding_complaints(name), decoding(name):
-            page: Grey = self._series.pages[z].asarray()
-        return page
+            page: Grey = self._series.pages[0 if self._layout.has_planes else z].asarray()
+        return page[z] if self._layout.has_planes else page
+
+
+def _opened(path: Path, files: ExitStack) -> tuple[Any, list[str]]:
+    """Return an open file, read as plain pages where its own description of them does not count; and why."""
+    tif = files.enter_context(tifffile.TiffFile(path, _multifile=False))
+    if tif.is_ome and not _is_xml(tif.ome_metadata):
+        note = f"{path.name} has a damaged OME header: all its pages were read, and the sizes in it are not known."
+        return files.enter_context(tifffile.TiffFile(path, _multifile=False, is_ome=False)), [note]
+    pages = [series for series in tif.series if series.kind == "shaped" and len(series) == 1]
+    if len(pages) == len(tif.series) > 1 and len({(page.shape, page.dtype) for page in pages}) == 1:
+        return files.enter_context(tifffile.TiffFile(path, _multifile=False, is_shaped=False)), []
+    return tif, []
+
+
+def _is_xml(text: str) -> bool:
+    try:
+        ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError):
+        return False
+    return True
 
 
 def _first_series(tif: Any, name: str) -> Any:

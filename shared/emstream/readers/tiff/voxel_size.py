@@ -18,7 +18,28 @@ def tiff_voxel_size(tif: Any, page: Any) -> tuple[float, float, float] | None:
     if tif.is_ome:
         return _ome_size(tif.ome_metadata)
     size = _imagej_size(tif.imagej_metadata, page) if tif.is_imagej else None
-    return size or _printed_size(page)
+    return size or _microscope_size(tif) or _printed_size(page)
+
+
+def _microscope_size(tif: Any) -> tuple[float, float, float] | None:
+    """Return the pixel size by the tags of Zeiss (AP_IMAGE_PIXEL_SIZE), FEI (Scan) or Olympus; they have no z."""
+    try:
+        if tif.is_sem:
+            _, length, unit = tif.sem_metadata["ap_image_pixel_size"]
+            return _square(float(length) * (unit_nm(str(unit)) or 0.0))
+        if tif.is_fei:
+            scan = next(tif.fei_metadata[name] for name in ("Scan", "EScan", "IScan") if name in tif.fei_metadata)
+            return plausible_voxel_size((0.0, float(scan["PixelHeight"]) * 1e9, float(scan["PixelWidth"]) * 1e9))
+        if tif.is_sis:
+            sizes = tif.sis_metadata
+            return plausible_voxel_size((0.0, float(sizes["pixelsizey"]) * 1e9, float(sizes["pixelsizex"]) * 1e9))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, StopIteration):
+        return None  # the tag has no size, or not as its program writes it
+    return None
+
+
+def _square(length_nm: float) -> tuple[float, float, float] | None:
+    return plausible_voxel_size((0.0, length_nm, length_nm))
 
 
 def _ome_size(xml: str) -> tuple[float, float, float] | None:
@@ -44,7 +65,8 @@ def _imagej_size(metadata: dict[str, Any], page: Any) -> tuple[float, float, flo
 
 def _printed_size(page: Any) -> tuple[float, float, float] | None:
     tag = page.tags.get("ResolutionUnit")
-    factor = unit_nm(_PRINT_UNITS.get(int(tag.value), "") if tag is not None else "inch")
+    number = int(_number(tag.value)) if tag is not None else 2
+    factor = unit_nm(_PRINT_UNITS.get(number, ""))
     if factor is None:
         return None
     y, x = _pixel_lengths(page)
@@ -60,8 +82,17 @@ def _pixel_lengths(page: Any) -> tuple[float, float]:
 def _reciprocal(tag: Any) -> float:
     if tag is None:
         return 0.0
-    numerator, denominator = tag.value
-    return float(denominator) / float(numerator) if numerator > 0 else 0.0
+    pixels = _number(tag.value)
+    return 1.0 / pixels if pixels > 0 else 0.0
+
+
+def _number(value: Any) -> float:
+    """Return the number of a tag: a fraction as TIFF has it, or an integer or float as some writers do; 0 if none."""
+    try:
+        numerator, denominator = value if isinstance(value, tuple) else (value, 1)
+        return float(numerator) / float(denominator)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0
 
 
 def _length_nm(value: Any, unit: str) -> float:

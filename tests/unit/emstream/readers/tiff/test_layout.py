@@ -137,3 +137,49 @@ def test_a_tile_that_claims_more_than_its_bytes_is_too_large(tmp_path: Path) -> 
     path.write_bytes(content)
     with pytest.raises(TooLarge, match="65536"):
         open_stack(path)
+
+
+def test_a_palette_of_8_bits_is_read_as_libtiff_does(tmp_path: Path) -> None:
+    table = RNG.permutation(256).astype(np.uint16)
+    for section in VOLUME:
+        tifffile.imwrite(
+            tmp_path / "p.tif",
+            section,
+            append=True,
+            metadata=None,
+            photometric="palette",
+            colormap=np.stack([table] * 3),
+        )
+    assert np.array_equal(read(tmp_path / "p.tif"), table[VOLUME])
+
+
+@pytest.mark.parametrize("planes", [3, 4])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_planes_that_differ_are_sections(
+    tmp_path: Path, planes: int, compression: str | None, dtype: type[np.generic]
+) -> None:
+    volume = (VOLUME[:planes].astype(int) * (257 if dtype is np.uint16 else 1)).astype(dtype)
+    alpha = {} if planes == 3 else {"extrasamples": ["unassalpha"]}
+    tifffile.imwrite(
+        tmp_path / "v.tif", volume, photometric="rgb", planarconfig="separate", compression=compression, **alpha
+    )
+    assert np.array_equal(read(tmp_path / "v.tif"), volume)
+    with open_stack(tmp_path / "v.tif") as stack:
+        assert f"read as {planes} sections" in stack.facts.warnings[0]
+
+
+def test_planes_that_agree_are_one_section(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "v.tif", np.stack([VOLUME[0]] * 3), photometric="rgb", planarconfig="separate", metadata=None
+    )
+    assert np.array_equal(read(tmp_path / "v.tif"), VOLUME[:1])
+
+
+@pytest.mark.parametrize(("axes", "words"), [("CYX", "12 channels"), ("TYX", "12 time points")])
+def test_many_channels_are_sections(tmp_path: Path, axes: str, words: str) -> None:
+    volume = np.concatenate([VOLUME, VOLUME])
+    tifffile.imwrite(tmp_path / "v.tif", volume, imagej=True, metadata={"axes": axes})
+    assert np.array_equal(read(tmp_path / "v.tif"), volume)
+    with open_stack(tmp_path / "v.tif") as stack:
+        assert f"{words} and no z" in stack.facts.warnings[0]

@@ -154,3 +154,28 @@ def test_more_images_in_a_file_are_told(tmp_path: Path) -> None:
     with open_stack(tmp_path / "two.ome.tif") as stack:
         assert stack.facts.shape_zyx == VOLUME.shape
         assert "1 more images" in stack.facts.warnings[0]
+
+
+def test_pages_appended_one_by_one_are_sections(tmp_path: Path) -> None:
+    for section in VOLUME:
+        tifffile.imwrite(tmp_path / "v.tif", section, append=True)
+    assert np.array_equal(read(tmp_path / "v.tif"), VOLUME)
+    with open_stack(tmp_path / "v.tif") as stack:
+        assert stack.facts.warnings == ()
+
+
+def test_an_appended_page_of_another_size_is_no_section(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", VOLUME[0])
+    tifffile.imwrite(tmp_path / "v.tif", VOLUME[0, :20], append=True)
+    with open_stack(tmp_path / "v.tif") as stack:
+        assert "1 more images" in stack.facts.warnings[0]
+
+
+def test_pages_are_read_where_the_ome_header_is_no_xml(tmp_path: Path) -> None:
+    path = tmp_path / "v.ome.tif"
+    tifffile.imwrite(path, VOLUME, metadata={"axes": "ZYX", "Name": "mouse AAAAA 3"})
+    path.write_bytes(path.read_bytes().replace(b"AAAAA", b"A & B"))
+    assert np.array_equal(read(path), VOLUME)
+    with open_stack(path) as stack:
+        assert "damaged OME header" in stack.facts.warnings[0]
+        assert stack.facts.voxel_size_nm is None

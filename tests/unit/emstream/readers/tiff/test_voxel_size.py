@@ -74,3 +74,35 @@ def test_pixel_units_are_no_lengths() -> None:
         ome_metadata = '<OME><Image><Pixels PhysicalSizeX="1" PhysicalSizeXUnit="pixel"/></Image></OME>'
 
     assert tiff_voxel_size(Odd(), None) is None
+
+
+@pytest.mark.parametrize(("kind", "value"), [("I", 72), ("f", 72.0), ("2I", (0, 0)), ("s", "72")])
+def test_resolutions_of_odd_types_do_not_refuse_a_file(tmp_path: Path, kind: str, value: Any) -> None:
+    tags = [(code, kind, 1 if kind != "s" else 0, value, True) for code in (282, 283)]
+    tifffile.imwrite(tmp_path / "v.tif", VOLUME, extratags=tags, metadata=None)
+    with open_stack(tmp_path / "v.tif") as stack:
+        assert stack.facts.voxel_size_nm is None
+        assert np.array_equal(stack.sample(2), VOLUME[2])
+
+
+ZEISS = "0\r\nAP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 5.5 nm\r\n"
+FEI = "[User]\r\nDate=1\r\n[Scan]\r\nPixelWidth=4e-09\r\nPixelHeight=5e-09\r\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        (34118, ZEISS, (0, 5.5, 5.5)),
+        (34118, ZEISS.replace("5.5 nm", "5.5 pm"), None),
+        (34118, "0\r\nAP_WD\r\nWD = 5.1 mm\r\n", None),
+        (34682, FEI, (0, 5, 4)),
+        (34680, FEI, (0, 5, 4)),
+        (34680, "[User]\r\nDate=1\r\n", None),
+    ],
+)
+def test_microscopes_state_the_pixel_size_in_their_own_tags(
+    tmp_path: Path, code: int, text: str, expected: tuple[float, float, float] | None
+) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", VOLUME, extratags=[(code, "s", 0, text, True)], metadata=None)
+    with open_stack(tmp_path / "v.tif") as stack:
+        assert stack.facts.voxel_size_nm == (expected and pytest.approx(expected))
