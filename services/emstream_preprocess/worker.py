@@ -51,7 +51,7 @@ class Preprocess:
             record.request,
             self._choices(record.request),
         )
-        names = {Path(file.stored).name: file.name for file in record.files}
+        names = _names_of(record)
         shown = {
             "source": tell(found.source),
             "warnings": tuple(map(tell, found.warnings)),
@@ -78,7 +78,13 @@ class Preprocess:
         request = record.request
         plan = make_plan(self._reader(unit.folder, record), request, self._choices(request))
         warnings = tuple(as_shown(warning, unit.folder, record) for warning in plan.warnings)
-        plan = plan.model_copy(update={"warnings": warnings, "source": as_shown(plan.source, unit.folder, record)})
+        names = _names_of(record)
+        shown = {
+            "warnings": warnings,
+            "source": as_shown(plan.source, unit.folder, record),
+            "section_names": tuple(names.get(name, name) for name in plan.section_names),
+        }
+        plan = plan.model_copy(update=shown)
         unit.folder.write(record.with_plan(plan))
         return Made(plan.job_shape)
 
@@ -94,14 +100,18 @@ class Preprocess:
             path = folder.path / record.request.input  # an absolute path stays what it is
             if not path.exists():
                 raise EmptyInput("the input is no longer there: upload it again, or put it back and retry the job")
-            names = {file.stored.rpartition("/")[2]: file.name for file in record.files}
-            self._open = record.id, open_request(path, record.request, self._settings.max_voxels, names)
+            self._open = record.id, open_request(path, record.request, self._settings.max_voxels, _names_of(record))
         return self._open[1]
 
     def _close(self) -> None:
         if self._open is not None:
             self._open[1].close()
             self._open = None
+
+
+def _names_of(record: JobRecord) -> dict[str, str]:
+    """Return the user's names of uploaded files, by the names of the stored ones."""
+    return {Path(file.stored).name: file.name for file in record.files}
 
 
 def main() -> None:
