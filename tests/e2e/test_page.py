@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
+import numpy as np
 import pytest
 
 from tests.e2e.conftest import SHAPE, expect, opened_page, section
@@ -219,6 +221,47 @@ def test_a_sample_that_cannot_be_read_is_refused_in_a_sentence(
         draft.get_by_text("Remove").click()
         expect(draft).to_have_count(0)
         expect(page.get_by_test_id("job")).to_have_count(1)
+
+
+def test_the_good_samples_are_predicted_and_the_bad_one_is_named(
+    browser: Browser, service: Service, job: str, sections: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.png").write_text("this is no picture")
+    with opened_page(browser, service, forgiven="status of 422") as page:
+        page.get_by_test_id("files-input").set_input_files(tmp_path / "notes.png")
+        page.get_by_test_id("folder-input").set_input_files(sections)
+        expect(page.get_by_test_id("shape")).to_contain_text("5 sections")
+        expect(page.locator("#predict-note")).to_have_text(
+            "images cannot be predicted as it is: correct it on its card, or remove it."
+        )
+        page.get_by_label("Fast").check()
+        page.get_by_test_id("predict").click()
+        expect(page.get_by_test_id("job")).to_have_count(2)
+        expect(page.get_by_test_id("draft")).to_have_count(1)
+        page.get_by_test_id("draft").get_by_text("Remove").click()
+        page.get_by_test_id("job").first.get_by_role("button", name="Delete").click()
+        page.get_by_test_id("confirm-yes").click()
+        expect(page.get_by_test_id("job")).to_have_count(1)
+
+
+def test_a_wrong_voxel_size_of_a_file_is_corrected_on_the_card_that_refuses_it(
+    browser: Browser, service: Service, job: str, tmp_path: Path
+) -> None:
+    stack = np.random.default_rng(0).integers(0, 256, (3, 64, 64), dtype=np.uint8)
+    with h5py.File(tmp_path / "wrong.h5", "w") as file:
+        file["raw"] = stack
+        file["raw"].attrs["element_size_um"] = [5.0, 5.0, 5.0]
+    with opened_page(browser, service, forgiven="status of 422") as page:
+        page.get_by_test_id("files-input").set_input_files(tmp_path / "wrong.h5")
+        draft = page.get_by_test_id("draft")
+        expect(draft.get_by_role("alert")).to_contain_text("correct the voxel size")
+        for axis, edge in (("x", "5"), ("y", "5"), ("z", "50")):
+            draft.get_by_test_id(f"voxel-{axis}").fill(edge)
+        draft.get_by_test_id("look-again").click()
+        expect(draft.get_by_test_id("shape")).to_contain_text("3 sections")
+        expect(draft.get_by_test_id("voxel-z")).to_have_value("50")
+        expect(page.get_by_test_id("predict")).to_be_enabled()
+        draft.get_by_text("Remove").click()
 
 
 def test_an_upload_goes_on_after_a_lost_connection(

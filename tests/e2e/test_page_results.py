@@ -174,6 +174,10 @@ def test_a_saved_threshold_makes_the_masks_again(measured: Page, service: Servic
     before = measured.request.get(f"/v1/jobs/{job}/view").json()
     measured.get_by_label("mitochondria: threshold").fill("0.8")
     measured.get_by_test_id("save-threshold").click()
+    measured.locator("#confirm").get_by_text("Keep it").click()
+    assert measured.request.get(f"/v1/jobs/{job}/view").json()["version"] == before["version"]
+    measured.get_by_test_id("save-threshold").click()
+    measured.get_by_test_id("confirm-yes").click()
     expect(measured.get_by_test_id("save-threshold")).to_be_hidden(timeout=30_000)
     after = measured.request.get(f"/v1/jobs/{job}/view").json()
     assert after["objects"][0]["threshold"] == 0.8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from fastapi.responses import Response
 from starlette.requests import Request
 
 from emstream.api.jobs import DatasetState, Inspected, Inspecting, JobSettings, settings_of
+from emstream.api.schemas import THREE_LENGTHS
 from emstream.errors import InputUnreadable, JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.inspection import Inspection, inspection_folder, picture_path, read_inspection
@@ -40,10 +42,14 @@ def begin_inspection(
     context: Context,
     job: str,
     dataset: str | None = Query(None, max_length=1000, description="Of an HDF5 file. Default: the job's."),
+    voxel_size_nm: str | None = Query(None, pattern=THREE_LENGTHS, description="Z,Y,X. Default: as in the file."),
 ) -> Response:
     """Begin an inspection: of the whole stack, also where the job's settings name a region of it."""
     folder = context.store.owned(job, caller.owner)
-    _begin(context, folder, caller.owner, dataset)
+    given: dict[str, object] = {} if dataset is None else {"dataset": dataset}
+    if voxel_size_nm is not None:
+        given["voxel_size_nm"] = tuple(map(float, voxel_size_nm.split(",")))
+    _begin(context, folder, caller.owner, given)
     return _working(job)
 
 
@@ -115,16 +121,14 @@ def _request_picture(context: AppContext, folder: JobFolder, owner: str, path: P
         _enter(context, folder, owner)
 
 
-def _begin(context: AppContext, of: JobFolder, owner: str, dataset: str | None) -> None:
+def _begin(context: AppContext, of: JobFolder, owner: str, given: Mapping[str, object]) -> None:
     source, job = source_of(context, of), of.path.name
     path = INPUT if source.server_path is None else str(server_input(context, source.server_path))
     folder = inspection_folder(context.store.path, job)
     context.ledger.forget(folder.path.name)
     context.store.remove_inspection(job)
     link_files(source, folder)
-    settings = _settings(context, of).model_copy(update={"region": None})
-    if dataset is not None:
-        settings = settings.model_copy(update={"dataset": dataset})
+    settings = _settings(context, of).model_copy(update={"region": None, **given})
     request = settings.request(path, context.settings.slab_sections, context.settings.core_side)
     folder.write(JobRecord(id=folder.path.name, owner=owner, name=job, request=request, files=source.files))
     _enter(context, folder, owner)

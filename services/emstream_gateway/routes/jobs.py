@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from emstream.api.jobs import Job, JobList
 from emstream.api.problems import NotReady
-from emstream.api.schemas import OVER
+from emstream.api.schemas import OVER, THREE_LENGTHS
 from emstream.api.service import Estimate, Recipes, RecipeState
 from emstream.jobs.folder import JobFolder
 from emstream.models.recipes import Quality, Recipe, RecipeBook, asked_for
@@ -23,7 +23,6 @@ from emstream_gateway.jobs.status import describe_job, describe_listed
 router = APIRouter(prefix="/v1", tags=["jobs"])
 JOBS_AT_ONCE = 100
 """Largest number of jobs in a page of the list."""
-_THREE_LENGTHS = r"^[0-9]{1,6}(\.[0-9]{1,6})?(,[0-9]{1,6}(\.[0-9]{1,6})?){2}$"
 WORDS: dict[Quality, str] = {
     "fast": "One look at every place: the quickest, for previews and for choosing settings.",
     "balanced": "Four turned and mirrored looks averaged: steadier outlines, four times the work. The usual choice.",
@@ -160,7 +159,7 @@ def get_estimate(
     voxels: int = Query(ge=1, le=2**53, description="Of the input: sections x rows x columns."),
     quality: Quality = "balanced",
     objects: str = Query("", max_length=2000, description="Names, comma-separated. Default: as in a job's settings."),
-    voxel_size_nm: str | None = Query(None, pattern=_THREE_LENGTHS, description="Of the input: Z,Y,X."),
+    voxel_size_nm: str | None = Query(None, pattern=THREE_LENGTHS, description="Of the input: Z,Y,X."),
 ) -> Response:
     """Estimate."""
     names = [name for name in objects.split(",") if name]

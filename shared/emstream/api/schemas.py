@@ -33,3 +33,7 @@ class Reply(BaseModel):
     """Base of what the service answers: a client leaves out fields that a newer service adds."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+THREE_LENGTHS = r"^[0-9]{1,6}(\.[0-9]{1,6})?(,[0-9]{1,6}(\.[0-9]{1,6})?){2}$"
+"""Pattern of a voxel size in an address: Z,Y,X in nanometres."""

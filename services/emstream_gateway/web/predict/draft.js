@@ -48,6 +48,7 @@ export class Draft {
     this.voxelInputs = [];
     /** @type {any} */
     this.voxelNote = null;
+    this.wasRefused = false;
     this.element = make("article", { class: "card draft", "aria-label": this.name, "data-testid": "draft" });
     this.#build();
   }
@@ -103,6 +104,7 @@ export class Draft {
     } catch (error) {
       if (this.upload?.stopping.signal.aborted) return;
       this.state = "refused";
+      this.wasRefused = true;
       this.sending.hidden = true;
       this.#showRefusal(error);
     }
@@ -117,8 +119,10 @@ export class Draft {
 
   async #inspect() {
     const job = this.holder;
-    const query = this.dataset ? `?dataset=${encodeURIComponent(this.dataset)}` : "";
-    if ((await orIfMissing(send(jobPath(job, `/inspect${query}`)), null)) === null) return;
+    const query = new URLSearchParams(this.dataset ? { dataset: this.dataset } : {});
+    const voxel = this.wasRefused ? this.settings.voxel_size_nm : undefined;
+    if (voxel) query.set("voxel_size_nm", voxel.join(","));
+    if ((await orIfMissing(send(jobPath(job, `/inspect?${query}`)), null)) === null) return;
     for (;;) {
       const answer = await ask(jobPath(job, "/inspection"));
       if (answer.status === 200) {
@@ -134,7 +138,16 @@ export class Draft {
     const datasets = error.problem?.datasets ?? [];
     this.body.replaceChildren(
       make("ul", { class: "sentences bad", role: "alert" }, make("li", {}, error.message)),
-      datasets.length ? make("p", { class: "line" }, "Data set", this.#datasetChoice(datasets, "")) : "");
+      datasets.length ? make("p", { class: "line" }, "Data set", this.#datasetChoice(datasets, "")) : "",
+      this.holder ? make("form", { class: "line", onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#lookAgain(); } },
+        "Voxel size", this.#voxelLine(), make("button", { class: "quiet", "data-testid": "look-again" }, "Read it again")) : "");
+  }
+
+  /** Inspect the files again, with the voxel size that was entered. */
+  async #lookAgain() {
+    this.state = "sending";
+    this.onChange(this);
+    await this.run();
   }
 
   #showInspection() {
@@ -237,7 +250,7 @@ export class Draft {
 
   /** A sentence about a problem that prevents prediction, or nothing. */
   get problem() {
-    if (this.state === "refused") return `${this.name} cannot be predicted: remove it, or correct the files.`;
+    if (this.state === "refused") return `${this.name} cannot be predicted as it is: correct it on its card, or remove it.`;
     const given = this.voxels.filter((text) => text !== "").length;
     return given > 0 && (given < 3 || !this.voxels.every((text) => Number(text) > 0))
       ? `The voxel size of ${this.name} needs three numbers above 0, or none at all.` : "";

@@ -136,14 +136,14 @@ export class Predict {
   #changed() {
     find("predict").hidden = this.drafts.length === 0;
     find("drop").classList.toggle("small", this.drafts.length > 0);
-    const isReady = this.drafts.every((draft) => draft.state === "ready");
-    const problem = this.drafts.map((draft) => draft.problem).find(Boolean);
+    const { good, problems } = sorted(this.drafts);
+    const isReady = good.every((draft) => draft.state === "ready");
     const hasStructure = this.settings.objects.length > 0;
-    find("predict-button").disabled = Boolean(problem) || !hasStructure || this.isSending;
-    find("predict-button").textContent = this.isWanted && !isReady ? "Starts when the files are ready" : this.drafts.length > 1 ? `Predict ${this.drafts.length} samples` : "Predict";
-    find("predict-note").textContent = problem || (hasStructure ? "" : "Choose at least one structure to find.");
-    find("predict-note").className = problem ? "note bad" : "note";
-    if (this.isWanted && isReady && !problem) this.#predict();
+    find("predict-button").disabled = !good.length || !hasStructure || this.isSending;
+    find("predict-button").textContent = this.isWanted && !isReady ? "Starts when the files are ready" : good.length > 1 ? `Predict ${good.length} samples` : "Predict";
+    find("predict-note").textContent = problems.join(" ") || (hasStructure ? "" : "Choose at least one structure to find.");
+    find("predict-note").className = problems.length ? "note bad" : "note";
+    if (this.isWanted && isReady && good.length) this.#predict();
     this.#estimate();
   }
 
@@ -186,10 +186,11 @@ export class Predict {
 
   async #predict() {
     this.isWanted = true;
-    if (this.isSending || !this.drafts.every((draft) => draft.state === "ready")) return this.drafts.length && this.#showWaiting();
+    const { good } = sorted(this.drafts);
+    if (this.isSending || !good.every((draft) => draft.state === "ready")) return good.length && this.#showWaiting();
     this.isSending = true;
     try {
-      for (const draft of [...this.drafts]) await this.#start(draft);
+      for (const draft of good) await this.#start(draft);
       announce("Started");
     } catch (error) {
       find("predict-note").textContent = /** @type {Error} */ (error).message;
@@ -231,4 +232,14 @@ export class Predict {
       find("predict-note").className = "note bad";
     }
   }
+}
+
+/**
+ * Return the samples that can be predicted, now or once they are ready, and a sentence for each of the others.
+ * @template {{problem: string}} T
+ * @param {T[]} drafts
+ * @returns {{good: T[], problems: string[]}}
+ */
+export function sorted(drafts) {
+  return { good: drafts.filter((draft) => !draft.problem), problems: drafts.map((draft) => draft.problem).filter(Boolean) };
 }

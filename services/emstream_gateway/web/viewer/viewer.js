@@ -1,7 +1,7 @@
 // @ts-check
 /** The viewer of one job: opens its view, keeps it up to date while the job runs, and connects panels, layers and controls. */
 import { Refusal, askJson, jobPath, pause, send } from "../kit/api.js";
-import { announce, find, make } from "../kit/dom.js";
+import { announce, confirmed, find } from "../kit/dom.js";
 import { stretch } from "../kit/colours.js";
 import { isOver, stateInWords } from "../kit/states.js";
 import { fillHelp, listen } from "../kit/keys.js";
@@ -252,6 +252,8 @@ export class Viewer {
   /** @param {Record<string, number>} thresholds */
   async #saveThresholds(thresholds) {
     const job = /** @type {string} */ (this.job);
+    const text = "The masks, objects and measurements of this job are made again with the new threshold and replace the ones that are there.";
+    if (!(await confirmed("Replace the masks?", text, "Replace them"))) return;
     await send(jobPath(job, "/thresholds"), thresholds, "PUT");
     announce("The threshold is saved. Masks, objects and measurements are made again.");
     await this.refresh();
