@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio.to_thread
 from fastapi import FastAPI
 
+from emstream.host import kept_secret
 from emstream.ledger.hints import Sender
 from emstream.ledger.terms import Ledger
 from emstream.settings import Settings
@@ -30,6 +31,7 @@ from emstream_gateway.routes import (
     uploads,
     view,
 )
+from emstream_gateway.sessions import Sessions
 from emstream_gateway.storage.job_store import JobStore
 from emstream_gateway.storage.quotas import Quotas
 from emstream_gateway.storage.uploads import Uploads
@@ -52,7 +54,16 @@ def make_app(
     """
     store = JobStore(settings.data)
     context = AppContext(
-        settings, ledger, sender, keys, token, store, Uploads(store), Quotas(store, settings), dispatcher
+        settings,
+        ledger,
+        sender,
+        keys,
+        token,
+        store,
+        Uploads(store),
+        Quotas(store, settings),
+        dispatcher,
+        Sessions(kept_secret(settings.data / "session.key").encode()),
     )
 
     @asynccontextmanager

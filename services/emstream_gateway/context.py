@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -18,6 +19,7 @@ from emstream.ledger.terms import Ledger
 from emstream.models.recipes import MODELS, RecipeBook, asked_for, shipped_books
 from emstream.settings import Settings
 from emstream.stages import Stage
+from emstream_gateway.sessions import Guesses, Sessions
 from emstream_gateway.storage.job_store import JobStore
 from emstream_gateway.storage.quotas import Quotas
 from emstream_gateway.storage.tiles import SlabFiles
@@ -43,6 +45,9 @@ class Keys(Protocol):
 
     def check(self, secret: str) -> Key | None:
         """Return the key with this secret, or None."""
+
+    def find(self, is_it: Callable[[str], bool]) -> Key | None:
+        """Return the key whose SHA-256 passes a check, or None."""
 
 
 class Dispatcher(Protocol):
@@ -71,6 +76,8 @@ class AppContext:
     uploads: Uploads
     quotas: Quotas
     dispatcher: Dispatcher | None = None
+    sessions: Sessions = field(default_factory=lambda: Sessions(secrets.token_bytes(32)))
+    guesses: Guesses = field(default_factory=Guesses)
     slabs: SlabFiles = field(default_factory=SlabFiles)
     stopping: threading.Event = field(default_factory=threading.Event)
 

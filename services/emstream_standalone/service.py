@@ -14,7 +14,6 @@ import fcntl
 import json
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -30,7 +29,7 @@ import httpx
 from emstream.api_keys import KeyFile
 from emstream.client.address import LOOPBACK, SERVER_FILE, Address
 from emstream.errors import BrokerUnavailable, OutputInUse, ServiceUnavailable, SettingsError
-from emstream.host import write_private
+from emstream.host import kept_secret, write_private
 from emstream.ledger.in_redis import open_ledger
 from emstream.ledger.redis_client import connect, make_client
 from emstream.settings import Settings
@@ -41,6 +40,8 @@ from emstream_standalone.supervisor import ChildSpec, Supervisor
 
 logger = logging.getLogger(__name__)
 
+TOKEN_FILE = "token"
+"""In the data folder: the token of `emstream serve`. It stays the same; delete the file for another one."""
 BROKER, GATEWAY = "broker", "gateway"
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 READY_TIMEOUT_S = 180.0
@@ -61,7 +62,7 @@ def serve(settings: Settings, on_ready: Callable[[Address], None]) -> None:
         (settings.data / SERVER_FILE).unlink(missing_ok=True)  # of a service that was killed
         port = choose_port(settings.host, settings.port)
         check_keys(settings)
-        address = Address(url_of(settings.host, port), settings.token or secrets.token_urlsafe(32))
+        address = Address(url_of(settings.host, port), settings.token or kept_secret(settings.data / TOKEN_FILE))
         broker = None if settings.redis_url else Broker(settings.data / "broker")
         redis_url = settings.redis_url or (broker.url if broker else "")
         supervisor = Supervisor(lambda name: end_leases(name, redis_url, settings))

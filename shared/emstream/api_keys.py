@@ -13,7 +13,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,17 +84,21 @@ class KeyFile:
                 scopes=tuple(scope for scope in SCOPES if scope in scopes),
                 prefix=secret[:PREFIX_LENGTH],
                 created=time.time(),
-                sha256=_hashed(secret),
+                sha256=hash_of(secret),
             )
             self._write((*self._read(), kept))
         return secret
 
     def check(self, secret: str) -> Key | None:
         """Return the key that a secret belongs to, or None. Takes equally long for each secret."""
-        hashed = _hashed(secret)
+        hashed = hash_of(secret)
+        return self.find(lambda sha256: hmac.compare_digest(sha256, hashed))
+
+    def find(self, is_it: Callable[[str], bool]) -> Key | None:
+        """Return the key whose hash passes a check, or None. Takes equally long for each key."""
         found = None
         for key in self._read():
-            if hmac.compare_digest(key.sha256, hashed):
+            if is_it(key.sha256):
                 found = key
         return None if found is None else _without_hash(found)
 
@@ -150,7 +154,8 @@ class KeyFile:
             yield
 
 
-def _hashed(secret: str) -> str:
+def hash_of(secret: str) -> str:
+    """Return the SHA-256 of a secret, by which a key is kept."""
     return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +84,24 @@ def has_room(settings: Settings) -> bool:
 
 
 MODE = 0o600
+_SECRET_LENGTH = 43
+
+
+def kept_secret(path: Path) -> str:
+    """Return the secret in a file, 256 bits as text; a file without one gets it. Processes may share it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(50):
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        except FileExistsError:
+            kept = path.read_bytes().decode(errors="replace").strip()
+            if len(kept) >= _SECRET_LENGTH and kept.isascii():
+                path.chmod(MODE)
+                return kept
+            time.sleep(0.01)  # another process is writing it
+    write_private(path, secrets.token_urlsafe(32).encode())  # one that was cut off
+    return path.read_text()
 
 
 def write_private(final: Path, content: bytes) -> None:

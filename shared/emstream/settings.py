@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     redis_prefix: str = Field("emstream:", description="Begins the name of every key in the broker.")
     url: str = Field("", description="Service that the client asks; empty = the emstream serve of this machine.")
     key: str = Field("", repr=False, description="The client's API key.")
-    token: str = Field("", repr=False, description="Admits its holder as owner local; emstream serve makes one.")
+    token: str = Field(
+        "", repr=False, description="Admits its holder as owner local; emstream serve makes and keeps one."
+    )
     worker_name: str = Field("", description="Stable name of a worker; empty = its host and process number.")
     host: str = Field("127.0.0.1", description="Address that the gateway binds; beyond loopback keys are needed.")
     port: int = Field(8080, ge=0, le=65535, description="Port of the gateway; 0 = any free one.")

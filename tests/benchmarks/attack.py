@@ -5,6 +5,7 @@ Usage: `python -m tests.benchmarks.attack [NAME ...]`; without names all of them
 sizes: multipart uploads of 60 to 1100 KiB, and the number that is refused.
 silent: 300 connections that say nothing for 30 s, against a gateway with 256 files; the answers that others get
     meanwhile, and the log.
+guesses: unknown keys over 40 connections for 15 s; the number that is looked at, and the wait of a known key.
 
 All traffic goes to 127.0.0.1, and every loop has an end.
 """
@@ -16,6 +17,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -71,7 +73,31 @@ def silent() -> None:
     )
 
 
-ATTACKS: dict[str, Callable[[], None]] = {"sizes": sizes, "silent": silent}
+def guesses() -> None:
+    """Send unknown keys over 40 connections for 15 s, a known one in between."""
+    statuses: list[int] = []
+    waits, stop = [0.0], time.monotonic() + 15
+
+    def guess(client: httpx.Client, worker: int) -> None:
+        while time.monotonic() < stop:
+            secret = {"Authorization": f"Bearer guess-{worker}-{time.monotonic()}"}
+            statuses.append(client.get("/v1/jobs", headers=secret).status_code)
+
+    with gateway() as (_, client, _process), ThreadPoolExecutor(40) as pool:
+        client.get("/v1/jobs")
+        for worker in range(40):
+            pool.submit(guess, client, worker)
+        with httpx.Client(base_url=client.base_url, headers=KEY, timeout=60) as known:
+            while time.monotonic() < stop:
+                began = time.monotonic()
+                known.get("/v1/jobs").raise_for_status()
+                waits.append(time.monotonic() - began)
+                time.sleep(0.2)
+    seen, refused = statuses.count(401), statuses.count(429)
+    print(f"guesses: {seen} keys looked at in 15 s, {refused} refused; a known key waits {max(waits):.3f} s at most")
+
+
+ATTACKS: dict[str, Callable[[], None]] = {"sizes": sizes, "silent": silent, "guesses": guesses}
 
 
 def main() -> None:

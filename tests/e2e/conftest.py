@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emstream.phantom.sections import Phantom, write_sections
-from emstream_gateway.auth import COOKIE
 from tests.integration.service import Service, running
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def opened_page(
     """
     entry = json.loads((service.data / "server.json").read_text())
     context = browser.new_context(base_url=entry["url"], viewport=WINDOW, accept_downloads=True, **look)  # type: ignore[arg-type]  # playwright's many options
-    context.add_cookies([{"name": COOKIE, "value": entry["token"], "url": entry["url"]}])
+    assert context.request.post("/session", data={"key": entry["token"]}).status == 204
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
     errors: list[str] = []

@@ -21,6 +21,12 @@ test("an address of a view is read back as it was written", () => {
   assert.deepEqual(read, { page: "job", job: "abc", place });
 });
 
+test("a token is taken out of an address, whatever follows it", () => {
+  assert.deepEqual(address.takeToken("#token=a%2Fb"), { token: "a/b", rest: "" });
+  assert.deepEqual(address.takeToken("#token=ab&/job/1?z=2&x=3"), { token: "ab", rest: "#/job/1?z=2&x=3" });
+  assert.deepEqual(address.takeToken("#/job/1?token=ab"), { token: "", rest: "#/job/1?token=ab" });
+});
+
 test("nonsense in an address is left out", () => {
   const { page, place } = address.parseAddress("#/job/abc?z=no&o.x=red_2_9_1&zoom=1");
   assert.equal(page, "job");

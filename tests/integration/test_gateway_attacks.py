@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.integration.gateway_house import House, make_house, plan_job
+from emstream_gateway.sessions import FREE_GUESSES
+from tests.integration.gateway_house import KNOWN, TOKEN, House, finish_job, make_house, plan_job
 
 
 @pytest.fixture
@@ -96,3 +98,116 @@ def test_a_caller_who_does_not_read_is_left(house: House, monkeypatch: pytest.Mo
         except ConnectionResetError:
             received = 0
     assert received < 64 << 20
+
+
+@pytest.fixture
+def anybody(house: House) -> Iterator[httpx.Client]:
+    """A client without a key."""
+    with httpx.Client(base_url=house.client.base_url, timeout=30) as client:
+        yield client
+
+
+@pytest.mark.parametrize("key", [TOKEN, "ems_ann"])
+def test_a_session_is_a_cookie_that_is_not_the_key(house: House, anybody: httpx.Client, key: str) -> None:
+    answer = anybody.post("/session", json={"key": key})
+    said = answer.headers["set-cookie"]
+    assert answer.status_code == 204
+    assert said.startswith(f"emstream_session_{house.port}=")
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(said.split("; "))
+    assert "Secure" not in said
+    assert key not in said
+    assert anybody.get("/v1/jobs").status_code == 200
+    cookies = anybody.delete("/session").headers["set-cookie"]
+    assert "Max-Age=0" in cookies
+    assert anybody.get("/v1/jobs").status_code == 401
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://127.0.0.1:{}"}, {"X-Forwarded-Proto": "https"}])
+def test_behind_tls_the_cookie_is_secure(house: House, anybody: httpx.Client, headers: dict[str, str]) -> None:
+    said = {name: value.format(house.port) for name, value in headers.items()}
+    assert "Secure" in anybody.post("/session", json={"key": TOKEN}, headers=said).headers["set-cookie"]
+
+
+def test_a_form_without_script_begins_a_session_too(anybody: httpx.Client) -> None:
+    answer = anybody.post("/session", data={"key": TOKEN})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert anybody.get("/v1/jobs").status_code == 200
+
+
+@pytest.mark.parametrize("body", [{"json": {"key": "guess"}}, {"data": {"key": "guess"}}])
+def test_an_unknown_key_begins_none(anybody: httpx.Client, body: dict[str, dict[str, str]]) -> None:
+    answer = anybody.post("/session", **body)  # type: ignore[arg-type]  # one of two shapes
+    assert answer.status_code == 401
+    assert "not known here" in answer.json()["detail"]
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"key": ""}', b'{"key": 1}', b'{"key": "' + b"x" * 5000 + b'"}'])
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+def test_a_wrong_sign_in_is_refused(anybody: httpx.Client, content: bytes, kind: str) -> None:
+    answer = anybody.post("/session", content=content, headers={"Content-Type": kind})
+    assert answer.status_code in (400, 413, 422)
+
+
+def test_an_address_signs_nobody_in(anybody: httpx.Client) -> None:
+    answer = anybody.get("/", params={"token": TOKEN})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/#token={TOKEN}")
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://evil.example"}, {"Origin": "http://127.0.0.1:1"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_a_page_of_another_site_begins_no_session(anybody: httpx.Client, headers: dict[str, str]) -> None:
+    answer = anybody.post("/session", data={"key": "ems_bob"}, headers=headers)
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(("site", "is_marked"), [("cross-site", True), ("same-site", True), ("none", False)])
+def test_a_page_opened_from_elsewhere_is_marked(anybody: httpx.Client, site: str, is_marked: bool) -> None:
+    tag = anybody.get("/").headers["etag"]
+    answer = anybody.get("/", headers={"Sec-Fetch-Site": site, "If-None-Match": tag})
+    assert (b'data-from="elsewhere"' in answer.content) is is_marked
+    assert answer.status_code == (200 if is_marked else 304)
+    assert answer.headers["cache-control"] == ("no-store" if is_marked else "no-cache")
+
+
+def test_guessing_is_slowed_and_known_keys_are_not(house: House, anybody: httpx.Client) -> None:
+    began = time.monotonic()
+    for number in range(FREE_GUESSES + 3):
+        assert anybody.get("/v1/jobs", headers=house.as_owner(f"guess{number}")).status_code == 401
+        assert house.client.get("/v1/jobs").status_code == 200
+    assert time.monotonic() - began > 1.2
+
+
+def test_a_removed_key_s_streams_and_sessions_end_at_once(
+    house: House, anybody: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = house.one_job()
+    anybody.post("/session", json={"key": "ems_ann"})
+    with house.client.stream("GET", f"/v1/jobs/{job}/events") as events:
+        lines = events.iter_lines()
+        assert next(lines).startswith("retry")
+        monkeypatch.delitem(KNOWN, "ems_ann")
+        began = time.monotonic()
+        list(lines)
+        assert time.monotonic() - began < 3
+    assert anybody.get("/v1/jobs").status_code == 401
+
+
+def test_a_key_that_only_reads_has_nothing_made(house: House) -> None:
+    job, reads = house.one_job(), house.as_owner("ems_ann_reads")
+    plan_job(house, job)
+    finish_job(house, job)
+    before = sorted(house.data.rglob("*"))
+    house.sender.sent.clear()
+    assert house.client.get(f"/v1/jobs/{job}/mask", headers=reads).status_code == 200
+    refused = house.client.get(f"/v1/jobs/{job}/mask", params={"format": "tiff"}, headers=reads)
+    assert refused.status_code == 403
+    assert "may only read" in refused.json()["detail"]
+    for method, path in (("POST", "/exports"), ("POST", "/inspect"), ("PUT", "/thresholds"), ("DELETE", "")):
+        assert house.client.request(method, f"/v1/jobs/{job}{path}", json={}, headers=reads).status_code == 403
+    assert house.client.post("/v1/jobs", json={}, headers=reads).status_code == 403
+    assert sorted(house.data.rglob("*")) == before
+    assert house.sender.sent == []

@@ -42,7 +42,7 @@ def serve(
     settings = settings.model_copy(update=given)
 
     def announce(address: Address) -> None:
-        url = f"{address.url}/?token={quote(address.key)}"
+        url = f"{address.url}/#token={quote(address.key)}"
         say(f"emstream is ready: {url}")
         if open_browser:
             webbrowser.open(url)

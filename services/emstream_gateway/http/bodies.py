@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 import anyio
 from anyio.to_thread import run_sync
@@ -108,19 +109,35 @@ async def drain(request: Request) -> None:
                 return
 
 
-async def json_body(request: Request, model: type[Body]) -> Body:
-    """Return the body as a model. Raises TooMuch, Unreadable, WrongFields."""
-    content = bytearray()
-    async for chunk in chunks(request):
-        content += chunk
-        if len(content) > JSON_BYTES:
-            raise TooMuch(f"the JSON body is longer than {JSON_BYTES} bytes, the limit: send fewer files")
+async def json_body(request: Request, model: type[Body], most: int = JSON_BYTES) -> Body:
+    """Return the body as a model. most: its largest size in bytes. Raises TooMuch, Unreadable, WrongFields."""
+    content = await _short_body(request, most)
     try:
-        return model.model_validate_json(bytes(content))
+        return model.model_validate_json(content)
     except ValidationError as error:
         if any(e["type"] == "json_invalid" for e in error.errors()):
             raise Unreadable(f"the body is no JSON ({error.errors()[0]['msg']}): send JSON") from error
         raise WrongFields(field_problems(error.errors())) from error
+
+
+async def form_body(request: Request, model: type[Body], most: int) -> Body:
+    """Return the fields of a form (application/x-www-form-urlencoded) as a model. Raises what `json_body` raises."""
+    content = await _short_body(request, most)
+    try:
+        return model.model_validate(dict(parse_qsl(content.decode(), max_num_fields=8)))
+    except ValidationError as error:
+        raise WrongFields(field_problems(error.errors())) from error
+    except ValueError as error:
+        raise Unreadable("the body is no form: send it as application/x-www-form-urlencoded, or as JSON") from error
+
+
+async def _short_body(request: Request, most: int) -> bytes:
+    content = bytearray()
+    async for chunk in chunks(request):
+        content += chunk
+        if len(content) > most:
+            raise TooMuch(f"the body is longer than {most} bytes, the limit: send less")
+    return bytes(content)
 
 
 def length_of(request: Request) -> int | None:

@@ -19,11 +19,11 @@ from emstream.version import __version__
 
 Responses = dict[int | str, dict[str, Any]]
 PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
-_ALWAYS = (401, 403, 421)
+_ALWAYS = (401, 403, 421, 429)
 
 
 def refusals(*statuses: int) -> Responses:
-    """Return the refusals of a route, with the ones of every route: key, right, host."""
+    """Return the refusals of a route, with the ones of every route: key, right, host, guesses."""
     return {status: _example(status) for status in sorted({*_ALWAYS, *statuses})}
 
 

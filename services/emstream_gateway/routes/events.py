@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import anyio
 from anyio.to_thread import run_sync
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from emstream.api.schemas import OVER
@@ -41,16 +41,19 @@ _STREAM = {"text/event-stream": {"schema": _EVENT, "example": 'event: job\ndata:
         **refusals(404, 422),
     },
 )
-def follow_job(caller: ReadKey, context: Context, job: str) -> Response:
+def follow_job(request: Request, caller: ReadKey, context: Context, job: str) -> Response:
     """Follow a job."""
     folder = context.store.owned(job, caller.owner)
-    return StreamingResponse(_changes(context, folder), 200, _HEADERS, media_type="text/event-stream")
+    return StreamingResponse(
+        _changes(context, folder, request.state.is_known), 200, _HEADERS, media_type="text/event-stream"
+    )
 
 
-async def _changes(context: AppContext, folder: JobFolder) -> AsyncIterator[str]:
+async def _changes(context: AppContext, folder: JobFolder, is_known: Callable[[], bool]) -> AsyncIterator[str]:
+    """Yield the events. is_known: False once the caller's key is removed, which ends them."""
     yield "retry: 2000\n\n"
     last, said = "", time.monotonic()
-    while not context.stopping.is_set():
+    while not context.stopping.is_set() and await run_sync(is_known):
         try:
             job = await run_sync(describe_listed, context, folder)
         except JobNotFound:

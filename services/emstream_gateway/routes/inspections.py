@@ -18,7 +18,7 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.inspection import Inspection, inspection_folder, picture_path, read_inspection
 from emstream.jobs.record import JobRecord
 from emstream.stages import Stage
-from emstream_gateway.auth import ReadKey, WriteKey
+from emstream_gateway.auth import ReadKey, WriteKey, check_may_make
 from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.bodies import send_file
 from emstream_gateway.http.error_handlers import problem_of
@@ -103,6 +103,7 @@ def get_picture(
     if path.exists():
         context.try_broker(lambda: context.ledger.forget(folder.path.name))
         return send_file(request, path, "image/png")
+    check_may_make(caller)
     _request_picture(context, folder, caller.owner, path)
     return _working(job, f"/sections/{z}.png")
 

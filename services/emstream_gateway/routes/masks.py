@@ -18,7 +18,7 @@ from emstream.errors import JobNotFound
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import export_path, mask_task
 from emstream.stages import Stage
-from emstream_gateway.auth import ReadKey
+from emstream_gateway.auth import ReadKey, check_may_make
 from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.bodies import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
@@ -54,6 +54,7 @@ async def get_mask(
     """Send masks."""
     folder, path, save_as = await run_sync(_find_masks, context, job, caller.owner, form, object_name)
     if not path.exists():
+        check_may_make(caller)
         await run_sync(request_finish, context, folder, mask_task(form))
         stop = time.monotonic() + WAIT_S
         while not path.exists() and time.monotonic() < stop and not context.stopping.is_set():

@@ -22,7 +22,7 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import MeshForm, failed_mark, mesh_path, wanted_mark
 from emstream.stages import Stage
 from emstream.volume.files import opened
-from emstream_gateway.auth import ReadKey
+from emstream_gateway.auth import ReadKey, check_may_make
 from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.bodies import send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
@@ -60,6 +60,7 @@ async def get_mesh(
     """Send a surface."""
     folder, path, save_as = await run_sync(_find_mesh, context, job, caller.owner, Surface(name, label, form))
     if not path.exists():
+        check_may_make(caller)
         await run_sync(_request_mesh, context, folder, path)
         stop = time.monotonic() + WAIT_S
         while not path.exists() and time.monotonic() < stop and not context.stopping.is_set():

@@ -1,7 +1,7 @@
 // @ts-check
 /** Start of the page: builds its rooms, and shows the page that the address names. */
-import { Refusal, pause } from "./kit/api.js";
-import { parseAddress } from "./kit/address.js";
+import { Refusal, pause, signIn, signOut } from "./kit/api.js";
+import { parseAddress, takeToken } from "./kit/address.js";
 import { find } from "./kit/dom.js";
 import { loadFormats } from "./kit/formats.js";
 import { Exports } from "./results/exports.js";
@@ -67,7 +67,38 @@ function askForKey() {
   jobs.setActive(false);
   pipeline.setActive(false);
   find("enter").hidden = false;
+  find("sign-out").hidden = true;
   find("token").focus();
+}
+
+/** Begin a session with what was typed, and show the page that the address names. @param {SubmitEvent} event */
+async function enter(event) {
+  event.preventDefault();
+  try {
+    await signIn(find("token").value.trim());
+    location.reload();
+  } catch (error) {
+    find("sign-in-note").textContent = /** @type {Error} */ (error).message;
+  }
+}
+
+/**
+ * Take the token that `emstream serve` printed out of the address, and of the history, and begin a session with it.
+ * Not where another site opened the page: it would choose whose samples the visitor's become. Returns whether it has begun.
+ */
+async function enterByAddress() {
+  const { token, rest } = takeToken(location.hash);
+  if (!token) return false;
+  history.replaceState(null, "", `${location.pathname}${location.search}${rest}`);
+  if (document.documentElement.dataset.from === "elsewhere") return false;
+  try {
+    await signIn(token);
+    location.replace(`/session${rest}`); // leads back here: the browser then forgets the address that it was given
+    return true;
+  } catch (error) {
+    find("sign-in-note").textContent = /** @type {Error} */ (error).message;
+    return false;
+  }
 }
 
 /** Load what every page needs. Returns whether the key is known; waits until the service answers. */
@@ -86,7 +117,11 @@ async function isLoaded() {
 /** Check the key, show the page and load the models. */
 async function begin() {
   document.addEventListener("no-key", askForKey);
+  find("sign-in").addEventListener("submit", enter);
+  find("sign-out").addEventListener("click", () => signOut().then(() => location.reload()));
+  if (await enterByAddress()) return;
   if (!(await isLoaded())) return;
+  find("sign-out").hidden = false;
   predict.offerFormats();
   window.addEventListener("hashchange", showPage);
   showPage();

@@ -71,6 +71,10 @@ class TooManyJobs(TooMuch):
     """The key has as many unfinished jobs as allowed."""
 
 
+class TooManyGuesses(TooMuch):
+    """Too many unknown keys came from one address."""
+
+
 class NoKey(AccessDenied):
     """No key was given, or one that is not known."""
 
@@ -142,6 +146,7 @@ REFUSALS = (
     Refusal(422, "unreadable_input", InputUnreadable, "s1.png is no image: copy it again"),
     Refusal(422, "wrong_request", UsageError, "the layer 'spots' is sent as png only"),
     Refusal(429, "too_many_jobs", TooManyJobs, "this key has 1000 unfinished jobs: wait for some to finish"),
+    Refusal(429, "too_many_guesses", TooManyGuesses, "too many unknown keys came from this address: wait a minute"),
     Refusal(500, "failed", JobFailed, "the file 00000.h5 of the job is damaged: retry the job"),
     Refusal(503, "broker_unavailable", BrokerUnavailable, "the broker does not answer: try again soon"),
     Refusal(507, "no_room", DiskFull, "the server's disk has 1.9 GB free and keeps 2.0 GB"),
@@ -160,7 +165,7 @@ MEANINGS = {
     416: "The range is outside of the file",
     421: "The Host is not this server's",
     422: "The request has wrong values",
-    429: "Too many unfinished jobs",
+    429: "Too many unfinished jobs, or too many unknown keys",
     500: "A failure in the service",
     503: "A part of the service is away",
     507: "No room on the disk, or for this key",

@@ -45,15 +45,15 @@ def find_service(url: str | None = None, key: str | None = None, data: Path | No
 
 
 def parse_url(url: str) -> Address:
-    """Return the address in a URL, with or without ?token=. Raises UsageError.
+    """Return the address in a URL, with or without #token= or ?token=. Raises UsageError.
 
-    >>> parse_url("http://127.0.0.1:8080/?token=abc")
+    >>> parse_url("http://127.0.0.1:8080/#token=abc")
     Address(url='http://127.0.0.1:8080')
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"the service's URL must be like http://127.0.0.1:8080, got {url!r}")
-    token = parse_qs(parts.query).get("token", [""])[0]
+    token = parse_qs(parts.fragment or parts.query).get("token", [""])[0]
     return Address(f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/"), token)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import pytest
 
+from emstream.api_keys import hash_of
 from emstream_gateway.auth import LOCAL, recognise
 from tests.unit.emstream_gateway.conftest import Desk
 
@@ -20,6 +21,9 @@ class AnnsKey:
 class OneKey:
     def check(self, secret: str) -> AnnsKey | None:
         return AnnsKey() if secret == "ems_ann" else None
+
+    def find(self, is_it: Callable[[str], bool]) -> AnnsKey | None:
+        return AnnsKey() if is_it(hash_of("ems_ann")) else None
 
 
 def test_the_token_of_the_start_means_the_local_owner(desk: Desk) -> None:

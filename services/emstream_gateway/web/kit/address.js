@@ -29,6 +29,12 @@ export function parseAddress(hash) {
   return { page: page || "samples", job: job || undefined, place };
 }
 
+/** Return the token in an address, and the address without it. @param {string} hash @returns {{token: string, rest: string}} */
+export function takeToken(hash) {
+  const found = /^#token=([^&]*)&?(.*)$/.exec(hash);
+  return found ? { token: decodeURIComponent(found[1]), rest: found[2] && `#${found[2]}` } : { token: "", rest: hash };
+}
+
 /** Write the address of a view. @param {string} job @param {Place} place */
 export function writeAddress(job, place) {
   const query = new URLSearchParams();

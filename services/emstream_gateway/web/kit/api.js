@@ -46,7 +46,7 @@ export async function ask(path, options) {
     throw new Refusal("The service does not answer. Try again once it does.", 0);
   }
   if (answer.ok) return answer;
-  if (answer.status === 401) document.dispatchEvent(new Event("no-key"));
+  if (answer.status === 401 && path !== "/session") document.dispatchEvent(new Event("no-key"));
   const problem = await answer.json().catch(() => ({}));
   throw new Refusal(sentenceOf(problem, answer.status), answer.status, problem);
 }
@@ -90,6 +90,16 @@ export async function orIfMissing(asked, otherwise) {
 /** Return the path of a job, or of a resource under it. @param {string} job @param {string} [rest] */
 export function jobPath(job, rest = "") {
   return `/v1/jobs/${encodeURIComponent(job)}${rest}`;
+}
+
+/** Begin a session of this browser. Throws a Refusal for an unknown key. @param {string} key a key, or the token of `emstream serve` */
+export function signIn(key) {
+  return send("/session", { key });
+}
+
+/** End the session of this browser. */
+export function signOut() {
+  return send("/session", undefined, "DELETE");
 }
 
 /** @param {number} milliseconds */

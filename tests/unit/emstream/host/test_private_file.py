@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emstream.host import write_private
+from emstream.host import kept_secret, write_private
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
@@ -38,3 +38,24 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_part(tmp_path: Path, monk
         write_private(final, b"new")
     assert final.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [final]
+
+
+def test_a_secret_is_made_once_and_kept_for_the_owner_alone(tmp_path: Path) -> None:
+    made = kept_secret(tmp_path / "deep" / "token")
+    assert len(made) == 43
+    assert kept_secret(tmp_path / "deep" / "token") == made
+    assert (tmp_path / "deep" / "token").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 50])
+def test_a_damaged_secret_is_replaced(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "token").write_bytes(content)
+    made = kept_secret(tmp_path / "token")
+    assert kept_secret(tmp_path / "token") == made != content.decode(errors="replace")
+
+
+def test_a_readable_secret_is_closed_again(tmp_path: Path) -> None:
+    kept_secret(tmp_path / "token")
+    (tmp_path / "token").chmod(0o644)
+    kept_secret(tmp_path / "token")
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600

@@ -23,8 +23,8 @@ class Spot(BaseModel):
 
 
 def test_every_route_with_a_key_may_refuse_it() -> None:
-    assert list(refusals()) == [401, 403, 421]
-    assert list(refusals(404, 401)) == [401, 403, 404, 421]
+    assert list(refusals()) == [401, 403, 421, 429]
+    assert list(refusals(404, 401)) == [401, 403, 404, 421, 429]
     assert list(open_refusals(404)) == [404, 421]
 
 
