@@ -11,6 +11,7 @@ import typer
 from emstream.client.replies import Job
 from emstream.logs import configure
 from emstream.settings import Settings, read_settings
+from emstream.volume.voxel_size import voxel_in_words
 
 
 def start(verbose: bool) -> Settings:
@@ -47,7 +48,7 @@ def in_words(job: Job) -> list[str]:
     if job.shape_zyx is not None:
         lines.append(f"shape (z, y, x): {' x '.join(map(str, job.shape_zyx))}")
     if job.voxel_size_nm is not None:
-        lines.append(f"voxel size (z, y, x): {' x '.join(f'{v:g}' for v in job.voxel_size_nm)} nm")
+        lines.append(f"voxel size: {voxel_in_words(job.voxel_size_nm)}")
     if job.objects:
         lines.append(f"objects: {', '.join(job.objects)}")
     lines += [f"{stage}: {done} of {total}" for stage, (done, total) in job.counts.items() if total]

@@ -16,7 +16,7 @@ from emstream.client.client import Client
 from emstream.errors import JobNotFound
 from emstream.models.recipes import HaloMode, Quality
 from emstream_cli.console import start
-from emstream_cli.parse import parse_region, parse_voxel_size
+from emstream_cli.parse import parse_region, parse_scale
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log what happens.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
@@ -25,6 +25,22 @@ Checkpoints = Annotated[
     typer.Option("--checkpoint", help="Your own checkpoint. May be repeated, to average several."),
 ]
 Dataset = Annotated[str | None, typer.Option(help="Data set inside an HDF5 file, e.g. /volumes/raw.")]
+WrittenVoxel = Annotated[
+    str | None,
+    typer.Option("--voxel-size", metavar="Z,Y,X", help="Voxel size in nanometres, instead of the input's own."),
+]
+PixelSize = Annotated[
+    str | None,
+    typer.Option(
+        "--pixel-size",
+        metavar="NM",
+        help="Pixel size in nanometres, instead of the input's own, e.g. 5.9; Y,X confirms pixels that are not square.",
+    ),
+]
+SectionThickness = Annotated[
+    float | None,
+    typer.Option("--section-thickness", metavar="NM", help="Distance of sections in nanometres, e.g. 40."),
+]
 Threshold = Annotated[
     float | None,
     typer.Option(min=0.004, max=0.996, help="Threshold on the probability. Default: the recipe's."),
@@ -47,19 +63,18 @@ class FindOptions:
         ),
     ] = None
     quality: Annotated[Quality, typer.Option(help="fast: 1 variant, balanced: 4, accurate: 16.")] = "balanced"
-    voxel_size: Annotated[
-        str | None,
-        typer.Option("--voxel-size", metavar="Z,Y,X", help="Voxel size in nanometres, instead of the input's own."),
-    ] = None
+    voxel_size: WrittenVoxel = None
     dataset: Dataset = None
+    pixel_size: PixelSize = None
+    section_thickness: SectionThickness = None
 
     def fields(self) -> dict[str, object]:
         """Return the fields of a request. Raises UsageError for a voxel size that is none."""
         return {
             "objects": tuple(self.objects or ()),
             "quality": self.quality,
-            "voxel_size_nm": parse_voxel_size(self.voxel_size),
             "dataset": self.dataset,
+            **parse_scale(self.voxel_size, self.pixel_size, self.section_thickness),
         }
 
 

@@ -5,28 +5,71 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from emstream.errors import UsageError
-from emstream.jobs.record import Region, Voxel
+from emstream.errors import UsageError, WrongVoxelSize
+from emstream.jobs.record import Region
+from emstream.volume.voxel_size import KnownSize, doubt_about
 
 SMALLEST_SIDE, LARGEST_SIDE = 64, 32768
 """Smallest and largest side, in pixels, of the sections that a report times."""
+LARGEST_NM = 1e6
+"""Lengths of a voxel are below it: 1 mm."""
 
 
-def parse_voxel_size(text: str | None) -> Voxel | None:
+def parse_scale(voxel_size: str | None, pixel_size: str | None, section_thickness: float | None) -> dict[str, object]:
+    """Return the fields of a request that say the voxel size: what is not given is the input's own.
+
+    Raises UsageError saying how to write it, WrongVoxelSize for pixels that must be confirmed.
+
+    >>> parse_scale(None, "5.9", 40)
+    {'voxel_size_nm': (40, 5.9, 5.9), 'unequal_pixels': False}
+    """
+    if section_thickness is not None and not 0 < section_thickness < LARGEST_NM:
+        raise UsageError(f"--section-thickness must be a length in nanometres such as 40, got {section_thickness:g}")
+    if voxel_size is not None:
+        if pixel_size is not None or section_thickness is not None:
+            raise UsageError("give --voxel-size Z,Y,X, or --pixel-size and --section-thickness, not both")
+        size = parse_voxel_size(voxel_size)
+        doubt = doubt_about(size)
+        if doubt:
+            raise WrongVoxelSize(f"--voxel-size: {doubt}")
+        return {"voxel_size_nm": size, "unequal_pixels": False}
+    if pixel_size is None and section_thickness is None:
+        return {"voxel_size_nm": None, "unequal_pixels": False}
+    y, x = (None, None) if pixel_size is None else parse_pixel_size(pixel_size)
+    return {"voxel_size_nm": (section_thickness, y, x), "unequal_pixels": "," in (pixel_size or "")}
+
+
+def parse_pixel_size(text: str) -> tuple[float, float]:
+    """Return (y, x) nm. Raises UsageError saying how to write it.
+
+    >>> parse_pixel_size("5.9"), parse_pixel_size("5,8")
+    ((5.9, 5.9), (5.0, 8.0))
+    """
+    try:
+        edges = [float(part) for part in text.split(",")]
+    except ValueError:
+        edges = []
+    if len(edges) not in (1, 2) or not all(0 < edge < LARGEST_NM for edge in edges):
+        raise UsageError(
+            f"--pixel-size must be a length in nanometres such as 5.9, or two, Y,X, for pixels that are not square, "
+            f"got {text!r}"
+        )
+    return edges[0], edges[-1]
+
+
+def parse_voxel_size(text: str) -> KnownSize:
     """Return (z, y, x) nm. Raises UsageError saying how to write it.
 
     >>> parse_voxel_size("50,5.5,5.5")
     (50.0, 5.5, 5.5)
     """
-    if text is None:
-        return None
     try:
         z, y, x = (float(part) for part in text.split(","))
     except ValueError:
         raise UsageError(
             f"--voxel-size must be three numbers Z,Y,X in nanometres such as 50,5.5,5.5, got {text!r}"
         ) from None
-    if not all(0 < v < 1e6 for v in (z, y, x)):
+    if not all(0 < v < LARGEST_NM for v in (z, y, x)):
         raise UsageError(f"--voxel-size must be three positive lengths below 1 mm, got {text!r}")
     return z, y, x
 

@@ -85,9 +85,10 @@ class AppContext:
         """Return the recipes by object."""
         return shipped_books(self.settings.models or MODELS)
 
-    def check_objects(self, settings: JobSettings) -> None:
-        """Raise UnknownObject, naming the objects that exist, if a requested one has no recipe."""
+    def check_settings(self, settings: JobSettings) -> None:
+        """Raise UnknownObject if an object has no recipe, WrongVoxelSize if the voxel size has to be confirmed."""
         asked_for(settings.objects, self.books())
+        settings.check_voxel_size()
 
     def nudge(self) -> None:
         """Dispatch ready units at once rather than at the dispatcher's next round."""

@@ -24,6 +24,7 @@ from emstream.version import __version__
 from emstream.volume.files import Check, write_bytes
 from emstream.volume.geometry import Slab
 from emstream.volume.planes import Voxels
+from emstream.volume.voxel_size import known_size
 from emstream_postprocess.objects.steps import number_objects, summary
 from emstream_postprocess.result_files import (
     copy_tables,
@@ -52,7 +53,7 @@ class Wanted:
 
 
 class ObjectFacts(TypedDict):
-    """Findings for one structure. volume_um3: None without a voxel size. measured: None unless measured.
+    """Findings for one structure. volume_um3: None unless the voxel size is known. measured: None unless measured.
 
     trained_on: the images of its networks' training, in words; empty if it is not known.
     """
@@ -148,7 +149,8 @@ def provenance(record: PlannedJob) -> dict[str, str]:
 def make_report(folder: JobFolder, record: PlannedJob, wanted: Wanted, output: Path, timings: Timings) -> Report:
     """Return all that is needed to judge the result and to make it again."""
     plan = record.plan
-    voxel_volume = float(np.prod(plan.voxel_size_nm)) * 1e-9 if plan.voxel_size_nm else None
+    voxel = known_size(plan.voxel_size_nm)
+    voxel_volume = float(np.prod(voxel)) * 1e-9 if voxel else None
     objects: dict[str, ObjectFacts] = {}
     for name, threshold in plan.thresholds.items():
         voxels = sum(made_of_sections(_structure_voxels, folder, plan, f"{name}/mask", "result"))
@@ -203,11 +205,10 @@ def command_line(request: Request, wanted: Wanted, output: Path) -> str:
     parts += _repeated("--object", request.objects)
     parts += _repeated("--checkpoint", request.checkpoints)
     parts += _repeated("--format", wanted.formats)
-    voxel_size = request.voxel_size_nm and ",".join(f"{v:g}" for v in request.voxel_size_nm)
     single = {
         "--dataset": request.dataset,
         "--region": region_text(request.region),
-        "--voxel-size": voxel_size,
+        **voxel_options(request),
         "--halo": request.halo,
         "--variants": request.variants,
         "--threshold": request.threshold,
@@ -224,6 +225,21 @@ def command_line(request: Request, wanted: Wanted, output: Path) -> str:
     environment = f"EMSTREAM_SLAB_SECTIONS={request.slab_sections} EMSTREAM_CORE_SIDE={request.core_side} "
     is_default = (request.slab_sections, request.core_side) == (SLAB_SECTIONS, CORE_SIDE)
     return ("" if is_default else environment) + shlex.join(parts)
+
+
+def voxel_options(request: Request) -> dict[str, str | None]:
+    """Return the voxel size that the user gave as options of the command line.
+
+    >>> voxel_options(Request(input="s.tif", voxel_size_nm=(None, 5.5, 5.5)))
+    {'--pixel-size': '5.5', '--section-thickness': None}
+    """
+    if request.voxel_size_nm is None:
+        return {}
+    z, y, x = (None if edge is None else f"{edge:g}" for edge in request.voxel_size_nm)
+    if z is not None and y is not None and x is not None and not request.unequal_pixels:
+        return {"--voxel-size": f"{z},{y},{x}"}
+    pixel = y if y == x and not request.unequal_pixels else f"{y},{x}"
+    return {"--pixel-size": pixel, "--section-thickness": z}
 
 
 def region_text(region: Region | None) -> str | None:

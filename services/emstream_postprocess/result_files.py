@@ -29,6 +29,7 @@ from emstream.volume.files import Check, created, disk_full_named, opened
 from emstream.volume.parallel import mapped
 from emstream.volume.planes import Planes, Voxels
 from emstream.volume.pyramid import resample
+from emstream.volume.voxel_size import VoxelSize, in_micrometres, known_size
 from emstream_postprocess.exports.tiff_stack import TILE, TiffStack, write_tiff_stack
 from emstream_postprocess.stitch import mask_of
 
@@ -143,14 +144,24 @@ def copy_tables(folder: JobFolder, final: Path) -> None:
 
 def _describe(dataset: h5py.Dataset, plan: Plan, layer: str, threshold: float) -> None:
     dataset.attrs["axes"] = "zyx"
-    if plan.voxel_size_nm is not None:
-        dataset.attrs["element_size_um"] = np.array(plan.voxel_size_nm) / 1000
-        dataset.attrs["resolution"] = np.array(plan.voxel_size_nm)
-        dataset.attrs["units"] = "nm"
-        dataset.attrs["offset"] = np.array(plan.voxel_size_nm) * plan.offset_zyx
+    dataset.attrs.update(size_attributes(plan.voxel_size_nm, plan.offset_zyx))
     dataset.attrs["meaning"] = MEANINGS[layer]
     if layer in ("mask", "labels"):
         dataset.attrs["threshold"] = threshold
+
+
+def size_attributes(size: VoxelSize | None, first_zyx: tuple[int, int, int]) -> dict[str, object]:
+    """Return the attributes of a data set that state its voxel size, and the place of its first voxel.
+
+    `element_size_um` is that of ilastik's family, `resolution`, `units` and `offset` (nm) of CREMI's. Neither has a
+    way to leave the section thickness open: without it the pixel is stated alone.
+    """
+    known = known_size(size)
+    if known is not None:
+        edges = np.array(known)
+        named = {"resolution": edges, "units": "nm", "offset": edges * first_zyx}
+        return {"element_size_um": edges / 1000, **named}
+    return {} if size is None else {"pixel_size_nm": np.array(size[1:]), "section_thickness": "unknown"}
 
 
 def write_png_masks(folder: JobFolder, plan: Plan, name: str, final: Path) -> None:
@@ -176,11 +187,7 @@ def _png(mask: UINT8) -> bytes:
 
 def write_tiff_masks(folder: JobFolder, plan: Plan, name: str, final: Path, check: Check = lambda: None) -> None:
     """Write a TIFF stack (0, 255): ImageJ with voxel size up to 4 GB, OME BigTIFF above."""
-    voxel_size_um = None
-    if plan.voxel_size_nm is not None:
-        z, y, x = (edge / 1000 for edge in plan.voxel_size_nm)
-        voxel_size_um = z, y, x
-    stack = TiffStack(plan.shape_zyx, np.dtype(np.uint8), voxel_size_um)
+    stack = TiffStack(plan.shape_zyx, np.dtype(np.uint8), in_micrometres(plan.voxel_size_nm))
     with _whole(final, check) as part:
         write_tiff_stack(part, stack, _strips(sections_of(folder, plan, f"{name}/mask")))
 

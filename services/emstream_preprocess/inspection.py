@@ -10,9 +10,9 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from emstream.errors import InputUnreadable, UsageError
+from emstream.errors import InputUnreadable, UsageError, WrongVoxelSize
 from emstream.jobs.inspection import MOST_SECTIONS, DatasetFacts, Inspection
-from emstream.jobs.record import Request
+from emstream.jobs.record import Plan, Request
 from emstream.models.recipes import Choice
 from emstream.readers.formats import HDF5, kind_of
 from emstream.readers.hdf5.choice import choose_dataset, find_candidates
@@ -27,7 +27,7 @@ def inspect(
     datasets, chosen = _datasets(path, request.dataset)
     try:
         reader = open_reader()
-        plan = make_plan(reader, request, choices)
+        plan, doubt = _planned(reader, request, choices)
     except (InputUnreadable, UsageError) as error:
         return Inspection(datasets=datasets, problem=str(error))
     return Inspection(
@@ -35,12 +35,21 @@ def inspect(
         dtype=plan.dtype,
         dataset=chosen,
         datasets=datasets,
-        voxel_size_nm=plan.voxel_size_nm,
-        voxel_size_source=plan.voxel_size_source,
+        voxel_size_nm=reader.facts.voxel_size_nm if doubt else plan.voxel_size_nm,
+        voxel_size_source="read from the input" if doubt else plan.voxel_size_source,
+        voxel_size_doubt=doubt,
         sections=tuple(reader.facts.names[:MOST_SECTIONS]),
         source=plan.source,
         warnings=plan.warnings,
     )
+
+
+def _planned(reader: StackReader, request: Request, choices: Sequence[Choice]) -> tuple[Plan, str | None]:
+    """Return the plan, and what is wrong with the voxel size: the user can still correct it."""
+    try:
+        return make_plan(reader, request, choices), None
+    except WrongVoxelSize as error:
+        return make_plan(reader, request, choices, is_sized=False), str(error)
 
 
 def _datasets(path: Path, wanted: str | None) -> tuple[tuple[DatasetFacts, ...], str | None]:

@@ -50,18 +50,34 @@ def contrast_warnings(
 
 
 def thickness_warnings(voxel_size: Voxel | None, choices: Sequence[Choice]) -> list[str]:
-    """Return a warning for each network that was trained on sections of another thickness."""
-    if voxel_size is None or voxel_size[0] <= 0:
+    """Return a warning for each network that was trained on another thickness, or one where it is not known."""
+    if voxel_size is None:
         return []
+    thickness = voxel_size[0]
+    if thickness is None:
+        return [_unknown_thickness(choices)]
     warnings = []
     for header in _headers(choices):
         low, high = header.z_range_nm
-        if header.sections > 1 and not low <= voxel_size[0] <= high:
+        if header.sections > 1 and not low <= thickness <= high:
             warnings.append(
-                f"sections are {voxel_size[0]:g} nm apart and {header.name} was trained on {low:g} to {high:g} nm: "
+                f"sections are {thickness:g} nm apart and {header.name} was trained on {low:g} to {high:g} nm: "
                 "check some results by eye"
             )
     return warnings
+
+
+def _unknown_thickness(choices: Sequence[Choice]) -> str:
+    trained = "".join(
+        f". {header.name} was trained on sections of {header.z_range_nm[0]:g} to {header.z_range_nm[1]:g} nm: check "
+        "some results by eye"
+        for header in _headers(choices)
+        if header.sections > 1
+    )
+    return (
+        "the section thickness is not in the file: there are areas, no volumes and no surfaces. Give it with "
+        f"--section-thickness 40 (in nm; z of the voxel size on the page and over REST){trained}"
+    )
 
 
 def pixel_warnings(voxel_size: Voxel | None, choices: Sequence[Choice]) -> list[str]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from math import lcm
 from pathlib import Path
 
-from emstream.errors import BinaryInput, UsageError
-from emstream.jobs.record import Grid, Member, Plan, Request, Voxel
+from emstream.errors import BinaryInput, WrongVoxelSize
+from emstream.jobs.record import GivenVoxel, Grid, Member, Plan, Request, Voxel
 from emstream.models.checkpoint import MAX_RESCALE, RESCALE_TOLERANCE, Checkpoint
 from emstream.models.recipes import Choice
 from emstream.readers.stack import StackFacts, StackReader
 from emstream.volume.intensity import Grey, check_finite, choose_range, is_binary, sampled_sections, thinned
+from emstream.volume.voxel_size import doubt_about, voxel_in_words
 from emstream_preprocess.likeness import (
     MOST_CROPS,
     blur_warnings,
@@ -22,14 +23,16 @@ from emstream_preprocess.likeness import (
 )
 
 MAX_SLAB_SECTIONS = 128
+_NOT_KNOWN = "not known"
 MOST_NAMED = 5
 """Maximum number of blank sections that a warning names."""
 
 
-def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) -> Plan:
+def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice], *, is_sized: bool = True) -> Plan:
     """Return the plan of a job. Reads at most 64 sections, or bands of them.
 
-    Raises BinaryInput, NotFinite, or what reading raises; UsageError for a voxel size that cannot be.
+    is_sized: False for the plan without a voxel size, whatever the input and the user say.
+    Raises BinaryInput, NotFinite, or what reading raises; WrongVoxelSize for a voxel size that cannot be.
     """
     facts = reader.facts
     samples, crops = _sample(reader)
@@ -45,11 +48,12 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
     else:
         warnings += _blank_warnings(samples, facts) + contrast_warnings(samples, request, facts, choices)
     intensity = choose_range(samples, facts.dtype, request.contrast_stretch)
-    voxel_size, voxel_source = voxel_size_of(request, facts)
+    voxel_size, voxel_source = voxel_size_of(request, facts) if is_sized else (None, _NOT_KNOWN)
     if voxel_size is None:
         warnings.append(
-            "the voxel size is not known: sections are used at their own resolution. Give it (z, y, x in nanometres) "
-            "to have them rescaled to what the networks were trained on, and objects measured in micrometres"
+            "the voxel size is not known: sections are used at their own resolution. Give it (--pixel-size 5.5 "
+            "--section-thickness 40, in nm) to have them rescaled to what the networks were trained on, and objects "
+            "measured in micrometres"
         )
     choices = [choice.for_sections(voxel_size) for choice in choices]
     grids = _grids(facts, request, choices, voxel_size)
@@ -80,15 +84,30 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice]) 
 def voxel_size_of(request: Request, facts: StackFacts) -> tuple[Voxel | None, str]:
     """Return a job's voxel size, nm (z, y, x), if it is known, and in words from where; what the user gives counts.
 
-    Raises UsageError for one that cannot be.
+    Raises WrongVoxelSize for one that cannot be, or that has to be confirmed.
     """
-    if request.voxel_size_nm is not None:
-        if not all(0 < v < 1e6 for v in request.voxel_size_nm):
-            raise UsageError(f"voxel size must be three positive lengths in nm (z, y, x), got {request.voxel_size_nm}")
-        return request.voxel_size_nm, "given by the user"
-    if facts.voxel_size_nm is not None and all(v > 0 for v in facts.voxel_size_nm[1:]):
-        return facts.voxel_size_nm, "read from the input"
-    return None, "not known"
+    given, own = request.voxel_size_nm or (None, None, None), facts.voxel_size_nm or (None, None, None)
+    z, y, x = (stated if edge is None else edge for edge, stated in zip(given, own, strict=True))
+    if not all(edge is None or 0 < edge < 1e6 for edge in given):
+        raise WrongVoxelSize(f"lengths of a voxel must be positive, in nm (z, y, x), got {given}")
+    if y is None or x is None:
+        if given == (None, None, None):
+            return None, _NOT_KNOWN
+        raise WrongVoxelSize("the input does not say how large its pixels are: give --pixel-size 5.5 (in nm), too")
+    doubt = None if request.unequal_pixels else doubt_about((z, y, x))
+    if doubt:
+        raise WrongVoxelSize(doubt)
+    return (z, y, x), _origin_of(given, own)
+
+
+def _origin_of(given: GivenVoxel, own: GivenVoxel) -> str:
+    if given == (None, None, None):
+        return "read from the input"
+    if given[0] is None and own[0] is not None:
+        return "pixel size given by the user, section thickness read from the input"
+    if given[1] is None:
+        return "pixel size read from the input, section thickness given by the user"
+    return "given by the user"
 
 
 def slab_sections_for(wanted: int, section_depth: int) -> int:
@@ -155,9 +174,10 @@ def _target(voxel_size: Voxel | None, checkpoint: Checkpoint) -> float | None:
     if all(1 - RESCALE_TOLERANCE <= r <= 1 + RESCALE_TOLERANCE for r in ratios):
         return None
     if not all(1 / MAX_RESCALE <= r <= MAX_RESCALE for r in ratios):
-        raise UsageError(
-            f"the voxel size {voxel_size} nm is more than {MAX_RESCALE:g} times off the {wanted:g} nm pixels that "
-            f"{checkpoint.header.name} was trained on: correct the voxel size (z, y, x in nanometres)"
+        raise WrongVoxelSize(
+            f"a voxel size of {voxel_in_words(voxel_size)} is more than {MAX_RESCALE:g} times off the {wanted:g} nm "
+            f"pixels that {checkpoint.header.name} was trained on: correct it (--pixel-size 5.5 "
+            "--section-thickness 40, in nm)"
         )
     return wanted
 

@@ -25,9 +25,10 @@ from emstream.settings import Settings
 from emstream.version import __version__
 from emstream.volume.intensity import IntensityRange, check_finite, to_uint8
 from emstream.volume.parallel import cores
+from emstream.volume.voxel_size import voxel_in_words
 from emstream_inference.engines import make_engine
 from emstream_inference.variants import variants
-from emstream_postprocess.report import Wanted, drop_job
+from emstream_postprocess.report import Wanted, drop_job, voxel_options
 from emstream_preprocess.plan import make_plan, voxel_size_of
 from emstream_standalone.evaluate import LabelSource, open_truth
 from emstream_standalone.predict import PredictOptions, run
@@ -120,7 +121,6 @@ def _predictor(given: Given, plan: Plan, settings: Settings, tell: Tell) -> Pred
 
 def _making(given: Given, order: Order, plan: Plan, settings: Settings) -> Making:
     recipe, fingerprint = given.choice.recipe, make_engine(settings).fingerprint()
-    size = [f"{v:g}" for v in plan.voxel_size_nm or ()]
     machine = f"{platform.system()} {platform.machine()}, {fingerprint['device']}, {cores()} cores"
     engine = f"{fingerprint['engine']} {fingerprint['version']}, {fingerprint['precision']}"
     command = command_line(given, order)
@@ -131,7 +131,7 @@ def _making(given: Given, order: Order, plan: Plan, settings: Settings) -> Makin
             "object": given.choice.object,
             "images": f"{given.request.input}: {plan.source}",
             "labels": str(given.labels.path.absolute()),
-            "voxel size (z, y, x)": f"{' x '.join(size)} nm, {plan.voxel_size_source}" if size else "not known",
+            "voxel size": f"{voxel_in_words(plan.voxel_size_nm)} ({plan.voxel_size_source})",
             "quality": f"{given.request.quality}: {recipe.variants} variants, {recipe.halo} halo",
             "threshold": f"{recipe.threshold:g} on the probability",
             "fingerprint": ", ".join(f"{name} {value}" for name, value in fingerprint.items()),
@@ -165,8 +165,8 @@ def command_line(given: Given, order: Order) -> str:
     compared = [(name, file.absolute()) for name, files in given.compared.items() for file in files]
     parts += chain.from_iterable(("--compare", f"{name}={file}") for name, file in compared)
     parts += chain.from_iterable(("--curve", str(path.absolute())) for path in given.curves)
-    if request.voxel_size_nm is not None:
-        parts += ["--voxel-size", ",".join(f"{v:g}" for v in request.voxel_size_nm)]
+    scale = voxel_options(request).items()
+    parts += chain.from_iterable((option, text) for option, text in scale if text is not None)
     if request.dataset is not None:
         parts += ["--dataset", request.dataset]
     parts += ["--sizes", ",".join(map(str, order.sides))] if order.sides else ["--no-run-time"]

@@ -25,12 +25,13 @@ from emstream.client.replies import as_html
 from emstream.errors import EmstreamError, UsageError
 from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.mask_files import labels_dataset
-from emstream.jobs.record import Plan, Voxel
+from emstream.jobs.record import Plan
 from emstream.models.recipes import Quality
 from emstream.settings import read_settings
 from emstream.volume.files import opened
 from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes
+from emstream.volume.voxel_size import VoxelSize
 from emstream_postprocess.report import Report, Wanted
 from emstream_standalone.predict import PredictOptions, run
 from emstream_standalone.progress import shown
@@ -51,7 +52,7 @@ class Segmentation:
     masks: dict[str, NDArray[np.bool_]]
     probabilities: dict[str, NDArray[np.uint8]]
     labels: dict[str, NDArray[np.uint32]]
-    voxel_size_nm: Voxel | None
+    voxel_size_nm: VoxelSize | None
     report: dict[str, object]
     picture: bytes = field(repr=False)
     """PNG: the middle section next to a copy with the masks drawn in."""
@@ -70,7 +71,8 @@ def segment(
     array: NDArray[np.generic],
     *,
     objects: str | Sequence[str] = (),
-    voxel_size_nm: Sequence[float] | None = None,
+    voxel_size_nm: Sequence[float | None] | None = None,
+    unequal_pixels: bool = False,
     quality: Quality = "balanced",
     checkpoints: Sequence[str | Path] = (),
     threshold: float | None = None,
@@ -78,7 +80,8 @@ def segment(
 ) -> Segmentation:
     """Find objects in a stack of sections (z, y, x), or in one section (y, x), of grey values.
 
-    objects: names as `emstream models` lists them; none = the default one, "all" = every one. voxel_size_nm: (z, y, x).
+    objects: names as `emstream models` lists them; none = the default one, "all" = every one. voxel_size_nm: (z, y, x),
+    z None if the section thickness is not known. unequal_pixels: y and x may differ more than 1.5 times.
     quality: fast, balanced or accurate. checkpoints: your own, instead of the shipped recipes. progress: show bars.
     The array is copied to a temporary file; results are held in memory, 2 bytes per voxel and object.
     Raises UsageError for what is not allowed, InputUnreadable for values that cannot be segmented, JobFailed.
@@ -99,6 +102,7 @@ def segment(
             quality=quality,
             checkpoints=tuple(str(Path(path).absolute()) for path in checkpoints),
             voxel_size_nm=size,
+            unequal_pixels=unequal_pixels,
             threshold=threshold,
             measure=True,
         )
@@ -122,14 +126,22 @@ def checked_array(array: object) -> NDArray[np.generic]:
     return array if array.ndim == 3 else array[None]
 
 
-def checked_voxel_size(given: Sequence[float] | None) -> Voxel | None:
+def checked_voxel_size(given: Sequence[float | None] | None) -> VoxelSize | None:
     """Return (z, y, x) nm. Raises UsageError saying what is allowed."""
     if given is None:
         return None
-    edges = [float(edge) for edge in given] if not isinstance(given, str) else []
-    if len(edges) != 3 or not all(math.isfinite(edge) and 0 < edge < 1e6 for edge in edges):
-        raise UsageError(f"voxel_size_nm must be three positive lengths (z, y, x) in nanometres, got {given!r}")
-    return edges[0], edges[1], edges[2]
+    stated = list(given) if not isinstance(given, str) else []
+    edges = [float(edge) for edge in (stated[1:] if stated[:1] == [None] else stated) if edge is not None]
+    is_positive = all(math.isfinite(edge) and 0 < edge < 1e6 for edge in edges)
+    match edges:
+        case [y, x] if is_positive and len(stated) == 3 and stated[0] is None:
+            return None, y, x
+        case [z, y, x] if is_positive:
+            return z, y, x
+    raise UsageError(
+        "voxel_size_nm must be three positive lengths (z, y, x) in nanometres, z None if the section thickness is not "
+        f"known, got {given!r}"
+    )
 
 
 @contextmanager

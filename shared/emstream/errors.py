@@ -7,6 +7,7 @@
     │   ├── SettingsError
     │   ├── OutputInUse
     │   ├── JobNotFound
+    │   ├── WrongVoxelSize
     │   ├── UploadRefused
     │   │   ├── UploadConflict
     │   │   └── TooMuch            too many files, bytes, or jobs
@@ -70,6 +71,10 @@ class OutputInUse(UsageError):
 
 class JobNotFound(UsageError):
     """No such job, or it belongs to another key."""
+
+
+class WrongVoxelSize(UsageError):
+    """The voxel size cannot be right, or has to be confirmed."""
 
 
 class UploadRefused(UsageError):

@@ -38,9 +38,7 @@ def phantom(
     from emstream.phantom.sections import Phantom, write_hdf5, write_sections
 
     settings = start(verbose)
-    size = parse_voxel_size(voxel_size)
-    assert size is not None
-    volume = Phantom(parse_shape(shape), size, seed)
+    volume = Phantom(parse_shape(shape), parse_voxel_size(voxel_size), seed)
     if result:
         from emstream.phantom.finished_job import write_result
 

@@ -23,7 +23,7 @@ from emstream_standalone.progress import StageProgress
 
 POLL_S = 1.0
 """Seconds between two questions for the jobs' states."""
-SILENT = {"contrast_stretch": False, "spread": False, "measure": True, "split_touching": False}
+SILENT = {"contrast_stretch": False, "spread": False, "measure": True, "split_touching": False, "unequal_pixels": False}
 """Values of flags that are not sent: a service of an older version does not know them."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 

@@ -14,6 +14,7 @@ from emstream.jobs.record import JobRecord, Plan, PlannedJob
 from emstream.ledger.terms import JobStatus, totals
 from emstream.models.recipes import asked_for
 from emstream.stages import Stage
+from emstream.volume.voxel_size import voxel_size_given
 from emstream_gateway.context import AppContext
 from emstream_gateway.jobs.estimates import seconds_left
 from emstream_gateway.storage.job_store import UploadHeader
@@ -79,7 +80,7 @@ def _uploading(header: UploadHeader, files: list[FileState], is_cancelled: bool)
         warnings=(),
         errors=(),
         shape_zyx=None,
-        voxel_size_nm=header.settings.voxel_size_nm,
+        voxel_size_nm=voxel_size_given(header.settings.voxel_size_nm),
         objects=header.settings.objects,
         links={"self": base} if is_cancelled else links,
     )
@@ -124,7 +125,7 @@ def _started(context: AppContext, folder: JobFolder, record: JobRecord, files: l
         warnings=tuple(warnings),
         errors=tuple(_errors(folder, plan, status)),
         shape_zyx=plan.shape_zyx if plan else None,
-        voxel_size_nm=plan.voxel_size_nm if plan else record.request.voxel_size_nm,
+        voxel_size_nm=plan.voxel_size_nm if plan else voxel_size_given(record.request.voxel_size_nm),
         objects=tuple(plan.objects if plan else record.request.objects or asked_for((), context.books())),
         links=_links(record.id, state, folder.measurements.exists()),
     )

@@ -143,13 +143,13 @@ async def _take_multipart(request: Request, context: AppContext, owner: str, con
 
 
 def _start_checked(context: AppContext, owner: str, uploads: list[Upload]) -> list[JobFolder]:
-    context.check_objects(uploads[0].header.settings)
+    context.check_settings(uploads[0].header.settings)
     context.quotas.check_jobs(owner, len(uploads))
     return start_whole(context, uploads)
 
 
 def _make_job(context: AppContext, caller: Key, body: NewJob, idempotency_key: str | None) -> Response:
-    context.check_objects(body.settings)
+    context.check_settings(body.settings)
     source = server_input(context, body.input) if body.input is not None else None
     copied = context.store.owned(body.input_of, caller.owner) if body.input_of is not None else None
     name = source.name if source else describe_job(context, copied).name if copied else ""

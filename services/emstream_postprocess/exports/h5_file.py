@@ -15,6 +15,7 @@ from emstream.volume.parallel import mapped
 from emstream.volume.planes import CHUNK
 from emstream_postprocess.exports.provenance import Provenance
 from emstream_postprocess.exports.volumes import Advance, ExportedVolume, Rows
+from emstream_postprocess.result_files import size_attributes
 
 _Chunks = list[tuple[tuple[int, ...], bytes]]
 
@@ -48,11 +49,7 @@ def _create(file: h5py.File, volume: ExportedVolume) -> h5py.Dataset:
 def _describe(dataset: h5py.Dataset, volume: ExportedVolume, provenance: Provenance) -> None:
     dataset.attrs["axes"] = "zyxc" if volume.is_colour else "zyx"
     dataset.attrs["meaning"] = volume.meaning
-    if provenance.voxel_size_nm is not None:
-        dataset.attrs["element_size_um"] = np.array(provenance.voxel_size_um)
-        dataset.attrs["resolution"] = np.array(provenance.voxel_size_nm)
-        dataset.attrs["units"] = "nm"
-        dataset.attrs["offset"] = np.array(provenance.offset_nm)
+    dataset.attrs.update(size_attributes(provenance.voxel_size_nm, provenance.first_zyx))
 
 
 def _strips(volume: ExportedVolume, advance: Advance) -> Iterator[tuple[int, int, Rows]]:

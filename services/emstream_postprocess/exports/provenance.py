@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emstream.jobs.export_order import ExportOrder
-from emstream.jobs.record import JobRecord, Voxel
+from emstream.jobs.record import JobRecord, Plan, Voxel
 from emstream.version import __version__
+from emstream.volume.voxel_size import in_micrometres, voxel_in_words
 from emstream_postprocess.report import Wanted, checkpoints_of, command_line
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Origin of an export: the same bytes for the same order of the same job. voxel_size_nm, offset_nm: (z, y, x)."""
+    """Origin of an export: the same bytes for the same order of the same job. voxel_size_nm: (z, y, x).
+
+    first_zyx: the place of its first voxel in the stack as delivered.
+    """
 
     facts: dict[str, object]
     voxel_size_nm: Voxel | None
-    offset_nm: Voxel | None
+    first_zyx: tuple[int, int, int]
 
     @property
     def text(self) -> str:
@@ -28,16 +32,11 @@ class Provenance:
     @property
     def voxel_size_um(self) -> Voxel | None:
         """Voxel size (z, y, x) in micrometres."""
-        if self.voxel_size_nm is None:
-            return None
-        z, y, x = (edge / 1000 for edge in self.voxel_size_nm)
-        return z, y, x
+        return in_micrometres(self.voxel_size_nm)
 
     def caption(self) -> str:
         """Return the voxel size in words."""
-        if self.voxel_size_nm is None:
-            return "voxel size not known"
-        return f"voxel size {' x '.join(f'{edge:g}' for edge in self.voxel_size_nm)} nm (z, y, x)"
+        return voxel_in_words(self.voxel_size_nm)
 
 
 def provenance_of(record: JobRecord, order: ExportOrder, job: str) -> Provenance:
@@ -63,7 +62,7 @@ def provenance_of(record: JobRecord, order: ExportOrder, job: str) -> Provenance
         "command": order.command(job),
         "from_the_input": f"{_predicted(record)} --keep && {order.command('OUT')}",
     }
-    return Provenance(facts, plan.voxel_size_nm, _offset(record, order))
+    return Provenance(facts, plan.voxel_size_nm, _first(plan, order))
 
 
 def _predicted(record: JobRecord) -> str:
@@ -72,11 +71,6 @@ def _predicted(record: JobRecord) -> str:
     return command_line(request, Wanted(), Path("OUT"))
 
 
-def _offset(record: JobRecord, order: ExportOrder) -> Voxel | None:
-    plan = record.plan
-    assert plan is not None
-    if plan.voxel_size_nm is None:
-        return None
-    first = (plan.offset_zyx[0] + order.z[0], *plan.offset_zyx[1:])
-    z, y, x = (start * edge for start, edge in zip(first, plan.voxel_size_nm, strict=True))
-    return z, y, x
+def _first(plan: Plan, order: ExportOrder) -> tuple[int, int, int]:
+    z, y, x = plan.offset_zyx
+    return z + order.z[0], y, x

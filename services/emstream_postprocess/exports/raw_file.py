@@ -51,8 +51,9 @@ def nrrd_header(volume: ExportedVolume, provenance: Provenance, data_file: str) 
         f"kinds: {'RGB-color ' * volume.is_colour}domain domain domain",
     ]
     if provenance.voxel_size_nm is not None:
-        spacings = [*["nan"] * volume.is_colour, *(f"{edge:g}" for edge in reversed(provenance.voxel_size_nm))]
-        units = [*['""'] * volume.is_colour, *['"nm"'] * 3]
+        edges = provenance.voxel_size_nm[::-1]
+        spacings = [*["nan"] * volume.is_colour, *("nan" if edge is None else f"{edge:g}" for edge in edges)]
+        units = [*['""'] * volume.is_colour, *('""' if edge is None else '"nm"' for edge in edges)]
         lines += [f"spacings: {' '.join(spacings)}", f"units: {' '.join(units)}"]
     lines += ["encoding: raw", "endian: little", f"data file: {data_file}"]
     lines += [f"meaning:={volume.meaning}", f"emstream:={json.dumps(provenance.facts)}", ""]

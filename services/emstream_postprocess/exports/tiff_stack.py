@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emstream.volume.voxel_size import VoxelSize
+
 Rows = NDArray[Any]
 """(y, x) uint8 or uint32, or (y, x, 3) uint8."""
 TILE = 512
@@ -32,7 +34,7 @@ class TiffStack:
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    voxel_size_um: tuple[float, float, float] | None
+    voxel_size_um: VoxelSize | None
     text: str = ""
     name: str = ""
 
@@ -79,7 +81,8 @@ def _write_imagej(part: Path, stack: TiffStack, strips: Iterable[Rows]) -> None:
     options = stack.options
     if stack.voxel_size_um is not None:
         z, y, x = stack.voxel_size_um
-        metadata |= {"spacing": z, "unit": "um"}
+        # ImageJ takes sections without a spacing for 1 unit thick: of the thickness, the unit says that it is none
+        metadata |= {"unit": "um"} | ({"spacing": z} if z is not None else {"zunit": "pixel"})
         options["resolution"] = (1 / x, 1 / y)
     with tifffile.TiffWriter(part, imagej=True) as writer:
         offset, _ = writer.write(None, metadata=metadata, returnoffset=True, **options)
@@ -100,7 +103,9 @@ def _write_ome(part: Path, stack: TiffStack, strips: Iterable[Rows]) -> None:
             "UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, stack.text + stack.name)),  # the same export, the same bytes
             "Creator": "emstream",
         }
-    for axis, size in zip("ZYX", stack.voxel_size_um or (), strict=False):
+    for axis, size in zip("ZYX", stack.voxel_size_um or (None, None, None), strict=True):
+        if size is None:
+            continue  # OME allows positive sizes only, and none at all
         metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
     with tifffile.TiffWriter(part, ome=True, bigtiff=stack.is_big) as writer:
         writer.write(

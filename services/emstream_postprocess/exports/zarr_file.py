@@ -63,8 +63,11 @@ def _add_json(made: Archive, folder: str, content: object) -> None:
 
 
 def _multiscale(volume: ExportedVolume, provenance: Provenance, levels: int) -> dict[str, object]:
-    unit = {} if provenance.voxel_size_nm is None else {"unit": "nanometer"}
-    space = [{"name": axis, "type": "space", **unit} for axis in "zyx"]
+    known = [edge is not None for edge in provenance.voxel_size_nm or (None, None, None)]
+    space = [
+        {"name": axis, "type": "space"} | ({"unit": "nanometer"} if is_known else {})
+        for axis, is_known in zip("zyx", known, strict=True)
+    ]
     axes = [*[{"name": "c", "type": "channel"}] * volume.is_colour, *space]
     datasets = [
         {"path": str(level), "coordinateTransformations": _transformations(volume, provenance, level)}
@@ -75,9 +78,11 @@ def _multiscale(volume: ExportedVolume, provenance: Provenance, levels: int) -> 
 
 def _transformations(volume: ExportedVolume, provenance: Provenance, level: int) -> list[dict[str, object]]:
     """Return scale and translation: a pixel of a level is at the middle of the pixels that it is made of."""
-    z, y, x = provenance.voxel_size_nm or (1.0, 1.0, 1.0)
+    thickness, y, x = provenance.voxel_size_nm or (1.0, 1.0, 1.0)
+    z = 1.0 if thickness is None else thickness  # a scale must be a number: without a unit it counts sections
     factor = 1 << level
-    first = provenance.offset_nm or (0.0, 0.0, 0.0)
+    places = provenance.first_zyx if provenance.voxel_size_nm else (0, 0, 0)
+    first = [place * edge for place, edge in zip(places, (z, y, x), strict=True)]
     shift = (factor - 1) / 2
     scale = [*[1.0] * volume.is_colour, z, y * factor, x * factor]
     translation = [*[0.0] * volume.is_colour, first[0], first[1] + y * shift, first[2] + x * shift]

@@ -9,7 +9,8 @@
 
 Of profiles (what an outline encloses in one section) area and perimeter stand for volume and surface, circularity
 4 pi A / P^2 for sphericity, and the ellipse for the ellipsoid. Without a voxel size there are no micrometres, and no
-shapes.
+shapes. Without the section thickness alone, a body has no volume, surface, length and sphericity, only the sum of its
+areas in the sections.
 
 Lines of voxels miss chords shorter than their steps, so the surface of a small or thin object comes out too small: by
 30 % where the ball is 3 voxels wide, and its sphericity was up to 1.76. Where the mean chord (4 V / A; of profiles
@@ -26,10 +27,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emstream.volume.voxel_size import KnownSize, VoxelSize, in_micrometres, known_size
 from emstream_postprocess.objects.sums import PRODUCTS, Table
 from emstream_postprocess.objects.surface import area_weights, mean_step, perimeter_weights
 
-Voxel = tuple[float, float, float]
 Shape = tuple[int, int, int]
 AXES = "zyx"
 LEAST_STEPS = 2.0
@@ -47,15 +48,15 @@ class Column:
     values: NDArray[Any]
 
 
-def measure(table: Table, shape: Shape, voxel_nm: Voxel | None, is_outline: bool, has_spread: bool) -> list[Column]:
+def measure(table: Table, shape: Shape, voxel_nm: VoxelSize | None, is_outline: bool, has_spread: bool) -> list[Column]:
     """Return the columns for objects with these sums in a volume of `shape`."""
     columns = [
         Column("id", "", "number of the object in the labels", np.arange(1, len(table) + 1)),
         Column("volume_voxels", "voxels", "number of voxels", table["voxels"]),
     ]
     if voxel_nm is not None:
-        micrometres = voxel_nm[0] / 1000, voxel_nm[1] / 1000, voxel_nm[2] / 1000
-        columns += (_profile if is_outline else _body)(table, micrometres)
+        pixel = voxel_nm[1] / 1000, voxel_nm[2] / 1000
+        columns += _profile(table, pixel) if is_outline else _body(table, voxel_nm)
     centroid = (table["sums"] + 0.5 * table["voxels"][:, None]) / table["voxels"][:, None]
     columns += [
         Column(f"centroid_{axis}", "voxels", f"mean {axis} of its voxels' middles, from the volume's corner", values)
@@ -79,7 +80,14 @@ def _mean(table: Table, name: str) -> NDArray[np.float64]:
     return np.asarray(table[name] / (255.0 * table["voxels"]))
 
 
-def _body(table: Table, voxel: Voxel) -> list[Column]:
+def _body(table: Table, voxel_nm: VoxelSize) -> list[Column]:
+    """Return a body's measurements; without the section thickness its area in the sections is all there is."""
+    voxel = known_size(in_micrometres(voxel_nm))
+    if voxel is None:
+        area = table["voxels"] * (voxel_nm[1] * voxel_nm[2] * 1e-6)
+        return [
+            Column("section_area_um2", "µm²", "its area in all sections together: pixels times the pixel size", area)
+        ]
     volume = table["voxels"] * float(np.prod(voxel))
     ball = np.cbrt(np.pi) * (6 * volume) ** (2 / 3)
     depth = table["stop"][:, 0] - table["start"][:, 0]
@@ -94,7 +102,8 @@ def _body(table: Table, voxel: Voxel) -> list[Column]:
     ]
 
 
-def _profile(table: Table, voxel: Voxel) -> list[Column]:
+def _profile(table: Table, pixel: tuple[float, float]) -> list[Column]:
+    voxel = 1.0, *pixel  # nothing is measured across sections
     area = table["voxels"] * voxel[1] * voxel[2]
     weights, circle = perimeter_weights(voxel), 2 * np.sqrt(np.pi * area)
     perimeter = _surface(table["crossings"] @ weights, np.pi * area, weights, voxel, circle)
@@ -111,7 +120,7 @@ def _surface(
     crossed: NDArray[np.float64],
     chords: NDArray[np.float64],
     weights: NDArray[np.float64],
-    voxel: Voxel,
+    voxel: KnownSize,
     least: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return surfaces, nan for the objects that the lattice is too coarse for; see the module's text.
@@ -122,7 +131,7 @@ def _surface(
     return np.where(is_sure, np.maximum(crossed, least), np.nan)
 
 
-def largest_moment(table: Table, voxel: Voxel, axes: tuple[int, ...]) -> NDArray[np.float64]:
+def largest_moment(table: Table, voxel: KnownSize, axes: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the largest eigenvalue of each object's covariance over `axes`, in the square of voxel's unit."""
     count = len(table)
     voxels = table["voxels"].astype(float)

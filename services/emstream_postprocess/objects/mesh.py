@@ -1,5 +1,6 @@
-"""The surface of one object as a mesh, from its own box: marching cubes, in micrometres (voxels without a voxel size).
+"""The surface of one object as a mesh, from its own box: marching cubes, in micrometres.
 
+Where the voxel size or the section thickness is not known, lengths are in voxels, of any of the three axes.
 Positions are those in the volume, from its first voxel's corner, axes x, y, z. The volume's border closes an object
 that it cuts. Boxes of more than 2^24 voxels are averaged in y and x first. Largest arrays: some of that many floats.
 """
@@ -17,10 +18,10 @@ from emstream.jobs.mask_files import MeshForm, failed_mark
 from emstream.jobs.record import Plan
 from emstream.volume.files import opened, publishing
 from emstream.volume.geometry import Box
+from emstream.volume.voxel_size import KnownSize, in_micrometres, known_size
 from emstream_postprocess.objects.blocks import read_region
 
 MOST_VOXELS = 1 << 24
-Voxel = tuple[float, float, float]
 
 
 def make_meshes(folder: JobFolder, plan: Plan, check: Callable[[], None]) -> None:
@@ -46,8 +47,8 @@ def mesh_of(folder: JobFolder, plan: Plan, name: str, label: int, form: MeshForm
     share = read_share(folder, plan, name, label, box, step)
     if not share.any():
         raise VolumeDamaged(f"object {label} of {name} is not in the labels: derive them anew, by PUT thresholds")
-    z, y, x = (v / 1000 for v in plan.voxel_size_nm) if plan.voxel_size_nm else (1.0, 1.0, 1.0)
-    return export_surface(share, box.start, (z, y, x), step, form)
+    voxel = known_size(in_micrometres(plan.voxel_size_nm)) or (1.0, 1.0, 1.0)
+    return export_surface(share, box.start, voxel, step, form)
 
 
 def box_of(folder: JobFolder, name: str, label: int) -> Box:
@@ -75,7 +76,7 @@ def read_share(folder: JobFolder, plan: Plan, name: str, label: int, box: Box, s
 
 
 def export_surface(
-    share: NDArray[np.float32], start: tuple[int, int, int], voxel: Voxel, step: int, form: MeshForm
+    share: NDArray[np.float32], start: tuple[int, int, int], voxel: KnownSize, step: int, form: MeshForm
 ) -> bytes:
     """Return the surface where half of a cell is the object. start: the first voxel's place in the volume."""
     import trimesh  # these two load slowly, and most jobs need neither

@@ -21,9 +21,10 @@ from emstream.jobs.record import Plan
 from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import Box, Slab
 from emstream.volume.planes import Planes
+from emstream.volume.voxel_size import KnownSize, known_size
 from emstream_postprocess.objects.blocks import MARGIN, SIDE, Block, plan_blocks, read_region
 from emstream_postprocess.objects.sums import SUMS, Table, sum_block
-from emstream_postprocess.objects.surface import NEIGHBOURS, Voxel
+from emstream_postprocess.objects.surface import NEIGHBOURS
 
 UINT8 = NDArray[np.uint8]
 UINT32 = NDArray[np.uint32]
@@ -59,7 +60,7 @@ def write_parts(
                 left += 1
                 continue
             mask = read_region(folder.whole, plan, f"{name}/labels", box, np.uint32) == number
-            parts, count = split(mask, plan.voxel_size_nm or (1.0, 1.0, 1.0), min_voxels)
+            parts, count = split(mask, known_size(plan.voxel_size_nm) or (1.0, 1.0, 1.0), min_voxels)
             if count > 1:
                 tables.append(_sum_parts(folder, plan, name, box, parts, count, with_spread))
                 whole += [number] * count
@@ -187,7 +188,7 @@ NECK = 0.65
 """Of the narrower summit's distance: mitochondria keep their own waists, touching ones come apart."""
 
 
-def split(mask: Mask, voxel: Voxel, min_voxels: int) -> tuple[Labels, int]:
+def split(mask: Mask, voxel: KnownSize, min_voxels: int) -> tuple[Labels, int]:
     """Return the parts of one object (z, y, x), numbered by first voxel from 1, and how many there are."""
     from scipy import ndimage
     from skimage.morphology import local_maxima

@@ -21,10 +21,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from emstream.volume.voxel_size import KnownSize
 from emstream_postprocess.objects.blocks import MARGIN
 
 INT64 = NDArray[np.int64]
-Voxel = tuple[float, float, float]
 NEIGHBOURS = tuple(d for d in itertools.product((0, 1), (-1, 0, 1), (-1, 0, 1)) if d > (0, 0, 0))
 CLASSES = (*NEIGHBOURS, (1, -2, 0), (1, 2, 0), (1, 0, -2), (1, 0, 2))
 """The 17 directions (z, y, x), one of each opposite two."""
@@ -53,7 +53,7 @@ def crossings(mask: NDArray[np.bool_], piece: INT64, corner: INT64, lengths: INT
 
 
 @lru_cache(maxsize=8)
-def area_weights(voxel: Voxel) -> NDArray[np.float64]:
+def area_weights(voxel: KnownSize) -> NDArray[np.float64]:
     """Return what a crossing in each of the 17 directions adds to the surface area, in the square of voxel's unit."""
     steps = np.array(CLASSES, float) * voxel
     lengths = np.linalg.norm(steps, axis=1)
@@ -62,7 +62,7 @@ def area_weights(voxel: Voxel) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=8)
-def perimeter_weights(voxel: Voxel) -> NDArray[np.float64]:
+def perimeter_weights(voxel: KnownSize) -> NDArray[np.float64]:
     """Return what a crossing in each of the 17 directions adds to the perimeter of a profile in a section."""
     steps = np.array(CLASSES, float) * voxel
     is_flat = np.array([z == 0 for z, _, _ in CLASSES])
@@ -75,7 +75,7 @@ def perimeter_weights(voxel: Voxel) -> NDArray[np.float64]:
     return weights
 
 
-def mean_step(voxel: Voxel, weights: NDArray[np.float64]) -> float:
+def mean_step(voxel: KnownSize, weights: NDArray[np.float64]) -> float:
     """Return the mean distance of neighbours on the lattice's lines, over the directions that the weights stand for."""
     lengths = np.linalg.norm(np.array(CLASSES, float) * voxel, axis=1)
     return float(np.sum(weights * lengths**2) / np.sum(weights * lengths))

@@ -43,7 +43,8 @@ def write_tables(
 def _write_csv(final: Path, columns: Sequence[Column], facts: dict[str, object], check: Check) -> None:
     """The voxel size is a column, too: a row that is copied elsewhere keeps it."""
     voxel_size = facts.get("voxel_size_nm")
-    stated = " x ".join(f"{v:g}" for v in voxel_size) if isinstance(voxel_size, list | tuple) else "unknown"
+    edges = voxel_size if isinstance(voxel_size, list | tuple) else ()
+    stated = " x ".join("unknown" if v is None else f"{v:g}" for v in edges) or "unknown"
     with publishing(final, check) as part, part.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerow([*(c.name for c in columns), "voxel_size_zyx_nm"])
         for start in range(0, len(columns[0].values), ROWS):

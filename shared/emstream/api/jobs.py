@@ -7,8 +7,10 @@ from typing import Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from emstream.api.schemas import SAMPLE_ID, Corner, Edge, Given, ObjectName, Reply, State
+from emstream.errors import WrongVoxelSize
 from emstream.jobs.record import Request, Voxel
 from emstream.models.recipes import HaloMode, Quality
+from emstream.volume.voxel_size import doubt_about, voxel_size_given
 
 Format = Literal["h5", "tiff", "png"]
 
@@ -24,7 +26,10 @@ class JobSettings(Given):
         (), max_length=32, description="Structures to find; empty = mitochondria, all = all structures of /v1/models."
     )
     quality: Quality = Field("balanced", description="fast: 1 variant, balanced: 4, accurate: 16.")
-    voxel_size_nm: tuple[Edge, Edge, Edge] | None = Field(None, description="(z, y, x), over the input's own.")
+    voxel_size_nm: tuple[Edge | None, Edge | None, Edge | None] | None = Field(
+        None, description="(z, y, x), over the input's own, which stands where there is null."
+    )
+    unequal_pixels: bool = Field(False, description="Confirm that y and x of the voxel size differ over 1.5 times.")
     halo: HaloMode | None = Field(None, description="exact: tiled equals untiled. Default: the recipe's.")
     variants: Literal[1, 4, 16] | None = Field(None, description="Views averaged. Default: the quality's.")
     threshold: float | None = Field(None, ge=0.004, le=0.996, description="On the probability. Default: the recipe's.")
@@ -40,6 +45,13 @@ class JobSettings(Given):
         if len(set(self.objects)) != len(self.objects):
             raise ValueError("name each object once")
         return self
+
+    def check_voxel_size(self) -> None:
+        """Raise WrongVoxelSize if the voxel size has to be confirmed."""
+        size = voxel_size_given(self.voxel_size_nm)
+        doubt = None if size is None or self.unequal_pixels else doubt_about(size)
+        if doubt:
+            raise WrongVoxelSize(doubt)
 
     def request(self, source: str, slab_sections: int, core_side: int) -> Request:
         """Return the job's request. source: the input, a path on the server, or relative to the job's folder."""
@@ -186,6 +198,7 @@ class Inspected(Reply):
     datasets: list[DatasetState]
     voxel_size_nm: Voxel | None
     voxel_size_source: str
+    voxel_size_doubt: str | None
     sections: list[str]
     source: str
     warnings: list[str]

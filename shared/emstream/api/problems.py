@@ -24,6 +24,7 @@ from emstream.errors import (
     UploadConflict,
     UploadRefused,
     UsageError,
+    WrongVoxelSize,
 )
 
 PROBLEM = "application/problem+json"
@@ -142,6 +143,7 @@ REFUSALS = (
     Refusal(421, "foreign_host", ForeignHost, "this server is not 'evil.example'"),
     Refusal(422, "wrong_fields", WrongFields, "quality: Input should be 'fast', 'balanced' or 'accurate'"),
     Refusal(422, "unknown_object", UnknownObject, "no recipe finds 'cats'; there are: mitochondria"),
+    Refusal(422, "wrong_voxel_size", WrongVoxelSize, "pixels of 5.5 x 30 nm: confirm them by unequal_pixels"),
     Refusal(422, "upload_refused", UploadRefused, 'there are no files in the upload: call their parts "files"'),
     Refusal(422, "unreadable_input", InputUnreadable, "s1.png is no image: copy it again"),
     Refusal(422, "wrong_request", UsageError, "the layer 'spots' is sent as png only"),

@@ -31,6 +31,7 @@ class DatasetFacts(Record):
 class Inspection(Record):
     """The findings. sections: names of at most the first 500, in order. problem: why it cannot be segmented as it is.
 
+    voxel_size_doubt: why the stated voxel size must be corrected or confirmed before the job can start.
     dataset: the one chosen, of an HDF5 file. source: one sentence that says what was read and how.
     """
 
@@ -40,6 +41,7 @@ class Inspection(Record):
     datasets: tuple[DatasetFacts, ...] = ()
     voxel_size_nm: Voxel | None = None
     voxel_size_source: str = ""
+    voxel_size_doubt: str | None = None
     sections: tuple[str, ...] = ()
     source: str = ""
     warnings: tuple[str, ...] = ()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from emstream.ledger.terms import JobShape
 from emstream.models.recipes import HaloMode, Quality
 from emstream.settings import CORE_SIDE, SLAB_SECTIONS
 from emstream.volume.geometry import Package, Slab, Tiling, plan_packages, plan_slabs
+from emstream.volume.voxel_size import VoxelSize
 
-Voxel = tuple[float, float, float]
+Voxel = Annotated[VoxelSize, AfterValidator(lambda size: (size[0] or None, size[1], size[2]))]
+"""A voxel size. Files of earlier versions say 0 where the section thickness is not known."""
+GivenVoxel = tuple[float | None, float | None, float | None]
+"""The edges (z, y, x) that the user gives, nm; the input's own stand where there is None."""
 Region = tuple[tuple[int, int, int], tuple[int, int, int]]
 """Start and stop of a box, each (z, y, x), stop one past the end."""
 RAW = "raw/s0"
@@ -31,7 +35,8 @@ class Record(BaseModel):
 class Request(Record):
     """The user's choices; with the input's identity they decide every byte of the masks on one machine.
 
-    measure: number and measure objects of at least min_voxels voxels. split_touching: cut them where they are narrow.
+    unequal_pixels: y and x of the voxel size may differ more than 1.5 times. measure: number and measure objects of at
+    least min_voxels voxels. split_touching: cut them where they are narrow.
     """
 
     input: str
@@ -40,7 +45,8 @@ class Request(Record):
     objects: tuple[str, ...] = ()
     quality: Quality = "balanced"
     checkpoints: tuple[str, ...] = ()
-    voxel_size_nm: Voxel | None = None
+    voxel_size_nm: GivenVoxel | None = None
+    unequal_pixels: bool = False
     halo: HaloMode | None = None
     variants: Literal[1, 4, 16] | None = None
     threshold: float | None = None

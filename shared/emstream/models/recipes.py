@@ -85,10 +85,11 @@ class Choice:
     detail: float = 0.0
     trained_on: str = ""
 
-    def for_sections(self, voxel_size_nm: tuple[float, float, float] | None) -> Choice:
+    def for_sections(self, voxel_size_nm: tuple[float | None, float, float] | None) -> Choice:
         """Return the choice for sections this far apart (z, y, x); sections at an unknown distance are not thin."""
         thin = self.recipe.thin
-        if thin is None or voxel_size_nm is None or not 0 < voxel_size_nm[0] < thin.below_nm:
+        thickness = voxel_size_nm[0] if voxel_size_nm else None
+        if thin is None or thickness is None or thickness >= thin.below_nm:
             return self
         replaced = {
             "checkpoints": thin.checkpoints,

@@ -30,6 +30,7 @@ from emstream.readers.grey import (
 )
 from emstream.readers.limits import DEFLATE_RATIO, check_claim, decoding
 from emstream.readers.stack import Grey
+from emstream.volume.voxel_size import VoxelSize
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _COLOUR_MODES = ("RGB", "RGBA")
@@ -45,7 +46,7 @@ class ImageHeader:
     is_colour: bool = False
     is_reduced: bool = False
     """16-bit channels of a colour or transparent image, read as 8 bits."""
-    voxel_size_nm: tuple[float, float, float] | None = None
+    voxel_size_nm: VoxelSize | None = None
 
 
 def read_image_header(path: Path, are_labels: bool = False) -> ImageHeader:

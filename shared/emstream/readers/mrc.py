@@ -20,7 +20,7 @@ from emstream.errors import DamagedFile, UnsupportedFormat
 from emstream.readers.limits import check_claim
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 from emstream.readers.uncompressed import PlainVoxels
-from emstream.readers.voxel_units import plausible_voxel_size
+from emstream.volume.voxel_size import VoxelSize, plausible_voxel_size, voxel_in_words
 
 HEADER_BYTES = 1024
 MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
@@ -44,7 +44,7 @@ class MrcHeader:
     mode: int
     byte_order: Literal["<", ">"]
     data_offset: int
-    voxel_size_nm: tuple[float, float, float] | None
+    voxel_size_nm: VoxelSize | None
     axes: tuple[int, int, int]
     imod_flags: int | None
     holds_bytes: bool
@@ -123,13 +123,14 @@ def read_mrc_header(path: Path) -> MrcHeader:
     if mode not in MODES or min(shape) < 1 or int(fields["nsymbt"]) < 0:
         raise DamagedFile(f"{path.name} has no sound MRC header (mode {mode}, shape {shape}). Export it again.")
     stamp, flags = (_integer(start, at, byte_order) for at in (_STAMP_AT, _FLAGS_AT))
+    axes = int(fields["mapc"]), int(fields["mapr"]), int(fields["maps"])
     return MrcHeader(
         shape_zyx=shape,
         mode=mode,
         byte_order=byte_order,
         data_offset=HEADER_BYTES + int(fields["nsymbt"]),
-        voxel_size_nm=_voxel_size(fields),
-        axes=(int(fields["mapc"]), int(fields["mapr"]), int(fields["maps"])),
+        voxel_size_nm=_voxel_size(fields, axes),
+        axes=axes,
         imod_flags=flags if stamp == _IMOD_STAMP else None,
         holds_bytes=mode in (1, 6) and 0 <= float(fields["dmin"]) < float(fields["dmax"]) <= 255,
     )
@@ -147,22 +148,36 @@ def _integer(start: bytes, at: int, byte_order: str) -> int:
     return int.from_bytes(start[at : at + 4], "little" if byte_order == "<" else "big", signed=True)
 
 
-def _voxel_size(fields: np.void) -> tuple[float, float, float] | None:
-    """Return the cell divided by the grid, Å to nm. 1 Å all round is what programs write for "not known"."""
+def _voxel_size(fields: np.void, axes: tuple[int, int, int]) -> VoxelSize | None:
+    """Return the cell divided by the grid, Å to nm, of sections, rows and columns.
+
+    axes: the cell's axis (1, 2, 3 for X, Y, Z) along columns, rows, and sections. 1 Å is what programs write for "not
+    known": all round, or of the sections alone.
+    """
     sizes = [
         float(fields["cella"][axis]) / int(fields[grid]) if int(fields[grid]) > 0 else 0.0
-        for axis, grid in (("z", "mz"), ("y", "my"), ("x", "mx"))
+        for axis, grid in (("x", "mx"), ("y", "my"), ("z", "mz"))
     ]
-    if all(math.isclose(size, 1.0, rel_tol=1e-4) for size in sizes):
+    x, y, z = (sizes[axis - 1] for axis in (axes if sorted(axes) == [1, 2, 3] else (1, 2, 3)))
+    is_default = [math.isclose(size, 1.0, rel_tol=1e-4) for size in (z, y, x)]
+    if all(is_default):
         return None
-    z, y, x = (size * _ANGSTROM_NM for size in sizes)
-    return plausible_voxel_size((z, y, x))
+    return plausible_voxel_size((None if is_default[0] else z * _ANGSTROM_NM, y * _ANGSTROM_NM, x * _ANGSTROM_NM))
 
 
 def _axis_warnings(name: str, header: MrcHeader) -> tuple[str, ...]:
     if header.axes in ((1, 2, 3), (0, 0, 0)):
         return ()
-    return (f"{name} names its axes in the order {header.axes}; columns, rows and sections were read as x, y and z.",)
+    if sorted(header.axes) != [1, 2, 3]:
+        return (
+            f"{name} names axes that do not exist, {header.axes}: columns, rows and sections were read as x, y and z.",
+        )
+    columns, rows, sections = ("XYZ"[axis - 1] for axis in header.axes)
+    return (
+        f"{name} has its columns along {columns}, its rows along {rows} and its sections along {sections}: the "
+        "sections are read as they are stored, with the voxel size of these axes "
+        f"({voxel_in_words(header.voxel_size_nm)}).",
+    )
 
 
 def _byte_sign(header: MrcHeader, voxels: PlainVoxels) -> tuple[bool, str]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emstream.errors import UsageError
+from emstream.volume.voxel_size import VoxelSize
 
 if TYPE_CHECKING:
     from emstream.jobs.record import Region
@@ -33,7 +34,7 @@ class Rows:
 class StackFacts:
     """Facts that a reader learned from headers alone.
 
-    voxel_size_nm: (z, y, x), or None if the format has none or it is not plausible; an unknown component is 0.
+    voxel_size_nm: (z, y, x), or None if the format has none or it is not plausible; z alone may be None.
     section_depth: the number of sections that one compressed chunk spans (1 where sections are stored one by one).
     names: each section's name at its source (file name, page, or plane), for messages and the result.
     warnings: sentences for the user (skipped files, gaps in numbering, choices made).
@@ -43,7 +44,7 @@ class StackFacts:
 
     shape_zyx: tuple[int, int, int]
     dtype: np.dtype[np.generic]
-    voxel_size_nm: tuple[float, float, float] | None = None
+    voxel_size_nm: VoxelSize | None = None
     section_depth: int = 1
     names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

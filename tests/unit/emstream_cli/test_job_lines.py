@@ -40,7 +40,7 @@ def test_words_tell_all_about_a_job() -> None:
     )
     assert in_words(job)[2:] == [
         "shape (z, y, x): 3 x 20 x 30",
-        "voxel size (z, y, x): 50 x 5.5 x 5.5 nm",
+        "voxel size: 5.5 nm pixels, 50 nm sections",
         "objects: mitochondria, nuclei",
         "inference: 2 of 3",
         "note: it is pale",

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emstream.errors import UsageError
+from emstream.errors import UsageError, WrongVoxelSize
 from emstream_cli.parse import (
     parse_compared,
     parse_region,
+    parse_scale,
     parse_sections,
     parse_shape,
     parse_sizes,
@@ -46,7 +47,8 @@ def test_a_shape_is_read_back(shape: tuple[int, int, int]) -> None:
 
 
 def test_nothing_given_is_nothing_asked_for() -> None:
-    assert (parse_voxel_size(None), parse_region(None), parse_sections(None)) == (None, None, None)
+    assert (parse_region(None), parse_sections(None)) == (None, None)
+    assert parse_scale(None, None, None) == {"voxel_size_nm": None, "unequal_pixels": False}
 
 
 def test_sizes_come_in_order_and_once() -> None:
@@ -86,3 +88,33 @@ def test_what_cannot_be_read_gets_its_sentence(parse: Callable[[str], object], t
         parse(text)
     assert sentence in str(refused.value)
     assert refused.value.exit_code == 2
+
+
+def test_a_scale_is_given_by_pixel_and_thickness_alike() -> None:
+    assert parse_scale(None, "5.9", 40) == {"voxel_size_nm": (40, 5.9, 5.9), "unequal_pixels": False}
+    assert parse_scale("40,5.9,5.9", None, None) == parse_scale(None, "5.9", 40)
+    assert parse_scale(None, "5.9", None) == {"voxel_size_nm": (None, 5.9, 5.9), "unequal_pixels": False}
+    assert parse_scale(None, None, 40) == {"voxel_size_nm": (40, None, None), "unequal_pixels": False}
+    assert parse_scale(None, "5.5,30", 5.5) == {"voxel_size_nm": (5.5, 5.5, 30), "unequal_pixels": True}
+
+
+def test_a_voxel_size_in_x_y_z_is_refused_with_the_way_out() -> None:
+    with pytest.raises(WrongVoxelSize, match=r"give --pixel-size 5\.5 --section-thickness 30"):
+        parse_scale("5.5,5.5,30", None, None)
+
+
+@pytest.mark.parametrize(
+    ("scale", "says"),
+    [
+        (("40,5,5", "5", None), "not both"),
+        (("40,5,5", None, 40.0), "not both"),
+        ((None, "wide", None), "--pixel-size must be a length"),
+        ((None, "5,5,40", None), "--pixel-size must be a length"),
+        ((None, "0", None), "--pixel-size must be a length"),
+        ((None, "5", 0.0), "--section-thickness must be a length"),
+        ((None, "5", float("nan")), "--section-thickness must be a length"),
+    ],
+)
+def test_a_scale_that_is_none_is_refused(scale: tuple[str | None, str | None, float | None], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        parse_scale(*scale)

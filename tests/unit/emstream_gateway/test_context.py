@@ -27,10 +27,10 @@ class Woken:
 
 
 def test_objects_are_checked_against_the_recipes(desk: Desk) -> None:
-    desk.context.check_objects(JobSettings(objects=("mitochondria",)))
-    desk.context.check_objects(JobSettings(objects=("all",)))
+    desk.context.check_settings(JobSettings(objects=("mitochondria",)))
+    desk.context.check_settings(JobSettings(objects=("all",)))
     with pytest.raises(UnknownObject, match=r"cats.*mitochondria"):
-        desk.context.check_objects(JobSettings(objects=("cats",)))
+        desk.context.check_settings(JobSettings(objects=("cats",)))
 
 
 def test_a_dispatcher_is_woken_and_does_the_sending(desk: Desk) -> None:

@@ -103,3 +103,21 @@ def test_a_structure_of_which_nothing_was_found_is_reported_with_its_training() 
     [warning] = nothing_found({"nuclei": {**found, "measured": {"count": 0, "min_voxels": 64}}})
     assert warning.startswith("no nuclei of at least 64 voxels were found. If there should")
     assert nothing_found({"nuclei": {**found, "measured": {"count": 2, "min_voxels": 64}}}) == []
+
+
+@pytest.mark.parametrize(
+    ("scale", "options"),
+    [
+        ({"voxel_size_nm": (40, 5, 5)}, "--voxel-size 40,5,5"),
+        ({"voxel_size_nm": (None, 5, 5)}, "--pixel-size 5"),
+        ({"voxel_size_nm": (40, None, None)}, "--section-thickness 40"),
+        ({"voxel_size_nm": (5.5, 5.5, 30), "unequal_pixels": True}, "--pixel-size 5.5,30 --section-thickness 5.5"),
+    ],
+)
+def test_the_command_gives_the_voxel_size_as_the_user_did(scale: dict[str, object], options: str) -> None:
+    request = Request.model_validate({"input": "s.tif"} | scale)
+    command = command_line(request, Wanted(), Path("OUT"))
+    assert f" {options} " in command.replace("--threshold", " --threshold").replace("  ", " ") + " "
+    assert command.count("--voxel-size") + command.count("--pixel-size") + command.count("--section-thickness") == len(
+        [word for word in options.split() if word.startswith("--")]
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
 from emstream.errors import DamagedFile
 from emstream.jobs.record import Request
@@ -53,3 +54,19 @@ def test_what_cannot_be_read_is_a_problem_not_an_error(tmp_path: Path) -> None:
     found = inspect(tmp_path / "stack.tif", damaged, Request(input="stack.tif"), CHOICES)
     assert found.problem == "stack.tif is truncated: send it again"
     assert found.shape_zyx is None
+
+
+@pytest.mark.parametrize(("stated", "doubt"), [((4, 4, 400), "hardly ever so unequal"), ((40, 400, 400), "times off")])
+def test_a_voxel_size_that_cannot_be_right_is_shown_to_be_corrected(
+    tmp_path: Path, stated: tuple[int, int, int], doubt: str
+) -> None:
+    path = hdf5(tmp_path / "stack.h5", raw=(90, 70, 80))
+    with h5py.File(path, "a") as file:
+        file["raw"].attrs["resolution"] = stated
+    request = Request(input=str(path))
+    found = inspect(path, lambda: open_request(path, request, 2**30), request, CHOICES)
+    assert found.problem is None
+    assert found.shape_zyx == (90, 70, 80)
+    assert found.voxel_size_nm == stated
+    assert found.voxel_size_doubt is not None
+    assert doubt in found.voxel_size_doubt

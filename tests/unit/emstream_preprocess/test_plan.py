@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emstream.jobs.record import Request
+from emstream.errors import WrongVoxelSize
+from emstream.jobs.record import GivenVoxel, Request
 from emstream.models.recipes import ThinSections, choose
 from emstream.readers.open_stack import open_stack
-from emstream_preprocess.plan import make_plan
+from emstream.readers.stack import StackFacts
+from emstream.volume.voxel_size import VoxelSize
+from emstream_preprocess.plan import make_plan, voxel_size_of
 from tests.integration.conftest import noise_stack, write_pngs
 
 
@@ -64,3 +67,51 @@ def test_low_contrast_is_told_unless_it_is_stretched(
     with open_stack(folder) as reader:
         warnings = make_plan(reader, request, choose(["mitochondria"], "fast")).warnings
     assert any("of 256 levels" in warning for warning in warnings) == is_told
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "size", "origin"),
+    [
+        (None, (40, 4, 4), (40, 4, 4), "read from the input"),
+        (None, (None, 4, 4), (None, 4, 4), "read from the input"),
+        (None, None, None, "not known"),
+        ((30, 5, 5), (40, 4, 4), (30, 5, 5), "given by the user"),
+        ((None, 5, 5), None, (None, 5, 5), "given by the user"),
+        ((30, None, None), (None, 4, 4), (30, 4, 4), "pixel size read from the input, section thickness given by"),
+        ((None, 5, 5), (40, 4, 4), (40, 5, 5), "pixel size given by the user, section thickness read from the input"),
+    ],
+)
+def test_what_the_user_leaves_open_is_the_input_s_own(
+    given: GivenVoxel | None, own: VoxelSize | None, size: VoxelSize | None, origin: str
+) -> None:
+    facts = StackFacts((2, 8, 8), np.dtype(np.uint8), voxel_size_nm=own)
+    found, words = voxel_size_of(Request(input="s", voxel_size_nm=given), facts)
+    assert found == size
+    assert words.startswith(origin)
+
+
+def test_a_thickness_without_a_pixel_size_asks_for_it() -> None:
+    facts = StackFacts((2, 8, 8), np.dtype(np.uint8))
+    with pytest.raises(WrongVoxelSize, match="give --pixel-size"):
+        voxel_size_of(Request(input="s", voxel_size_nm=(40, None, None)), facts)
+
+
+def test_unequal_pixels_are_refused_until_they_are_confirmed() -> None:
+    facts = StackFacts((2, 8, 8), np.dtype(np.uint8), voxel_size_nm=(4, 4, 40))
+    with pytest.raises(WrongVoxelSize, match="4 nm pixels, 40 nm sections, give --pixel-size 4 --section-thickness 40"):
+        voxel_size_of(Request(input="s"), facts)
+    assert voxel_size_of(Request(input="s", unequal_pixels=True), facts)[0] == (4, 4, 40)
+    assert voxel_size_of(Request(input="s", voxel_size_nm=(40, 4, 4)), facts)[0] == (40, 4, 4)
+
+
+def test_an_unknown_thickness_is_asked_for_and_what_networks_saw_is_named(tmp_path: Path) -> None:
+    folder = write_pngs(tmp_path / "sections", noise_stack((2, 96, 96)))
+    request = Request(input=str(folder), voxel_size_nm=(None, 5.5, 5.5))
+    with open_stack(folder) as reader:
+        plan = make_plan(reader, request, choose(["mitochondria"], "balanced"))
+        assert make_plan(reader, request, choose(["mitochondria"], "fast"), is_sized=False).voxel_size_nm is None
+    assert plan.voxel_size_nm == (None, 5.5, 5.5)
+    [warning] = [text for text in plan.warnings if "section thickness" in text]
+    assert "--section-thickness" in warning
+    several = [c for g in plan.grids for c in g.members if c.sections > 1]
+    assert all(member.name in warning for member in several)

@@ -37,7 +37,7 @@ class Hdf5Stack(StackReader):
             self._candidate, warnings = choose_dataset(file, path.name, dataset, are_labels)
             self._dataset = file[self._candidate.path]
             facts = _facts(file, self._dataset, self._candidate, path.name)
-            self._facts = replace(facts, warnings=warnings)
+            self._facts = replace(facts, warnings=(*warnings, *facts.warnings))
             self._files = files.pop_all()
         self._grid = _grid(self._dataset, self._candidate, self._facts.shape_zyx)
 
@@ -80,14 +80,16 @@ def _facts(file: h5py.File, dataset: h5py.Dataset, candidate: Candidate, name: s
     check_filters(dataset, where)
     shape = imaris_shape(dataset, candidate.shape_zyx)
     _check_stored(dataset, shape, where)
+    voxel_size, warnings = hdf5_voxel_size(file, dataset, shape)
     chunk = _chunk_zyx(dataset, candidate, shape)
     layout = f"chunks {chunk}" if dataset.chunks else "not chunked"
     return StackFacts(
         shape_zyx=shape,
         dtype=_delivered(candidate.dtype),
-        voxel_size_nm=hdf5_voxel_size(file, dataset, shape),
+        voxel_size_nm=voxel_size,
         section_depth=chunk[0],
         names=tuple(f"plane {z}" for z in range(shape[0])),
+        warnings=warnings,
         source=f"HDF5 {name}, dataset {candidate.path} {candidate.shape} {dataset.dtype}, {layout}",
         origin={"format": "HDF5", "dataset": candidate.path},
     )

@@ -26,6 +26,7 @@ from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 from emstream.readers.tiff.layout import TiffLayout, check_one_size, read_layout
 from emstream.readers.tiff.voxel_size import tiff_voxel_size
 from emstream.volume.intensity import is_binary, sampled_sections, thinned
+from emstream.volume.voxel_size import VoxelSize
 
 _DAMAGE = re.compile(
     "corrupt|page offset|offset to (first )?page|circular reference|missing (data|required)|ByteCounts|StripOffsets"
@@ -140,9 +141,7 @@ def _first_series(tif: Any, name: str) -> Any:
     return series[0]
 
 
-def _facts(
-    path: Path, layout: TiffLayout, voxel_size: tuple[float, float, float] | None, warnings: Sequence[str]
-) -> StackFacts:
+def _facts(path: Path, layout: TiffLayout, voxel_size: VoxelSize | None, warnings: Sequence[str]) -> StackFacts:
     kind = {"imagej": "ImageJ TIFF", "ome": "OME-TIFF"}.get(layout.kind, "TIFF")
     notes = [f"{kind} {path.name}, {layout.shape_zyx[0]} sections"]
     if layout.is_inverted:

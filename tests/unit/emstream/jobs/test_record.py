@@ -64,3 +64,12 @@ def test_the_inputs_identity_follows_names_sizes_and_times(tmp_path: Path) -> No
     after = input_identity(tmp_path)
     (tmp_path / "a.tif").rename(tmp_path / "b.tif")
     assert len({before, after, input_identity(tmp_path)}) == 3
+
+
+def test_a_thickness_of_0_as_earlier_versions_wrote_it_is_unknown() -> None:
+    record = RECORD.with_plan(make_plan((4, 64, 64), sections=2)).model_dump_json()
+    assert '"voxel_size_nm":[50' in record
+    read = JobRecord.model_validate_json(record.replace('"voxel_size_nm":[50', '"voxel_size_nm":[0'))
+    assert read.plan is not None
+    assert read.plan.voxel_size_nm == (None, 5, 5)
+    assert JobRecord.model_validate_json(read.model_dump_json()) == read

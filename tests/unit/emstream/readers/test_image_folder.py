@@ -164,7 +164,7 @@ def test_tiff_sections_are_read_with_their_voxel_size_and_inverted(tmp_path: Pat
             tmp_path / name, SECTION, photometric="miniswhite", resolution=(2e6, 2e6), resolutionunit="CENTIMETER"
         )
     with open_stack(tmp_path) as stack:
-        assert stack.facts.voxel_size_nm == (0, 5, 5)
+        assert stack.facts.voxel_size_nm == (None, 5, 5)
     assert np.array_equal(read(tmp_path), 255 - np.stack([SECTION, SECTION]))
 
 

@@ -13,6 +13,7 @@ from emstream.errors import DamagedFile, TooLarge, UnsupportedFormat
 from emstream.readers.mrc import MrcStack, looks_signed
 from emstream.readers.open_stack import open_stack
 from emstream.readers.stack import Grey
+from emstream.volume.voxel_size import VoxelSize
 
 RNG = np.random.default_rng(3)
 VOLUME = RNG.normal(128, 30, (5, 30, 40)).clip(0, 255).astype(np.uint8)
@@ -26,6 +27,14 @@ def write(path: Path, values: Grey, voxel_angstrom: tuple[float, float, float] |
         if voxel_angstrom is not None:
             mrc.voxel_size = voxel_angstrom
     return path
+
+
+def rounded(size: VoxelSize | None) -> VoxelSize | None:
+    """Return a size as float32 headers hold it, without the digits that they do not hold."""
+    if size is None:
+        return None
+    z, y, x = size
+    return None if z is None else round(z, 3), round(y, 3), round(x, 3)
 
 
 def patch(path: Path, at: int, *integers: int) -> None:
@@ -108,13 +117,18 @@ def test_old_files_without_a_mark_are_known_by_their_suffix(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("angstrom", "expected"),
-    [((50, 60, 300), (30, 6, 5)), ((50, 60, 0), (0, 6, 5)), ((1, 1, 1), None), ((0, 0, 0), None), (None, None)],
+    [
+        ((50, 60, 300), (30, 6, 5)),
+        ((50, 60, 0), (None, 6, 5)),
+        ((50, 60, 1), (None, 6, 5)),
+        ((1, 1, 1), None),
+        ((0, 0, 0), None),
+        (None, None),
+    ],
 )
-def test_voxel_size(
-    tmp_path: Path, angstrom: tuple[float, float, float] | None, expected: tuple[float, float, float] | None
-) -> None:
+def test_voxel_size(tmp_path: Path, angstrom: tuple[float, float, float] | None, expected: VoxelSize | None) -> None:
     with open_stack(write(tmp_path / "v.mrc", VOLUME.astype(np.int16), angstrom)) as stack:
-        assert stack.facts.voxel_size_nm == (pytest.approx(expected) if expected else None)
+        assert rounded(stack.facts.voxel_size_nm) == expected
 
 
 def test_truncation_tells_expected_and_found_bytes(tmp_path: Path) -> None:
@@ -156,11 +170,19 @@ def test_a_header_that_claims_too_much_is_refused(tmp_path: Path) -> None:
         open_stack(path)
 
 
-def test_unusual_axis_order_is_told(tmp_path: Path) -> None:
-    path = write(tmp_path / "v.mrc", VOLUME.astype(np.int16))
+def test_sections_along_another_axis_of_the_cell_have_its_voxel_size(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mrc", np.zeros((4, 20, 30), np.float32), (500, 55, 55))
     patch(path, 64, 3, 2, 1)
+    patch(path, 28, 4, 20, 30)  # the grid is that of X, Y, Z
+    with mrcfile.open(path, "r+") as mrc:
+        mrc.header.cella = (4 * 500, 20 * 55, 30 * 55)
     with open_stack(path) as stack:
-        assert "(3, 2, 1)" in stack.facts.warnings[0]
+        assert rounded(stack.facts.voxel_size_nm) == (50, 5.5, 5.5)
+        assert "its sections along X" in stack.facts.warnings[0]
+        assert "5.5 nm pixels, 50 nm sections" in stack.facts.warnings[0]
+    patch(path, 64, 3, 3, 7)
+    with open_stack(path) as stack:
+        assert "axes that do not exist, (3, 3, 7)" in stack.facts.warnings[0]
 
 
 def test_bytes_that_mrcfile_writes_as_16_bit_come_back_as_bytes(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_info_says_shape_and_voxel_size(tmp_path: Path) -> None:
     run("phantom", tmp_path / "p.h5", *PHANTOM)
     told = run("info", tmp_path / "p.h5", "--dataset", "raw")
     assert "shape (z, y, x): 2 x 40 x 50, uint8" in told
-    assert "voxel size (z, y, x): 50 x 5.5 x 5.5 nm" in told
+    assert "voxel size: 5.5 nm pixels, 50 nm sections" in told
     facts = json.loads(run("info", tmp_path / "p.h5", "--dataset", "raw", "--json"))
     assert facts["shape_zyx"] == [2, 40, 50]
 

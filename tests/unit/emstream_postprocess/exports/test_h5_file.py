@@ -9,10 +9,12 @@ import h5py
 import pytest
 from numpy.typing import NDArray
 
+from emstream.readers.open_stack import open_stack
 from emstream_postprocess.exports.h5_file import write
 from tests.unit.emstream_postprocess.exports.volumes_at_hand import (
     PROVENANCE,
     UNKNOWN_SIZE,
+    UNKNOWN_THICKNESS,
     Counter,
     exported,
     some_colours,
@@ -44,3 +46,12 @@ def test_empty_chunks_take_no_room_and_read_as_0(tmp_path: Path) -> None:
         assert dataset.id.get_num_chunks() == 0
         assert not dataset[...].any()
         assert "resolution" not in dataset.attrs
+
+
+def test_without_a_section_thickness_the_pixel_is_stated_and_read_back(tmp_path: Path) -> None:
+    write(tmp_path / "a.h5", [exported(some_mask())], UNKNOWN_THICKNESS, Counter())
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert not {"element_size_um", "resolution", "offset"} & set(file["cells/mask"].attrs)
+        assert file["cells/mask"].attrs["section_thickness"] == "unknown"
+    with open_stack(tmp_path / "a.h5") as stack:
+        assert stack.facts.voxel_size_nm == (None, 4, 4)

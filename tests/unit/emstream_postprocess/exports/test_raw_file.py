@@ -15,6 +15,7 @@ from emstream_postprocess.exports.raw_file import nrrd_header, write
 from tests.unit.emstream_postprocess.exports.volumes_at_hand import (
     PROVENANCE,
     UNKNOWN_SIZE,
+    UNKNOWN_THICKNESS,
     Counter,
     exported,
     some_colours,
@@ -46,3 +47,8 @@ def test_nrrd_has_no_spacings_where_none_are_known_and_a_colour_axis_first() -> 
     assert "spacings" not in text
     assert "sizes: 3 30 20 2" in text
     assert "kinds: RGB-color domain domain domain" in text
+
+
+def test_nrrd_states_an_unknown_section_thickness_as_nan() -> None:
+    lines = nrrd_header(exported(some_mask((2, 3, 4))), UNKNOWN_THICKNESS, "a.raw").splitlines()
+    assert {"spacings: 4 4 nan", 'units: "nm" "nm" ""'} <= {*lines}

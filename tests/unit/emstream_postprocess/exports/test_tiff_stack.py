@@ -11,6 +11,8 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
+from emstream.readers.open_stack import open_stack
+from emstream.volume.voxel_size import VoxelSize
 from emstream_postprocess.exports.tiff_stack import TILE, TiffStack, write_tiff_stack
 
 VOXEL_UM = (0.05, 0.004, 0.008)
@@ -22,8 +24,10 @@ def strips(volume: NDArray[Any]) -> Iterator[NDArray[Any]]:
             yield section[top : top + TILE]
 
 
-def written(path: Path, volume: NDArray[Any], text: str = "") -> tifffile.TiffFile:
-    stack = TiffStack(volume.shape, volume.dtype, VOXEL_UM, text, "cells/mask")
+def written(
+    path: Path, volume: NDArray[Any], text: str = "", voxel_um: VoxelSize | None = VOXEL_UM
+) -> tifffile.TiffFile:
+    stack = TiffStack(volume.shape, volume.dtype, voxel_um, text, "cells/mask")
     write_tiff_stack(path, stack, strips(volume))
     return tifffile.TiffFile(path)
 
@@ -66,3 +70,17 @@ def test_the_same_stack_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
         written(tmp_path / name, volume, "text").close()
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint32], ids=["ImageJ", "OME"])
+def test_an_unknown_section_thickness_is_left_out_and_read_back(tmp_path: Path, dtype: type[np.generic]) -> None:
+    volume = np.arange(2 * 30 * 40, dtype=dtype).reshape(2, 30, 40)
+    with written(tmp_path / "a.tif", volume, voxel_um=(None, 0.004, 0.004)) as file:
+        if dtype is np.uint8:
+            assert file.imagej_metadata is not None
+            assert file.imagej_metadata["zunit"] == "pixel"  # ImageJ would say 1 µm
+            assert "spacing" not in file.imagej_metadata
+        else:
+            assert "PhysicalSizeZ" not in str(file.ome_metadata)
+    with open_stack(tmp_path / "a.tif") as stack:
+        assert stack.facts.voxel_size_nm == (None, 4, 4)

@@ -13,7 +13,14 @@ import pytest
 from numpy.typing import NDArray
 
 from emstream_postprocess.exports.zarr_file import CHUNK, write
-from tests.unit.emstream_postprocess.exports.volumes_at_hand import PROVENANCE, Counter, exported, some_labels
+from tests.unit.emstream_postprocess.exports.volumes_at_hand import (
+    PROVENANCE,
+    UNKNOWN_THICKNESS,
+    Counter,
+    exported,
+    some_labels,
+    some_mask,
+)
 
 
 def section(path: Path, level: int, z: int) -> NDArray[Any]:
@@ -53,3 +60,13 @@ def test_chunks_of_zeros_are_left_out(tmp_path: Path) -> None:
     write(tmp_path / "a.zip", [exported(np.zeros((2, 20, 20), np.uint8))], PROVENANCE, Counter())
     with zipfile.ZipFile(tmp_path / "a.zip") as file:
         assert file.namelist() == ["zarr.json", "0/zarr.json"]
+
+
+def test_without_a_section_thickness_z_has_no_unit_and_counts_sections(tmp_path: Path) -> None:
+    write(tmp_path / "a.zarr.zip", [exported(some_mask())], UNKNOWN_THICKNESS, Counter())
+    with zipfile.ZipFile(tmp_path / "a.zarr.zip") as file:
+        [multiscale] = json.loads(file.read("zarr.json"))["attributes"]["ome"]["multiscales"]
+    assert [axis.get("unit") for axis in multiscale["axes"]] == [None, "nanometer", "nanometer"]
+    scale, translation = multiscale["datasets"][0]["coordinateTransformations"]
+    assert scale["scale"] == [1, 4, 4]
+    assert translation["translation"] == [2, 0, 0]

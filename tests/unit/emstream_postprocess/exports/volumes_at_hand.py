@@ -11,8 +11,9 @@ from emstream_postprocess.exports.provenance import Provenance
 from emstream_postprocess.exports.volumes import ExportedVolume
 from tests.plans import make_plan
 
-PROVENANCE = Provenance({"emstream": "0", "name": "rat 7", "content": "mask"}, (50.0, 4.0, 8.0), (100.0, 0.0, 0.0))
-UNKNOWN_SIZE = Provenance({"emstream": "0", "content": "mask"}, None, None)
+PROVENANCE = Provenance({"emstream": "0", "name": "rat 7", "content": "mask"}, (50.0, 4.0, 8.0), (2, 0, 0))
+UNKNOWN_THICKNESS = Provenance({"emstream": "0", "content": "mask"}, (None, 4.0, 4.0), (2, 0, 0))
+UNKNOWN_SIZE = Provenance({"emstream": "0", "content": "mask"}, None, (0, 0, 0))
 
 
 class Counter:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from emstream.volume.voxel_size import VoxelSize
 from emstream_postprocess.objects.measure import Column, measure
 from tests.unit.emstream_postprocess.objects.test_pieces import objects_of
 
 Voxel = tuple[float, float, float]
 
 
-def measured(mask: NDArray[np.bool_], voxel_nm: Voxel | None, is_outline: bool = False) -> dict[str, Column]:
+def measured(mask: NDArray[np.bool_], voxel_nm: VoxelSize | None, is_outline: bool = False) -> dict[str, Column]:
     probability = np.where(mask, np.uint8(0 if is_outline else 255), np.uint8(255 if is_outline else 0))
     joined, _ = objects_of(probability, 5, 16, 1, is_outline)
     return {c.name: c for c in measure(joined.table, mask.shape, voxel_nm, is_outline, False)}
@@ -106,3 +107,17 @@ def test_places_and_borders() -> None:
 def test_no_objects_make_empty_columns() -> None:
     columns = measured(np.zeros((3, 4, 5), bool), (50, 5, 5))
     assert {len(c.values) for c in columns.values()} == {0}
+
+
+def test_without_a_section_thickness_bodies_have_areas_alone() -> None:
+    mask = ellipsoid((4, 8, 8), (1, 1, 1))
+    columns = measured(mask, (None, 10, 20))
+    assert columns["section_area_um2"].values == pytest.approx([np.count_nonzero(mask) * 0.01 * 0.02])
+    assert not {"volume_um3", "surface_area_um2", "length_um", "sphericity"} & set(columns)
+
+
+def test_profiles_need_no_section_thickness() -> None:
+    mask = ellipsoid((1, 8, 8), (1, 1, 1))
+    with_thickness, without = (measured(mask, (z, 10, 20), is_outline=True) for z in (50, None))
+    for name in ("area_um2", "perimeter_um", "length_um", "circularity"):
+        assert np.array_equal(with_thickness[name].values, without[name].values, equal_nan=True)

@@ -11,6 +11,7 @@ import pytest
 
 from emstream.readers.open_stack import open_stack
 from emstream.readers.stack import Grey
+from emstream.volume.voxel_size import VoxelSize
 
 RNG = np.random.default_rng(4)
 VOLUME = RNG.integers(0, 256, (20, 30, 40), np.uint8)
@@ -44,19 +45,50 @@ def path(tmp_path: Path) -> Path:
         ("g/raw", {"resolution": [40, 4, 4], "units": ["nm", "nm", "nm"]}, (40, 4, 4)),
         ("g/raw", {"resolution": "fine"}, None),
         ("g/raw", {"resolution": [40, 4]}, None),
+        ("g/raw", {"element_size_um": [0, 0.004, 0.004]}, (None, 4, 4)),
+        ("g/raw", {"resolution": [np.nan, 4, 4]}, (None, 4, 4)),
+        ("g/raw", {"pixel_size_nm": [4, 4], "section_thickness": "unknown"}, (None, 4, 4)),
+        ("g/raw", {"resolution": [40, 4, 4], "units": "pixel"}, None),
+        ("g/raw", {"resolution": [40, 4, 4], "units": ["pixel", "nm", "nm"]}, (None, 4, 4)),
         ("g/raw", {"resolution": [40, -4, 4]}, None),
         ("g/raw", {"element_size_um": [1.0, 1e9, 1.0]}, None),
         ("g/raw", {}, None),
     ],
 )
-def test_voxel_size(
-    path: Path, place: str, attributes: dict[str, object], expected: tuple[float, float, float] | None
-) -> None:
+def test_voxel_size(path: Path, place: str, attributes: dict[str, object], expected: VoxelSize | None) -> None:
     with h5py.File(path, "w") as file:
         file["g/raw"] = VOLUME
         file[place].attrs.update(attributes)
     with open_stack(path) as stack:
         assert stack.facts.voxel_size_nm == expected
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"resolution": [4, 4, 40]}, {"element_size_um": [0.004, 0.004, 0.04]}], ids=["java", "microns"]
+)
+def test_a_voxel_size_in_x_y_z_is_turned_and_reported(path: Path, attributes: dict[str, object]) -> None:
+    with h5py.File(path, "w") as file:
+        file["raw"] = VOLUME
+        file["raw"].attrs.update(attributes)
+    with open_stack(path) as stack:
+        assert stack.facts.voxel_size_nm == (40, 4, 4)
+        assert "read as 4 nm pixels, 40 nm sections" in stack.facts.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "resolution"),
+    [((40, 30, 20), (4, 4, 40)), ((20, 30, 40), (40, 4, 8)), ((20, 30, 40), (5, 9, 40))],
+    ids=["sections may be last", "unequal either way", "unequal in any order"],
+)
+def test_a_voxel_size_of_doubtful_order_stays_as_it_is_stated(
+    path: Path, shape: tuple[int, int, int], resolution: tuple[int, int, int]
+) -> None:
+    with h5py.File(path, "w") as file:
+        file["raw"] = np.ones(shape, np.uint8)
+        file["raw"].attrs["resolution"] = resolution
+    with open_stack(path) as stack:
+        assert stack.facts.voxel_size_nm == resolution
+        assert not stack.facts.warnings
 
 
 def test_imaris_padding_is_cut_and_its_extent_read(path: Path) -> None:
@@ -92,11 +124,9 @@ def test_axes_are_read_in_the_order_that_axistags_say(path: Path, keys: str) -> 
 
 @pytest.mark.parametrize(
     ("units", "expected"),
-    [({"z": "nm", "y": "nm", "x": "nm"}, (25, 16.5, 16.5)), ({"y": "nm", "x": "nm"}, (0, 16.5, 16.5)), ({}, None)],
+    [({"z": "nm", "y": "nm", "x": "nm"}, (25, 16.5, 16.5)), ({"y": "nm", "x": "nm"}, (None, 16.5, 16.5)), ({}, None)],
 )
-def test_ilastik_states_sizes_in_its_axistags(
-    path: Path, units: dict[str, str], expected: tuple[float, float, float] | None
-) -> None:
+def test_ilastik_states_sizes_in_its_axistags(path: Path, units: dict[str, str], expected: VoxelSize | None) -> None:
     with h5py.File(path, "w") as file:
         file["exported_data"] = VOLUME[..., None]
         file["exported_data"].attrs["axistags"] = axistags("zyxc", z=25.0, y=16.5, x=16.5)

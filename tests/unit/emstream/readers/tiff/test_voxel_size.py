@@ -13,6 +13,7 @@ import tifffile
 
 from emstream.readers.open_stack import open_stack
 from emstream.readers.tiff.voxel_size import tiff_voxel_size
+from emstream.volume.voxel_size import VoxelSize
 
 RNG = np.random.default_rng(2)
 VOLUME = RNG.integers(0, 256, (6, 40, 56), np.uint8)
@@ -49,10 +50,10 @@ def test_imagej_units(tmp_path: Path, unit: str, nm: float) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "per_unit", "expected"),
-    [("CENTIMETER", 1e6, (0, 10, 10)), ("INCH", 72, None), ("INCH", 300, None), ("NONE", 1, None)],
+    [("CENTIMETER", 1e6, (None, 10, 10)), ("INCH", 72, None), ("INCH", 300, None), ("NONE", 1, None)],
 )
 def test_plain_resolution_is_believed_only_if_it_is_no_printers(
-    tmp_path: Path, unit: str, per_unit: float, expected: tuple[float, float, float] | None
+    tmp_path: Path, unit: str, per_unit: float, expected: VoxelSize | None
 ) -> None:
     tifffile.imwrite(tmp_path / "v.tif", VOLUME, resolution=(per_unit, per_unit), resolutionunit=unit)
     with open_stack(tmp_path / "v.tif") as stack:
@@ -66,6 +67,22 @@ def test_ome_voxel_size_with_units(tmp_path: Path) -> None:
     with open_stack(tmp_path / "v.ome.tif") as stack:
         assert stack.facts.voxel_size_nm == pytest.approx((30, 6, 5))
         assert stack.facts.source.startswith("OME-TIFF")
+
+
+@pytest.mark.parametrize("thickness", [{}, {"PhysicalSizeZ": 0}, {"PhysicalSizeZ": 1, "PhysicalSizeZUnit": "pixel"}])
+def test_ome_without_a_thickness_leaves_it_unknown(tmp_path: Path, thickness: dict[str, object]) -> None:
+    metadata = {"axes": "ZYX", "PhysicalSizeX": 0.005, "PhysicalSizeY": 0.005} | thickness
+    tifffile.imwrite(tmp_path / "v.ome.tif", VOLUME, ome=True, metadata=metadata)
+    with open_stack(tmp_path / "v.ome.tif") as stack:
+        assert stack.facts.voxel_size_nm == (None, 5, 5)
+
+
+@pytest.mark.parametrize("spacing", [{}, {"spacing": 0}, {"spacing": 1, "zunit": "pixel"}])
+def test_imagej_without_a_spacing_leaves_the_thickness_unknown(tmp_path: Path, spacing: dict[str, object]) -> None:
+    metadata = {"unit": "nm", "axes": "ZYX"} | spacing
+    tifffile.imwrite(tmp_path / "v.tif", VOLUME, imagej=True, resolution=(0.2, 0.2), metadata=metadata)
+    with open_stack(tmp_path / "v.tif") as stack:
+        assert stack.facts.voxel_size_nm == (None, 5, 5)
 
 
 def test_pixel_units_are_no_lengths() -> None:
@@ -92,17 +109,17 @@ FEI = "[User]\r\nDate=1\r\n[Scan]\r\nPixelWidth=4e-09\r\nPixelHeight=5e-09\r\n"
 @pytest.mark.parametrize(
     ("code", "text", "expected"),
     [
-        (34118, ZEISS, (0, 5.5, 5.5)),
+        (34118, ZEISS, (None, 5.5, 5.5)),
         (34118, ZEISS.replace("5.5 nm", "5.5 pm"), None),
         (34118, "0\r\nAP_WD\r\nWD = 5.1 mm\r\n", None),
-        (34682, FEI, (0, 5, 4)),
-        (34680, FEI, (0, 5, 4)),
+        (34682, FEI, (None, 5, 4)),
+        (34680, FEI, (None, 5, 4)),
         (34680, "[User]\r\nDate=1\r\n", None),
     ],
 )
 def test_microscopes_state_the_pixel_size_in_their_own_tags(
-    tmp_path: Path, code: int, text: str, expected: tuple[float, float, float] | None
+    tmp_path: Path, code: int, text: str, expected: VoxelSize | None
 ) -> None:
     tifffile.imwrite(tmp_path / "v.tif", VOLUME, extratags=[(code, "s", 0, text, True)], metadata=None)
     with open_stack(tmp_path / "v.tif") as stack:
-        assert stack.facts.voxel_size_nm == (expected and pytest.approx(expected))
+        assert stack.facts.voxel_size_nm == expected
