@@ -158,6 +158,9 @@ test("counts, voxel sizes and regions read as people write them; sections count 
   assert.equal(words.voxelInWords([50, 5, 5]), "5 nm pixels, 50 nm sections");
   assert.equal(words.voxelInWords([50, 5, 4]), "4 × 5 nm pixels, 50 nm sections");
   assert.equal(words.voxelInWords(null), "voxel size unknown");
+  assert.equal(words.voxelInWords([null, 5.5, 5.5]), "5.5 nm pixels, sections of unknown thickness");
+  assert.equal(words.areUnequal(5, 30), true);
+  assert.equal(words.areUnequal(4, 6), false);
   assert.equal(words.regionInWords([[1, 100, 20], [2, 300, 400]]), "section 2, x 20 to 399, y 100 to 299");
   assert.equal(words.regionInWords([[0, 0, 0], [3, 10, 10]]), "sections 1 to 3, x 0 to 9, y 0 to 9");
   assert.equal(words.regionInWords(null), "everything");

@@ -251,16 +251,40 @@ def test_a_wrong_voxel_size_of_a_file_is_corrected_on_the_card_that_refuses_it(
     with h5py.File(tmp_path / "wrong.h5", "w") as file:
         file["raw"] = stack
         file["raw"].attrs["element_size_um"] = [5.0, 5.0, 5.0]
-    with opened_page(browser, service, forgiven="status of 422") as page:
+    with opened_page(browser, service) as page:
         page.get_by_test_id("files-input").set_input_files(tmp_path / "wrong.h5")
         draft = page.get_by_test_id("draft")
-        expect(draft.get_by_role("alert")).to_contain_text("correct the voxel size")
+        expect(draft.get_by_role("alert")).to_contain_text("times off")
+        expect(draft.get_by_test_id("shape")).to_contain_text("3 sections")
+        expect(page.locator("#predict-note")).to_contain_text("correct or confirm it")
         for axis, edge in (("x", "5"), ("y", "5"), ("z", "50")):
             draft.get_by_test_id(f"voxel-{axis}").fill(edge)
-        draft.get_by_test_id("look-again").click()
-        expect(draft.get_by_test_id("shape")).to_contain_text("3 sections")
-        expect(draft.get_by_test_id("voxel-z")).to_have_value("50")
+        expect(draft.get_by_role("alert")).to_be_hidden()
         expect(page.get_by_test_id("predict")).to_be_enabled()
+        draft.get_by_text("Remove").click()
+
+
+def test_an_unlikely_voxel_size_is_questioned_and_an_unknown_thickness_asked_for(
+    browser: Browser, service: Service, job: str, tmp_path: Path
+) -> None:
+    with h5py.File(tmp_path / "turned.h5", "w") as file:
+        file["raw"] = np.random.default_rng(0).integers(0, 256, (70, 64, 64), dtype=np.uint8)
+        file["raw"].attrs["resolution"] = [5.0, 5.0, 40.0]
+    with opened_page(browser, service) as page:
+        page.get_by_test_id("files-input").set_input_files(tmp_path / "turned.h5")
+        draft, predict = page.get_by_test_id("draft"), page.get_by_test_id("predict")
+        question = draft.get_by_test_id("voxel-question")
+        expect(question).to_contain_text("40 × 5 nm pixels, 5 nm sections")
+        expect(page.locator("#predict-note")).to_contain_text("correct or confirm it")
+        draft.get_by_test_id("voxel-confirm").check()
+        expect(predict).to_be_enabled()
+        draft.get_by_test_id("voxel-confirm").uncheck()
+        draft.get_by_test_id("voxel-turn").click()
+        expect(question).to_be_hidden()
+        expect(draft.get_by_test_id("voxel-z")).to_have_value("40")
+        draft.get_by_test_id("voxel-z").fill("")
+        expect(draft.get_by_test_id("voxel-note")).to_contain_text("section thickness is not in the file")
+        expect(predict).to_be_enabled()
         draft.get_by_text("Remove").click()
 
 

@@ -3,16 +3,17 @@
 
 /**
  * @typedef {[number, number, number]} Triple (z, y, x)
+ * @typedef {[number | null, number, number]} VoxelSize (z, y, x) in nm; z is null where the section thickness is unknown
  * @typedef {{done: number, total: number}} Count
  * @typedef {{name: string, size: number | null, received: number}} FileState
  * @typedef {{count: number, size: number, received: number, first: string | null, last: string | null}} FileTotals
  * @typedef {{id: string, name: string, state: string, created: number, settings: Record<string, any>,
  *   input: string | null, file_totals: FileTotals, stages: Record<string, Count>, progress: number, eta_s: number | null, warnings: string[],
  *   errors: {stage: string, unit: number, sentence: string}[], shape_zyx: Triple | null,
- *   voxel_size_nm: Triple | null, objects: string[], links: Record<string, string>}} Job
+ *   voxel_size_nm: VoxelSize | null, objects: string[], links: Record<string, string>}} Job
  * @typedef {{name: string, threshold: number, has_spread: boolean, has_labels: boolean, colour: string,
  *   trained_on?: string}} ViewStructure
- * @typedef {{shape_zyx: Triple, voxel_size_nm: Triple | null, voxel_size_source: string, levels: number, tile: number,
+ * @typedef {{shape_zyx: Triple, voxel_size_nm: VoxelSize | null, voxel_size_source: string, levels: number, tile: number,
  *   version: string, sections_read: [number, number][], sections_stitched: [number, number][], objects: ViewStructure[],
  *   state: string, name: string, section_names: string[], warnings?: string[]}} View section_names: of the first and the last section
  */

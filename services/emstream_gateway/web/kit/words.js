@@ -52,11 +52,18 @@ export function regionInWords(region) {
   return `${sections}, x ${x} to ${xStop - 1}, y ${y} to ${yStop - 1}`;
 }
 
-/** @param {number[] | null | undefined} voxel (z, y, x) in nm */
+/** Return a voxel size as the command line has it too. @param {(number | null)[] | null | undefined} voxel (z, y, x) in nm; z null if unknown */
 export function voxelInWords(voxel) {
   if (!voxel) return "voxel size unknown";
-  const [z, y, x] = voxel.map((edge) => Number(edge.toPrecision(4)));
-  return x === y ? `${x} nm pixels, ${z} nm sections` : `${x} × ${y} nm pixels, ${z} nm sections`;
+  const [z, y, x] = voxel.map((edge) => edge && Number(edge.toPrecision(4)));
+  return `${x === y ? x : `${x} × ${y}`} nm pixels, ${z ? `${z} nm sections` : "sections of unknown thickness"}`;
+}
+
+const MOST_UNEQUAL = 1.5;
+
+/** Return whether the sides of a pixel differ more than microscopes make them. @param {number} y @param {number} x */
+export function areUnequal(y, x) {
+  return Math.max(y, x) > MOST_UNEQUAL * Math.min(y, x);
 }
 
 /**

@@ -4,12 +4,12 @@ import { ask, jobPath, orIfMissing, pause, send } from "../kit/api.js";
 import { find, make } from "../kit/dom.js";
 import { PreviewChoice } from "./preview.js";
 import { Upload } from "./upload.js";
-import { count, duration, fileNameOf, sentence, shapeInWords, size } from "../kit/words.js";
+import { areUnequal, count, duration, fileNameOf, sentence, shapeInWords, size, voxelInWords } from "../kit/words.js";
 
 /**
  * @typedef {{shape_zyx: [number, number, number], dtype: string, dataset: string | null,
- *   datasets: {name: string, shape: number[], dtype: string}[], voxel_size_nm: [number, number, number] | null,
- *   voxel_size_source: string, sections: string[], warnings: string[]}} Inspection
+ *   datasets: {name: string, shape: number[], dtype: string}[], voxel_size_nm: import("../kit/api.js").VoxelSize | null,
+ *   voxel_size_source: string, voxel_size_doubt?: string | null, sections: string[], warnings: string[]}} Inspection
  */
 
 /**
@@ -48,6 +48,10 @@ export class Draft {
     this.voxelInputs = [];
     /** @type {any} */
     this.voxelNote = null;
+    this.stated = "";
+    this.origin = "";
+    this.areUnequalRight = false;
+    this.question = make("div", { class: "warn", role: "alert", "data-testid": "voxel-question", hidden: true });
     this.wasRefused = false;
     this.element = make("article", { class: "card draft", "aria-label": this.name, "data-testid": "draft" });
     this.#build();
@@ -121,7 +125,7 @@ export class Draft {
     const job = this.holder;
     const query = new URLSearchParams(this.dataset ? { dataset: this.dataset } : {});
     const voxel = this.wasRefused ? this.settings.voxel_size_nm : undefined;
-    if (voxel) query.set("voxel_size_nm", voxel.join(","));
+    if (voxel?.[0]) query.set("voxel_size_nm", voxel.join(","));
     if ((await orIfMissing(send(jobPath(job, `/inspect?${query}`)), null)) === null) return;
     for (;;) {
       const answer = await ask(jobPath(job, "/inspection"));
@@ -158,16 +162,18 @@ export class Draft {
       return;
     }
     if (found.voxel_size_nm && this.voxels.every((v) => !v)) {
-      this.voxels = [...found.voxel_size_nm].reverse().map((edge) => String(Number(edge.toPrecision(5))));
+      this.voxels = [...found.voxel_size_nm].reverse().map((edge) => edge ? String(Number(edge.toPrecision(5))) : "");
     }
+    this.stated = this.voxels.join();
     this.body.replaceChildren(
       make("dl", {},
         make("dt", {}, "Stack"), make("dd", { "data-testid": "shape" }, `${shapeInWords(found.shape_zyx)}, ${found.dtype}`),
         ...(found.datasets.length > 1 ? [make("dt", {}, "Data set"), make("dd", {}, this.#datasetChoice(found.datasets, found.dataset ?? ""))] : []),
-        make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine(), this.#voxelNote(found)),
+        make("dt", {}, "Voxel size"), make("dd", {}, this.#voxelLine(), this.#voxelNote(found), this.question),
         ...this.#order(found)),
-      make("ul", { class: "sentences warn" }, ...found.warnings.filter((text) => found.voxel_size_nm || !/^the voxel size/i.test(text)).map((text) => make("li", {}, text))),
+      make("ul", { class: "sentences warn" }, ...found.warnings.filter((text) => !/^the (voxel size|section thickness) is not/i.test(text)).map((text) => make("li", {}, text))),
       this.#previewOf(found));
+    this.#showVoxelNotes();
   }
 
   /** @param {Inspection["datasets"]} datasets @param {string} chosen */
@@ -193,7 +199,7 @@ export class Draft {
       "data-testid": `voxel-${axis}`, oninput: (/** @type {any} */ event) => this.#setVoxel(i, event.target.value),
     }));
     this.voxelInputs = inputs;
-    return make("span", { class: "voxel" }, ...AXES.flatMap((axis, i) => [axis, inputs[i]]), "nm");
+    return make("span", { class: "voxel" }, "Pixel: x", inputs[0], "y", inputs[1], "nm. Section thickness: z", inputs[2], "nm");
   }
 
   /** Set one edge; y follows x until it is given itself. @param {number} index @param {string} text */
@@ -204,18 +210,59 @@ export class Draft {
       this.voxels[1] = text;
       this.voxelInputs[1].value = text;
     }
-    if (this.voxelNote?.classList.contains("warn")) this.voxelNote.hidden = Boolean(this.settings.voxel_size_nm);
+    this.areUnequalRight = false;
+    this.#showVoxelNotes();
     this.preview?.refresh();
     this.onChange(this);
   }
 
   /** @param {Inspection} found */
   #voxelNote(found) {
-    this.voxelNote = found.voxel_size_nm
-      ? make("span", { class: "note" }, `${sentence(found.voxel_size_source)}. Correct it if it is wrong.`)
-      : make("span", { class: "warn" }, "Unknown. Enter it: the networks then see the right scale, and sizes are in micrometres.");
-    this.voxelNote.hidden = !found.voxel_size_nm && Boolean(this.settings.voxel_size_nm);
+    this.origin = found.voxel_size_nm ? `${sentence(found.voxel_size_source)}. Correct it if it is wrong.` : "";
+    this.voxelNote = make("span", { "data-testid": "voxel-note" });
     return this.voxelNote;
+  }
+
+  /** Say what is not known of the voxel size, and question what can hardly be right. */
+  #showVoxelNotes() {
+    const voxel = this.settings.voxel_size_nm;
+    const missing = !voxel ? "Unknown. Enter it: the networks then see the right scale, and sizes are in micrometres."
+      : voxel[0] ? "" : "The section thickness is not in the file. Enter it to get volumes, surfaces and meshes.";
+    if (this.voxelNote) {
+      this.voxelNote.className = missing ? "warn" : "note";
+      this.voxelNote.textContent = missing || (this.voxels.join() === this.stated ? this.origin : "");
+    }
+    const parts = this.#questionParts(voxel);
+    this.question.hidden = parts.length === 0;
+    this.question.replaceChildren(...parts);
+  }
+
+  /** @param {import("../kit/api.js").VoxelSize | undefined} voxel @returns {(string | Element)[]} */
+  #questionParts(voxel) {
+    if (this.isDoubted && !(voxel && areUnequal(voxel[1], voxel[2]))) return [sentence(this.inspection?.voxel_size_doubt ?? "")];
+    if (!voxel || !areUnequal(voxel[1], voxel[2])) return [];
+    const [z, y, x] = voxel;
+    const turned = z && !areUnequal(z, y) ? make("button", { type: "button", class: "quiet", "data-testid": "voxel-turn", onclick: () => this.#turn() },
+      `Use ${voxelInWords([x, y, z])}`) : "";
+    const box = make("input", { type: "checkbox", checked: this.areUnequalRight, "data-testid": "voxel-confirm", onchange: () => {
+      this.areUnequalRight = box.checked;
+      this.onChange(this);
+    } });
+    return [`Pixels are hardly ever so unequal: ${voxelInWords(voxel)}. The order may be x, y, z. `, turned, make("label", { class: "line" }, box, "It is right as it is")];
+  }
+
+  /** Read the three numbers in the other order. */
+  #turn() {
+    this.voxels.reverse();
+    this.voxelInputs.forEach((input, i) => { input.value = this.voxels[i]; });
+    this.#showVoxelNotes();
+    this.preview?.refresh();
+    this.onChange(this);
+  }
+
+  /** Whether the file's voxel size stands in the fields, and cannot be right. */
+  get isDoubted() {
+    return Boolean(this.inspection?.voxel_size_doubt) && this.voxels.join() === this.stated;
   }
 
   /** @param {Inspection} found */
@@ -236,9 +283,10 @@ export class Draft {
 
   /** The user's settings for this sample alone. */
   get settings() {
-    const voxel = this.voxels.map(Number).reverse();
+    const [x, y, z] = this.voxels.map(Number);
     return {
-      ...(voxel.every((edge) => edge > 0) ? { voxel_size_nm: voxel } : {}),
+      ...(x > 0 && y > 0 ? { voxel_size_nm: /** @type {import("../kit/api.js").VoxelSize} */ ([z > 0 ? z : null, y, x]) } : {}),
+      ...(this.areUnequalRight ? { unequal_pixels: true } : {}),
       ...(this.#chosenDataset ? { dataset: this.#chosenDataset } : {}),
     };
   }
@@ -251,9 +299,12 @@ export class Draft {
   /** A sentence about a problem that prevents prediction, or nothing. */
   get problem() {
     if (this.state === "refused") return `${this.name} cannot be predicted as it is: correct it on its card, or remove it.`;
-    const given = this.voxels.filter((text) => text !== "").length;
-    return given > 0 && (given < 3 || !this.voxels.every((text) => Number(text) > 0))
-      ? `The voxel size of ${this.name} needs three numbers above 0, or none at all.` : "";
+    const [x, y, z] = this.voxels;
+    if (this.voxels.some((text) => text !== "" && !(Number(text) > 0)) || Boolean(x) !== Boolean(y) || (z && !x)) {
+      return `The voxel size of ${this.name} needs numbers above 0: x and y of its pixels, and z if it is known.`;
+    }
+    const areUnclear = Boolean(x) && areUnequal(Number(y), Number(x)) && !this.areUnequalRight;
+    return areUnclear || (this.isDoubted && !this.areUnequalRight) ? `The voxel size of ${this.name} is unlikely: correct or confirm it on its card.` : "";
   }
 
   /** The input of a new job of this sample. */

@@ -173,7 +173,7 @@ export class Predict {
     const voxels = this.drafts.reduce((sum, { inspection }) => sum + (inspection?.shape_zyx.reduce((a, b) => a * b, 1) ?? 0), 0);
     const { objects, quality } = this.settings;
     const voxel = this.drafts[0]?.settings.voxel_size_nm;
-    const query = `voxels=${voxels}&quality=${quality}&objects=${encodeURIComponent(objects.join(","))}${voxel ? `&voxel_size_nm=${voxel.join(",")}` : ""}`;
+    const query = `voxels=${voxels}&quality=${quality}&objects=${encodeURIComponent(objects.join(","))}${voxel ? `&voxel_size_nm=${[voxel[0] ?? voxel[1], voxel[1], voxel[2]].join(",")}` : ""}`;
     if (query === this.estimated) return;
     this.estimated = query;
     const found = voxels && objects.length ? await orIfMissing(askJson(`/v1/estimate?${query}`), null).catch(() => null) : null;

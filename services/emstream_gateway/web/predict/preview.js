@@ -14,7 +14,7 @@ const FIELDS = /** @type {const} */ ([["x", "x"], ["y", "y"], ["width", "width"]
 export class PreviewChoice {
   /**
    * @param {string} job whose files were inspected @param {import("./draft.js").Inspection} inspection
-   * @param {() => number[] | undefined} voxelSize (z, y, x) in nm, if it is known
+   * @param {() => import("../kit/api.js").VoxelSize | undefined} voxelSize in nm, if it is known
    * @param {(box: number[][]) => Promise<void>} onPreview
    */
   constructor(job, { shape_zyx, sections }, voxelSize, onPreview) {

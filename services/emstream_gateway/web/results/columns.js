@@ -5,7 +5,7 @@ import { count } from "../kit/words.js";
 /** @typedef {{name: string, unit: string | null, meaning: string}} Column */
 /** @typedef {Record<string, any> & {id: number}} Row */
 
-const LEADING = ["id", "volume_um3", "volume_voxels", "area_um2", "area_voxels", "uncertainty", "surface_area_um2", "length_um", "sphericity", "mean_probability", "touches_border"];
+const LEADING = ["id", "volume_um3", "volume_voxels", "section_area_um2", "area_um2", "area_voxels", "uncertainty", "surface_area_um2", "length_um", "sphericity", "mean_probability", "touches_border"];
 const HIDDEN = /^(centroid|box)_|^volume_voxels$/;
 const SHORT = /** @type {Record<string, string>} */ ({
   volume_voxels: "voxels", surface_area_um2: "surface", mean_probability: "probability", touches_border: "border",
@@ -19,7 +19,7 @@ export const UNCERTAIN_COLUMNS = [
 ];
 
 /**
- * Return the columns to show, in their order; voxels only if lengths are unknown.
+ * Return the columns to show, in their order; voxels only if volumes are unknown.
  * @param {Column[]} columns @param {boolean} hasVoxelSize
  */
 export function shownColumns(columns, hasVoxelSize) {

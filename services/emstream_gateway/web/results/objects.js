@@ -132,7 +132,7 @@ export class Objects {
 
   /** @param {any} answer */
   #table(answer) {
-    const columns = shownColumns(answer.columns, Boolean(answer.voxel_size_nm));
+    const columns = shownColumns(answer.columns, Boolean(answer.voxel_size_nm?.[0]));
     const head = make("tr", {}, ...columns.map((/** @type {any} */ column) => this.#heading(column)));
     return make("div", { class: "scroll-wide" }, make("table", { class: "object-table", "data-testid": "objects" }, make("thead", {}, head),
       make("tbody", {}, ...this.rows.map((row, i) => this.#row(row, i, columns)))));

@@ -129,8 +129,8 @@ export class Layers {
 
   /** Show the controls. @param {() => [number, number]} measureStretch returns the black and white that stretch the visible part */
   fill(measureStretch) {
-    const notice = this.view.voxel_size_nm ? null : make("p", { class: "notice", "data-testid": "voxel-notice" },
-      "The voxel size is unknown: lengths are in pixels. Predict again with the voxel size to get micrometres.");
+    const missing = missingInWords(this.view.voxel_size_nm);
+    const notice = missing ? make("p", { class: "notice", "data-testid": "voxel-notice" }, missing) : null;
     find("panel-layers").replaceChildren(...[
       notice, ...this.view.objects.map((structure) => this.#card(structure)), this.#saveBox(), this.#originalCard(measureStretch),
     ].filter((part) => part !== null));
@@ -254,4 +254,10 @@ function slide(name, value, min, max, step, inWords, onChange, label) {
     onChange(Number(input.value));
   });
   return make("label", { class: "slide" }, make("span", {}, name), input, shown);
+}
+
+/** Return the sentence on what is not known of a voxel size, or nothing. @param {import("../kit/api.js").VoxelSize | null} voxel */
+function missingInWords(voxel) {
+  if (!voxel) return "The voxel size is unknown: lengths are in pixels. Predict again with the voxel size to get micrometres.";
+  return voxel[0] ? "" : "The section thickness is unknown: there are areas, no volumes and no surfaces. Predict again with it to get them.";
 }

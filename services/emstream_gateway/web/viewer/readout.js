@@ -45,10 +45,10 @@ export function objectAt(spots, isVisible) {
   return found.sort(([, a], [, b]) => b.probability - a.probability)[0];
 }
 
-/** Return a place as text; sections count from 1, pixels from 0. @param {{x: number, y: number}} at @param {number} z the section, from 0 @param {import("../kit/api.js").Triple | null} voxel_nm */
+/** Return a place as text; sections count from 1, pixels from 0. @param {{x: number, y: number}} at @param {number} z the section, from 0 @param {import("../kit/api.js").VoxelSize | null} voxel_nm */
 export function placeInWords(at, z, voxel_nm) {
   const pixels = `section ${z + 1}   ·   x ${at.x}, y ${at.y}`;
   if (!voxel_nm) return pixels;
   const [dz, dy, dx] = voxel_nm;
-  return `${pixels}   ·   ${length(at.x * dx)}, ${length(at.y * dy)}, ${length(z * dz)} deep`;
+  return `${pixels}   ·   ${length(at.x * dx)}, ${length(at.y * dy)}${dz ? `, ${length(z * dz)} deep` : ""}`;
 }

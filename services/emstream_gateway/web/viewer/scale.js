@@ -5,7 +5,7 @@ import { length, roundLength } from "../kit/words.js";
 
 const WIDEST_PX = 140;
 
-/** Draw the scale bar. @param {number} zoom screen pixels per image pixel @param {import("../kit/api.js").Triple | null} voxel_nm */
+/** Draw the scale bar. @param {number} zoom screen pixels per image pixel @param {import("../kit/api.js").VoxelSize | null} voxel_nm */
 export function showScale(zoom, voxel_nm) {
   const unit = voxel_nm ? voxel_nm[2] : 1;
   const long = roundLength((WIDEST_PX / zoom) * unit);

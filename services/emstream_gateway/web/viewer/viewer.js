@@ -201,7 +201,8 @@ export class Viewer {
     const view = /** @type {import("../kit/api.js").View} */ (this.view);
     const depth = view.shape_zyx[0];
     const name = this.names[this.z] ?? "";
-    const place = view.voxel_size_nm ? ` · ${length(this.z * view.voxel_size_nm[0])} deep` : "";
+    const thickness = view.voxel_size_nm?.[0];
+    const place = thickness ? ` · ${length(this.z * thickness)} deep` : "";
     find("z-facts").textContent = `of ${depth}${name ? ` · ${name}` : ""}${place}`;
     find("z-facts").title = find("z-facts").textContent;
     find("z-slider").setAttribute("aria-valuetext", `Section ${this.z + 1} of ${depth}`);
