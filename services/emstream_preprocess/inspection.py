@@ -14,6 +14,7 @@ from emstream.errors import InputUnreadable, UsageError, WrongVoxelSize
 from emstream.jobs.inspection import MOST_SECTIONS, DatasetFacts, Inspection
 from emstream.jobs.record import Plan, Request
 from emstream.models.recipes import Choice
+from emstream.readers.confined import held
 from emstream.readers.formats import HDF5, kind_of
 from emstream.readers.hdf5.choice import choose_dataset, find_candidates
 from emstream.readers.stack import StackReader
@@ -58,7 +59,7 @@ def _datasets(path: Path, wanted: str | None) -> tuple[tuple[DatasetFacts, ...],
     if len(files) != 1 or not files[0].is_file() or kind_of(files[0]) is not HDF5:
         return (), None
     try:
-        with h5py.File(files[0], "r", locking=False) as file:
+        with held(files[0]) as place, h5py.File(place, "r", locking=False) as file:
             found, _ = find_candidates(file)
             facts = tuple(DatasetFacts(name=c.path, shape=c.shape, dtype=str(c.dtype)) for c in found)
             try:

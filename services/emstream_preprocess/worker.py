@@ -10,6 +10,7 @@ from emstream.jobs.inspection import is_inspection, picture_path, read_inspectio
 from emstream.jobs.record import JobRecord, Request
 from emstream.ledger.terms import JobShape
 from emstream.models.recipes import MODELS, Choice, choose
+from emstream.readers.confined import confine
 from emstream.readers.open_stack import open_request
 from emstream.readers.stack import StackReader
 from emstream.settings import Settings
@@ -117,6 +118,7 @@ def _names_of(record: JobRecord) -> dict[str, str]:
 def main() -> None:
     """Run until SIGTERM."""
     settings, _, worker = begin_work()
+    confine([settings.data, *(Path(root) for root in settings.input_roots.split(":") if root)])
     stage = Preprocess(settings)
     pool = Pool("prefork", settings.preprocess_workers)
     run_worker("preprocess", pool, settings, lambda message: worker.do(message, stage.make), worker.drain.set)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emstream.errors import DamagedFile, EmptyInput, InputUnreadable, UnsupportedFormat
+from emstream.readers.confined import held
 
 CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 """Names of what file managers leave in folders; so is every name that begins with a dot."""
@@ -126,7 +127,7 @@ ALLOWED = f"a folder of {IMAGE_KINDS} sections, or one file: {_ONE_FILE}"
 def kind_of(path: Path) -> StackFormat | None:
     """Return the format of a file by its content, or None. Raises InputUnreadable."""
     try:
-        with path.open("rb") as file:
+        with held(path) as place, place.open("rb") as file:
             start = file.read(MARK_BYTES)
     except OSError as error:
         raise InputUnreadable(f"{path.name} cannot be read: {error.strerror}. Check its permissions.") from error

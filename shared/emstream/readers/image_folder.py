@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from emstream.errors import DamagedFile, EmptyInput, InputUnreadable, MixedSizes, UnsupportedFormat
+from emstream.readers.confined import entries
 from emstream.readers.formats import ALLOWED, IMAGE_KINDS, IMAGE_SUFFIXES, TIFF, kind_of, known_kind
 from emstream.readers.grey import COLOUR_RULE
 from emstream.readers.images import ImageHeader, decode_image, read_image_header
@@ -68,7 +69,7 @@ def find_sections(folder: Path) -> tuple[list[Path], list[str]]:
     """
     sections: list[Path] = []
     skipped: list[Path] = []
-    for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
+    for path in sorted(entries(folder), key=lambda path: natural_key(path.name)):
         (sections if _is_section(path) else skipped).append(path)
     if not skipped:
         return sections, []

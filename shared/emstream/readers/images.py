@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin
 
 from emstream.errors import ColourImage, UnsupportedFormat
+from emstream.readers.confined import held
 from emstream.readers.formats import PNG
 from emstream.readers.grey import (
     COLOUR_LABELS,
@@ -54,7 +55,7 @@ def read_image_header(path: Path, are_labels: bool = False) -> ImageHeader:
 
     Raises DamagedFile, TooLarge, ColourImage or UnsupportedFormat.
     """
-    with path.open("rb") as file:
+    with held(path) as place, place.open("rb") as file:
         start = file.read(26)
     stored = path.stat().st_size
     bits = 8
@@ -144,7 +145,7 @@ def _dtype_of(mode: str, name: str) -> np.dtype[np.generic]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Open by the file's content, never by its name; Pillow's warnings (odd but harmless chunks) are not shown."""
-    with path.open("rb") as file, warnings.catch_warnings():
+    with held(path) as place, place.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         is_png = PNG.fits(file.read(8), "")
         file.seek(0)

@@ -17,6 +17,7 @@ from mrcfile.dtypes import HEADER_DTYPE
 from numpy.typing import NDArray
 
 from emstream.errors import DamagedFile, UnsupportedFormat
+from emstream.readers.confined import held
 from emstream.readers.limits import check_claim
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 from emstream.readers.uncompressed import PlainVoxels
@@ -106,7 +107,7 @@ class MrcStack(StackReader):
 
 def read_mrc_header(path: Path) -> MrcHeader:
     """Return an MRC file's header. Raises DamagedFile and, for modes that are no grey values, UnsupportedFormat."""
-    with path.open("rb") as file:
+    with held(path) as place, place.open("rb") as file:
         start = file.read(HEADER_BYTES)
     if len(start) < HEADER_BYTES:
         raise DamagedFile(

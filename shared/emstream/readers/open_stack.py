@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from emstream.errors import DatasetNotFound, InputUnreadable, TooLarge, UnsupportedFormat, UsageError
+from emstream.readers.confined import entries
 from emstream.readers.formats import ALLOWED, HDF5, JPEG, MRC, PNG, TIFF, kind_of, known_kind
 from emstream.readers.image_folder import SectionStack, find_sections, open_sections
 from emstream.readers.stack import RegionReader, StackReader
@@ -134,6 +135,6 @@ def _open_folder(folder: Path, dataset: str | None, names: Mapping[str, str], ar
 
 
 def _stack_files(folder: Path) -> list[Path]:
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    files = [path for path in sorted(entries(folder)) if path.is_file() and not path.name.startswith(".")]
     kinds = ((path, kind_of(path)) for path in files)
     return [path for path, kind in kinds if kind is not None and kind.is_stack]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from emstream.errors import DamagedFile
+from emstream.readers.confined import held
 from emstream.readers.stack import Grey
 
 
@@ -51,7 +52,7 @@ class PlainVoxels:
         shape = (y_stop - y_start, *self.section_shape[1:])
         row_bytes = self.section_bytes // height
         values = np.empty(shape, self.dtype)
-        with self.path.open("rb") as file:
+        with held(self.path) as place, place.open("rb") as file:
             file.seek(self.offset + z * self.section_bytes + y_start * row_bytes)
             found = file.readinto(values.reshape(-1).view(np.uint8).data)
         if found < values.nbytes:

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from emstream.errors import EmptyInput
+from emstream.readers.confined import held
 from emstream.readers.hdf5.choice import (
     Candidate,
     check_filters,
@@ -32,7 +33,8 @@ class Hdf5Stack(StackReader):
     def __init__(self, path: Path, dataset: str | None = None, are_labels: bool = False) -> None:
         self._name = path.name
         with ExitStack() as files, decoding(path.name):
-            file = h5py.File(path, "r", locking=False, rdcc_nbytes=_CACHE_BYTES, rdcc_nslots=_CACHE_SLOTS)
+            place = files.enter_context(held(path))
+            file = h5py.File(place, "r", locking=False, rdcc_nbytes=_CACHE_BYTES, rdcc_nslots=_CACHE_SLOTS)
             files.enter_context(file)
             self._candidate, warnings = choose_dataset(file, path.name, dataset, are_labels)
             self._dataset = file[self._candidate.path]

@@ -20,6 +20,7 @@ import numpy as np
 import tifffile
 
 from emstream.errors import DamagedFile, UnsupportedFormat
+from emstream.readers.confined import held
 from emstream.readers.grey import COLOUR_RULE, planes_differ
 from emstream.readers.limits import decoding
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
@@ -105,13 +106,14 @@ class TiffStack(StackReader):
 
 def _opened(path: Path, files: ExitStack) -> tuple[Any, list[str]]:
     """Return an open file, read as plain pages where its own description of them does not count; and why."""
-    tif = files.enter_context(tifffile.TiffFile(path, _multifile=False))
+    place = files.enter_context(held(path))
+    tif = files.enter_context(tifffile.TiffFile(place, name=path.name, _multifile=False))
     if tif.is_ome and not _is_xml(tif.ome_metadata):
         note = f"{path.name} has a damaged OME header: all its pages were read, and the sizes in it are not known."
-        return files.enter_context(tifffile.TiffFile(path, _multifile=False, is_ome=False)), [note]
+        return files.enter_context(tifffile.TiffFile(place, name=path.name, _multifile=False, is_ome=False)), [note]
     pages = [series for series in tif.series if series.kind == "shaped" and len(series) == 1]
     if len(pages) == len(tif.series) > 1 and len({(page.shape, page.dtype) for page in pages}) == 1:
-        return files.enter_context(tifffile.TiffFile(path, _multifile=False, is_shaped=False)), []
+        return files.enter_context(tifffile.TiffFile(place, name=path.name, _multifile=False, is_shaped=False)), []
     return tif, []
 
 
