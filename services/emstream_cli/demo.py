@@ -84,7 +84,7 @@ def segment(client: Client, images: Path, settings: dict[str, object]) -> None:
         warn(f"note: {warning}")
     if job.state != "completed":
         raise JobFailed(job.errors[0].sentence if job.errors else f"the job ended as {job.state}")
-    client.fetch(job.id, OUTPUT, formats=("h5", "png"))
+    client.fetch(job.id, OUTPUT, formats=("h5", "png"), overwrite=True)
     lanes = client.timeline([job.id])["lanes"]
     assert isinstance(lanes, dict)
     units = [(lane, float(u["start"]), float(u["stop"])) for lane, found in lanes.items() for u in found]

@@ -132,6 +132,9 @@ class TuneOptions:
         }
 
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
+
+
 @dataclass(frozen=True, slots=True)
 class ResultOptions:
     """What a run leaves in its output folder."""
@@ -142,7 +145,10 @@ class ResultOptions:
     ] = field(default_factory=lambda: ["h5"])
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.png.")] = True
     keep: Annotated[bool, typer.Option("--keep", help="Keep the working files (pyramids, timeline).")] = False
-    restart: Annotated[bool, typer.Option("--restart", help="Drop an unfinished job in the output folder.")] = False
+    restart: Annotated[
+        bool,
+        typer.Option("--restart", help="Replace what the output folder holds: an unfinished job, or a result."),
+    ] = False
     as_json: AsJson = False
 
     @property

@@ -101,6 +101,12 @@ def prepare_job(
     return planned
 
 
+def check_no_result(output: Path, folder: JobFolder) -> None:
+    """Raise OutputInUse if a finished result is there, which is not that of a job to go on with in `folder`."""
+    if (output / "report.json").exists() and not folder.path.exists():
+        raise OutputInUse(f"{output} holds a finished result: give another output folder, or --restart to replace it")
+
+
 @contextmanager
 def lock_folder(output: Path) -> Iterator[None]:
     """Hold the output folder: two runs at once would undo each other's work. Raises OutputInUse."""

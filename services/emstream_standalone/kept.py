@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from emstream.client.client import check_free
 from emstream.errors import Interrupted, UsageError
 from emstream.host import return_freed_memory
 from emstream.jobs.export_order import Wish, make_order
@@ -13,7 +14,7 @@ from emstream.jobs.shards import find_shards
 from emstream.jobs.timeline import Timeline, Timings, stage_seconds
 from emstream_postprocess.merge_shards import common_record, gather, stitch_shared
 from emstream_postprocess.report import Report, Wanted, drop_job, finish
-from emstream_standalone.in_process import lock_folder
+from emstream_standalone.in_process import check_no_result, lock_folder
 from emstream_standalone.predict import interruptible
 
 
@@ -22,11 +23,11 @@ def is_kept_job(kept: Path) -> bool:
     return (kept / WORK / "job.json").exists()
 
 
-def export_kept(kept: Path, output: Path, wish: Wish) -> Path:
-    """Build the file and return its path; an older one of the name is replaced.
+def export_kept(kept: Path, output: Path, wish: Wish, overwrite: bool = False) -> Path:
+    """Build the file and return its path; an older one of the name is replaced only if `overwrite`.
 
     output: the file, or a folder, in which the file gets the name of its content.
-    Raises UsageError for a job that is not done, and for a wish that cannot be met.
+    Raises UsageError for a job that is not done, for a wish that cannot be met, and for a file that is there.
     """
     from emstream_postprocess.exports.build import build_export
 
@@ -36,6 +37,8 @@ def export_kept(kept: Path, output: Path, wish: Wish) -> Path:
         raise UsageError(f"{kept} holds no job that is done: run `emstream predict ... --keep` to its end first")
     order = make_order(folder, record.plan, wish)
     final = output / f"{order.title}.{order.suffix}" if output.is_dir() else output
+    if not overwrite:
+        check_free([final])
     final.unlink(missing_ok=True)
     try:
         build_export(folder, record, order, final, str(kept), lambda share: None)
@@ -58,6 +61,8 @@ def join_shards(shards: list[Path], wanted: Wanted, output: Path, *, restart: bo
     with lock_folder(output):
         if restart:
             drop_job(folder)
+        else:
+            check_no_result(output, folder)
         gather(found, record, folder)
         stitch_shared(folder, record)
         report = finish(folder, record, wanted, output, timings(folder, began))

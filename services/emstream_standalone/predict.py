@@ -22,7 +22,7 @@ from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream_inference.engines import Engine, make_engine
 from emstream_postprocess.report import Report, Wanted, draw_timeline, drop_job, finish
-from emstream_standalone.in_process import Outcome, Run, lock_folder, prepare_job
+from emstream_standalone.in_process import Outcome, Run, check_no_result, lock_folder, prepare_job
 from emstream_standalone.progress import SILENT, Listener
 from emstream_standalone.request import chosen
 
@@ -66,6 +66,8 @@ def run(options: PredictOptions, settings: Settings, listener: Listener = SILENT
     """Run a job to its end and return its report; the working files go unless kept. Raises Interrupted on Ctrl-C."""
     folder = JobFolder(options.output / WORK)
     with lock_folder(options.output):
+        if not options.restart:
+            check_no_result(options.output, folder)
         record, engine, began = _prepare(folder, options, settings, listener)
         outcome = _execute(Run(folder, record, engine, settings), listener)
         report = finish(folder, record, options.wanted, options.output, timings(outcome, began))

@@ -84,7 +84,10 @@ def test_the_report_says_how_to_make_the_result_again(tmp_path: Path, emstream: 
     assert "--halo exact" in report["command"]
     first = (tmp_path / "a" / "mask.h5").read_bytes()
     words = shlex.split(report["command"].partition("emstream predict")[2])
-    assert emstream("predict", *words)[0] == 0
+    code, _, err = emstream("predict", *words)
+    assert code == 2
+    assert "holds a finished result: give another output folder, or --restart to replace it" in err
+    assert emstream("predict", *words, "--restart")[0] == 0
     assert (tmp_path / "a" / "mask.h5").read_bytes() == first
 
 

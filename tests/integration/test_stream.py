@@ -76,7 +76,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
 
 
 def fetched(service: Service, job: Job, folder: Path) -> NDArray[np.uint8]:
-    service.client.fetch(job.id, folder)
+    service.client.fetch(job.id, folder, overwrite=True)
     return read_mask(folder / "mask.h5")
 
 

@@ -13,7 +13,7 @@ from emstream.jobs.export_formats import CONTENTS, EXPORT_FORMATS
 from emstream.jobs.export_order import Wish
 from emstream.readers.formats import enumerated
 from emstream_cli.console import in_a_line, in_words, say, start
-from emstream_cli.options import LISTED, JobId, ServiceOptions, whole_id
+from emstream_cli.options import LISTED, JobId, Overwrite, ServiceOptions, whole_id
 from emstream_cli.parse import parse_sections
 from emstream_cli.progress import TransferProgress
 from emstream_standalone.kept import export_kept, is_kept_job
@@ -67,18 +67,23 @@ def retry(job: JobId, service: ServiceOptions) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FetchOptions:
-    """What is fetched, and where it is written."""
+    """What is fetched, and where it is written. overwrite: replace files that are there."""
 
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for mask.h5, measurements, report.json.")]
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for mask.h5, labels.h5, measurements, report.json.")
+    ]
     formats: Annotated[list[str], typer.Option("--format", help="h5, png (zipped), tiff. May be repeated.")] = field(
         default_factory=lambda: ["h5"]
     )
+    overwrite: Overwrite = False
 
 
 def fetch(job: JobId, what: FetchOptions, service: ServiceOptions) -> None:
-    """Write a job's masks, measurements, overlay and report into a folder; formats not made yet are made now."""
+    """Write a job's masks, labels, measurements, overlay and report into a folder; what is not made yet is made now."""
     with service.client() as client, TransferProgress("fetch", service.as_json) as progress:
-        paths = client.fetch(whole_id(client, job), what.output, list(dict.fromkeys(what.formats)), progress)
+        paths = client.fetch(
+            whole_id(client, job), what.output, list(dict.fromkeys(what.formats)), progress, what.overwrite
+        )
     say(json.dumps({"files": [str(path) for path in paths]}) if service.as_json else "\n".join(map(str, paths)))
 
 
@@ -114,13 +119,16 @@ def export(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="File, or folder to write it into. Default: here.")
     ] = Path(),
+    overwrite: Overwrite = False,
 ) -> None:
     """Save mask, labels, probability, overlay or original, in a format that other programs read."""
     wish = what.wish()
     if is_kept_job(Path(job)):
         start(service.verbose)
-        path = export_kept(Path(job), output, wish)
+        path = export_kept(Path(job), output, wish, overwrite)
     else:
         with service.client() as client, TransferProgress("fetch", service.as_json) as progress:
-            path = client.export(whole_id(client, job), output, **asdict(wish), on_progress=progress)
+            path = client.export(
+                whole_id(client, job), output, **asdict(wish), on_progress=progress, overwrite=overwrite
+            )
     say(json.dumps({"file": str(path)}) if service.as_json else str(path))

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from emstream.client.client import Client
+from emstream.client.client import Client, check_free
 from emstream.client.replies import Job
 from emstream.errors import Interrupted, JobFailed, UsageError
 from emstream.readers.formats import STACK_KINDS
@@ -58,6 +58,8 @@ def submit(
 ) -> None:
     """Send stacks to a running service: one job per folder of sections and per stack file."""
     settings, is_quiet = job_settings(find, tune, send.formats), service.as_json
+    if send.fetch is not None and len(sources) == 1:
+        check_free([send.fetch / "report.json"])
     with service.client() as client:
         jobs = (
             _resume(client, sources, send.resume, is_quiet)
@@ -131,7 +133,7 @@ def _fetch_all(client: Client, jobs: list[Job], send: SendOptions, is_quiet: boo
             continue
         folder = send.fetch / folder_name(job) if len(jobs) > 1 else send.fetch
         with TransferProgress("fetch", is_quiet) as progress:
-            client.fetch(job.id, folder, list(dict.fromkeys(send.formats)), progress)
+            client.fetch(job.id, folder, list(dict.fromkeys(send.formats)), progress, overwrite=True)
         if not is_quiet:
             say(f"masks: {folder}")
 

@@ -39,6 +39,8 @@ OnSent = Callable[[int, int], None]
 """Called with the bytes that have arrived and the bytes in all."""
 OnJob = Callable[[Job], None]
 
+REPORT, LABELS = "report.json", "labels.h5"
+
 
 class Client:
     """One service. A context manager; threads may share it."""
@@ -161,12 +163,15 @@ class Client:
         folder: str | Path,
         formats: Sequence[str] = ("h5",),
         on_progress: OnBytes = lambda done, total: None,
+        overwrite: bool = False,
     ) -> list[Path]:
         """Write a job's files into a folder and return their paths.
 
-        h5: mask.h5; tiff: <object>.tif; png: <object>_png.zip; always report.json, overlay.png, and the tables of
-        measurements, measurements/<object>.csv and .parquet, where the job has them. Waits for files that are still
-        being made. Raises UsageError for an unknown format, UploadConflict if the job is not done.
+        h5: mask.h5, and labels.h5 where the job has numbered objects, which the service makes now; tiff: <object>.tif;
+        png: <object>_png.zip; always report.json, overlay.png, and the tables of measurements,
+        measurements/<object>.csv and .parquet, where the job has them. Waits for files that are still being made.
+        Raises UsageError for an unknown format, or for files that are there unless `overwrite`; UploadConflict if the
+        job is not done.
         """
         unknown = [name for name in formats if name not in FORMATS]
         if unknown:
@@ -177,11 +182,18 @@ class Client:
         files = [("mask", *file) for file in _files(formats, job.objects)]
         if "measurements" in job.links:
             files += [("measurements", *file) for file in _tables(job.objects)]
+        has_labels = "measurements" in job.links and "h5" in formats
+        labels = [folder / LABELS] if has_labels else []
+        if not overwrite:
+            check_free([folder / REPORT, *labels, *(folder / file_name for _, _, _, file_name in files)])
         for part, format_name, name, file_name in files:
             params: dict[str, str | int] = {"format": format_name, **({"object": name} if name else {})}
             download(self._connection, f"{_path(job_id)}/{part}", params, folder / file_name, on_progress)
         paths = [folder / file_name for _, _, _, file_name in files]
-        for part, file_name in (("report", "report.json"), ("overlay", "overlay.png")):
+        for path in labels:
+            self.export(job_id, path, content="labels", on_progress=on_progress, overwrite=True)
+        paths += labels
+        for part, file_name in (("report", REPORT), ("overlay", "overlay.png")):
             with suppress(JobNotFound):  # a job without an overlay
                 download(self._connection, f"{_path(job_id)}/{part}", {}, folder / file_name, on_progress)
                 paths.append(folder / file_name)
@@ -198,15 +210,21 @@ class Client:
         combined: bool = False,
         z: tuple[int, int] | None = None,
         on_progress: OnBytes = lambda done, total: None,
+        overwrite: bool = False,
     ) -> Path:
         """Have a file made of a completed job, and write it to `path`, or into it if it is a folder.
 
         content: mask, labels, probability, overlay or original. form: h5, tiff, png, jpeg, raw, pdf or zarr. z: first
-        section, and the one past the last. Raises what a refusal means, UploadConflict if the file cannot be made.
+        section, and the one past the last. Raises what a refusal means, UploadConflict if the file cannot be made,
+        UsageError for a file that is there unless `overwrite`.
         """
+        if not overwrite and not Path(path).is_dir():
+            check_free([Path(path)])
         wish = {"content": content, "format": form, "objects": objects, "combined": combined, "z": z}
         made = ExportState.model_validate(self._connection.ask("POST", f"{_path(job_id)}/exports", json=wish).json())
         final = Path(path) / Path(made.name).name if Path(path).is_dir() else Path(path)
+        if not overwrite:
+            check_free([final])
         download(self._connection, f"{_path(job_id)}/exports/{made.id}", {}, final, on_progress)
         return final
 
@@ -302,6 +320,13 @@ def _key_of(body: Mapping[str, object], sample: Sample) -> str:
     """Return a hash of an order and of its files' names, sizes and times: the same order gives the same."""
     changed = [file.path.stat().st_mtime_ns for file in sample.files]
     return hashlib.sha256(json.dumps([body, changed], sort_keys=True).encode()).hexdigest()
+
+
+def check_free(paths: Iterable[Path]) -> None:
+    """Raise UsageError naming the way out if one of the files exists: a result is not replaced without a question."""
+    for path in paths:
+        if path.exists():
+            raise UsageError(f"{path} exists already: give another --output, or --overwrite to replace it")
 
 
 def _path(job_id: str) -> str:

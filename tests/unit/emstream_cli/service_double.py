@@ -65,12 +65,13 @@ class ClientDouble:
     def delete(self, job_id: str) -> None:
         self.asked.append(("delete", job_id))
 
-    def fetch(self, job_id: str, output: Path, formats: list[str], progress: object) -> list[Path]:
-        self.asked.append(("fetch", job_id, output, tuple(formats)))
+    def fetch(self, job_id: str, output: Path, formats: list[str], progress: object, overwrite: bool) -> list[Path]:
+        self.asked.append(("fetch", job_id, output, tuple(formats), overwrite))
         return [output / "mask.h5"]
 
     def export(self, job_id: str, output: Path, **wish: object) -> Path:
         wish.pop("on_progress")
+        wish.pop("overwrite")
         self.asked.append(("export", job_id, wish))
         return output
 

@@ -38,10 +38,13 @@ def test_a_mask_is_written_under_the_name_of_its_content(kept: Path, tmp_path: P
     assert (2, 40, 50) in shapes
 
 
-def test_an_older_file_of_the_name_is_replaced(kept: Path, tmp_path: Path) -> None:
+def test_an_older_file_of_the_name_is_replaced_only_if_asked_for(kept: Path, tmp_path: Path) -> None:
     final = tmp_path / "a.h5"
     final.write_text("old")
-    assert export_kept(kept, final, MASK) == final
+    with pytest.raises(UsageError, match=r"a\.h5 exists already: give another --output, or --overwrite to replace it"):
+        export_kept(kept, final, MASK)
+    assert final.read_text() == "old"
+    assert export_kept(kept, final, MASK, overwrite=True) == final
     assert h5py.is_hdf5(final)
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from emstream.errors import Interrupted
-from emstream.jobs.folder import JobFolder
+from emstream.errors import Interrupted, OutputInUse
+from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.record import Request
 from emstream.jobs.timeline import Timeline, TimelineEntry
 from emstream.stages import Stage
 from emstream_postprocess.report import Wanted
 from emstream_standalone import predict as module
-from emstream_standalone.in_process import Outcome
+from emstream_standalone.in_process import Outcome, check_no_result
 from emstream_standalone.predict import PredictOptions, interruptible, timings, write_timeline
 
 
@@ -93,3 +93,13 @@ def test_nothing_done_is_nothing_drawn(tmp_path: Path) -> None:
     write_timeline(outcome(tmp_path, [], []), tmp_path / "timeline.png")
     assert not (tmp_path / "timeline.png").exists()
     assert JobFolder(tmp_path).read() is None
+
+
+def test_a_finished_result_is_not_replaced_without_being_asked_for(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path / WORK)
+    check_no_result(tmp_path, folder)
+    (tmp_path / "report.json").write_text("{}")
+    with pytest.raises(OutputInUse, match="holds a finished result: give another output folder, or --restart"):
+        check_no_result(tmp_path, folder)
+    folder.path.mkdir()
+    check_no_result(tmp_path, folder)  # of a job that was kept, or is to be gone on with

@@ -421,6 +421,27 @@ def test_the_tables_of_a_measured_job_come_with_its_masks(tmp_path: Path) -> Non
     assert table == "measurements format=parquet&object=nuclei"
 
 
+def test_labels_come_with_the_masks_of_a_measured_job(tmp_path: Path) -> None:
+    links = {"measurements": "/v1/jobs/j1/measurements"}
+    made = {"id": "0", "name": "cortex-labels.h5", "state": "waiting", "progress": 0.0, "content": "labels"}
+    made |= {"format": "h5", "objects": ["nuclei"], "combined": False, "z": [0, 2], "size": None, "sentence": None}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/jobs/j1":
+            return httpx.Response(200, json=JOB | {"links": links})
+        if request.method == "POST":
+            return httpx.Response(201, json=made | {"links": {}})
+        return httpx.Response(200, stream=Broken(request.url.path.encode(), is_whole=True))
+
+    with connected(answer) as client:
+        paths = client.fetch("j1", tmp_path)
+        assert tmp_path / "labels.h5" in paths
+        assert (tmp_path / "labels.h5").read_text() == "/v1/jobs/j1/exports/0"
+        with pytest.raises(UsageError, match="exists already: give another --output, or --overwrite"):
+            client.fetch("j1", tmp_path)
+        assert client.fetch("j1", tmp_path, overwrite=True) == paths
+
+
 def test_what_is_not_done_cannot_be_fetched(tmp_path: Path) -> None:
     with connected(lambda request: httpx.Response(200, json=JOB | {"state": "running"})) as client:
         with pytest.raises(UploadConflict, match="is running and has no masks"):

@@ -63,7 +63,7 @@ def test_retry_goes_on(client: ClientDouble) -> None:
 def test_fetch_asks_for_each_format_once_and_prints_the_files(client: ClientDouble, tmp_path: Path) -> None:
     words = ("fetch", ID, "-o", str(tmp_path), "--format", "png", "--format", "h5", "--format", "png")
     assert run(*words).stdout == f"{tmp_path / 'mask.h5'}\n"
-    assert client.asked[0] == ("fetch", ID, tmp_path, ("png", "h5"))
+    assert client.asked[0] == ("fetch", ID, tmp_path, ("png", "h5"), False)
     assert json.loads(run(*words, "--json").stdout) == {"files": [str(tmp_path / "mask.h5")]}
 
 

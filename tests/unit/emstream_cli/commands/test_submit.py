@@ -70,7 +70,7 @@ def test_jobs_are_sent_and_listed(client: ClientDouble) -> None:
 def test_masks_are_fetched_when_the_jobs_are_over(client: ClientDouble, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["submit", "a", "--fetch", str(tmp_path), "--format", "png"])
     assert f"masks: {tmp_path}" in done.stdout
-    assert ("fetch", ID, tmp_path, ("png",)) in client.asked
+    assert ("fetch", ID, tmp_path, ("png",), True) in client.asked
 
 
 def test_json_is_all_that_is_printed(client: ClientDouble, tmp_path: Path) -> None:
