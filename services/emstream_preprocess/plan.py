@@ -24,6 +24,8 @@ from emstream_preprocess.likeness import (
 
 MAX_SLAB_SECTIONS = 128
 _NOT_KNOWN = "not known"
+NARROW = 2
+"""Ratio of the depth and the longer side to the shorter side of sections, from which the order of the axes is asked."""
 MOST_NAMED = 5
 """Maximum number of blank sections that a warning names."""
 
@@ -36,7 +38,7 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice], 
     """
     facts = reader.facts
     samples, crops = _sample(reader)
-    warnings = [*facts.warnings]
+    warnings = [*facts.warnings, *_shape_warnings(facts)]
     is_constant = len({value for s in samples for value in (s.min(), s.max())}) == 1
     if is_binary(samples):
         raise BinaryInput(
@@ -132,6 +134,17 @@ def _sample(reader: StackReader) -> tuple[list[Grey], list[Grey]]:
         if place % max(1, looked_at.size // MOST_CROPS) == 0:
             crops.append(middle_of(values))
     return samples, crops
+
+
+def _shape_warnings(facts: StackFacts) -> list[str]:
+    """Return a question on sections much narrower than the stack is deep: their axes may be y, x, z."""
+    depth, height, width = facts.shape_zyx
+    if min(depth, max(height, width)) < NARROW * min(height, width):
+        return []
+    return [
+        f"sections have {width} x {height} pixels, and there are {depth}: are the axes z, y, x? If they are y, x, z, "
+        "save the stack with its sections first"
+    ]
 
 
 def _blank_warnings(samples: Sequence[Grey], facts: StackFacts) -> list[str]:

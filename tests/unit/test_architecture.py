@@ -31,7 +31,14 @@ LIBRARY_ROOMS = [
     {"client", "phantom"},
 ]
 """Lowest floor first. A room imports itself and lower floors; modules of the lowest floor may import each other."""
-GATEWAY_ROOMS = [{"http", "sessions"}, {"storage"}, {"context", "auth"}, {"jobs"}, {"routes"}, {"app", "server", "__main__"}]
+GATEWAY_ROOMS = [
+    {"http", "sessions"},
+    {"storage"},
+    {"context", "auth"},
+    {"jobs"},
+    {"routes"},
+    {"app", "server", "__main__"},
+]
 SAME_FLOOR = {(0, 0), (2, 2), (5, 5)}
 """Floors of single modules, which may import each other."""
 WIDEST_FOLDER = 18

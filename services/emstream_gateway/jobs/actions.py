@@ -17,7 +17,7 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile, JobRecord, PlannedJob, input_identity
 from emstream.jobs.retention import INPUT_GONE, SECTIONS_GONE, has_sections
 from emstream.readers.samples import is_clutter
-from emstream.readers.section_numbers import natural_key
+from emstream.readers.section_numbers import in_natural_order
 from emstream_gateway.context import AppContext
 from emstream_gateway.jobs.inputs import INPUT, as_input, identity_of, link_files, source_of
 from emstream_gateway.jobs.status import state_of
@@ -36,7 +36,7 @@ def prepare(context: AppContext, upload: Upload) -> JobRecord:
     Raises NotReady if a file is incomplete, UploadRefused if there is nothing to segment.
     """
     arrivals = upload.close()
-    wanted = sorted((a for a in arrivals if not is_clutter(a.name)), key=lambda a: natural_key(a.name))
+    wanted = in_natural_order((a for a in arrivals if not is_clutter(a.name)), lambda a: a.name)
     if not wanted:
         upload.reopen()
         raise UploadRefused("the job has hidden files only: PUT at least one section or stack, then start")

@@ -13,7 +13,7 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile
 from emstream.jobs.retention import INPUT_GONE
 from emstream.readers.samples import is_clutter
-from emstream.readers.section_numbers import natural_key
+from emstream.readers.section_numbers import in_natural_order
 from emstream_gateway.context import AppContext
 from emstream_gateway.storage.uploads import Arrival
 
@@ -44,7 +44,7 @@ def source_of(context: AppContext, folder: JobFolder) -> Source:
         return Source(server_path=upload.header.input)
     arrivals = list(upload.arrivals.values())
     missing = [a for a in arrivals if a.sha256 is None]
-    wanted = sorted((a for a in arrivals if not is_clutter(a.name)), key=lambda a: natural_key(a.name))
+    wanted = in_natural_order((a for a in arrivals if not is_clutter(a.name)), lambda a: a.name)
     if missing or not wanted:
         raise NotReady(f"{len(missing) or 'all'} of the job's {len(arrivals)} files have not arrived: send them first")
     files = tuple(as_input(number, arrival) for number, arrival in enumerate(wanted))

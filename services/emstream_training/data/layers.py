@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from emstream.errors import DatasetNotFound, MixedSizes, TrainingDataUnusable
 from emstream.readers.formats import IMAGE_SUFFIXES
 from emstream.readers.open_stack import open_labels, open_stack
-from emstream.readers.section_numbers import Named, natural_key
+from emstream.readers.section_numbers import Named, in_natural_order
 from emstream.readers.stack import StackReader, section_files
 from emstream.volume.intensity import Grey, check_finite, sampled_sections, thinned
 from emstream_training.data.sources import Source
@@ -108,7 +108,7 @@ class Opening:
 
 def _section_files(folder: Path) -> list[Path]:
     files = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != ".")
-    return sorted(files, key=lambda path: natural_key(path.name))
+    return in_natural_order(files, lambda path: path.name)
 
 
 IGNORE = 255

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from emstream.errors import EmptyInput, InputUnreadable
 from emstream.readers.formats import IMAGE_KINDS, STACK_KINDS
@@ -75,7 +75,7 @@ def _of_folder(folder: Path, name: str) -> Iterator[Sample]:
     for file in files:
         groups.setdefault(sample_of(f"{name}/{file.name}"), []).append(file)
     for key, group in groups.items():
-        yield _sample(name if key == name else group[0].stem, group)
+        yield _sample(group[0].stem if is_stack(key) else PurePosixPath(key).name, group)
 
 
 def _listed(folder: Path) -> list[Path]:

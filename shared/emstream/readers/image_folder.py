@@ -16,7 +16,7 @@ from emstream.readers.confined import entries
 from emstream.readers.formats import ALLOWED, IMAGE_KINDS, IMAGE_SUFFIXES, TIFF, kind_of, known_kind
 from emstream.readers.grey import COLOUR_RULE
 from emstream.readers.images import ImageHeader, decode_image, read_image_header
-from emstream.readers.section_numbers import listed, natural_key, numbering_warnings
+from emstream.readers.section_numbers import in_natural_order, listed, natural_key, numbering_warnings
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 
 
@@ -71,6 +71,14 @@ def find_sections(folder: Path) -> tuple[list[Path], list[str]]:
     skipped: list[Path] = []
     for path in sorted(entries(folder), key=lambda path: natural_key(path.name)):
         (sections if _is_section(path) else skipped).append(path)
+    sections = in_natural_order(sections, lambda path: path.name)
+    folders = sorted({path.name.rpartition("\\")[0] for path in sections})
+    if len(folders) > 1:
+        found = listed([name or "no folder" for name in folders])
+        raise UnsupportedFormat(
+            f"{folder.name} holds files whose names are paths of Windows ({found}): they are several stacks. "
+            "Put the files of each into a folder of its own."
+        )
     if not skipped:
         return sections, []
     names = [path.name + ("/" if path.is_dir() else "") for path in skipped]

@@ -1,5 +1,9 @@
 """MRC files (.mrc, .rec, .st): the header, the sign of bytes, the voxel size, and sections read in place.
 
+The first row of a section is its lowest (the standard: the origin is at the lower left), and 3dmod, Fiji and ChimeraX
+show it so. Sections are delivered from the top row down, as all other formats have them: what is saved as TIFF or PNG
+is then in the same place as in those programs.
+
 The header is decoded from its 1024 bytes with mrcfile's definition of the fields and not with `mrcfile.open`, which
 would warn where we must refuse or decide: byte order, old files without a mark, truncated data.
 """
@@ -18,6 +22,7 @@ from numpy.typing import NDArray
 
 from emstream.errors import DamagedFile, UnsupportedFormat
 from emstream.readers.confined import held
+from emstream.readers.formats import MRC_ROWS
 from emstream.readers.limits import check_claim
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 from emstream.readers.uncompressed import PlainVoxels
@@ -36,10 +41,7 @@ _ANGSTROM_NM = 0.1
 
 @dataclass(frozen=True, slots=True)
 class MrcHeader:
-    """The fields of a header that are used. byte_order: "<" or ">"; imod_flags: None without IMOD's stamp.
-
-    holds_bytes: 16-bit values that, by the header's extremes, are in 0..255, as mrcfile writes uint8.
-    """
+    """The fields of a header that are used. byte_order: "<" or ">"; imod_flags: None without IMOD's stamp."""
 
     shape_zyx: tuple[int, int, int]
     mode: int
@@ -48,7 +50,6 @@ class MrcHeader:
     voxel_size_nm: VoxelSize | None
     axes: tuple[int, int, int]
     imod_flags: int | None
-    holds_bytes: bool
 
 
 class MrcStack(StackReader):
@@ -70,14 +71,13 @@ class MrcStack(StackReader):
             if header.imod_flags is None:
                 warnings = (*warnings, f"{path.name}: {sign}. If the sections look wrong, convert the file to TIFF.")
         self._voxels = voxels
-        self._holds_bytes = header.holds_bytes
         self._facts = StackFacts(
             shape_zyx=header.shape_zyx,
-            dtype=np.dtype(np.uint8) if header.holds_bytes else _delivered(voxels.dtype),
+            dtype=_delivered(voxels.dtype),
             voxel_size_nm=header.voxel_size_nm,
             names=tuple(f"section {z}" for z in range(depth)),
             warnings=warnings,
-            source=f"MRC {path.name}, mode {header.mode}" + (f", {sign}" if sign else ""),
+            source=f"MRC {path.name}, mode {header.mode}, {MRC_ROWS}" + (f", {sign}" if sign else ""),
             origin={"format": "MRC", "mode": str(header.mode)},
         )
 
@@ -92,14 +92,8 @@ class MrcStack(StackReader):
             yield Rows(z, 0, self.sample(z)[np.newaxis])
 
     def sample(self, z: int) -> Grey:
-        """Return section z."""
-        values = self._voxels.read(z)
-        if self._holds_bytes and np.any(values.view(np.uint16) > 255):
-            raise DamagedFile(
-                f"{self._voxels.path.name} says in its header that values are in 0..255, and section {z + 1} has "
-                "others. Write its header statistics again, or convert it to TIFF."
-            )
-        return values.astype(self._facts.dtype, copy=False)
+        """Return section z, its highest row first."""
+        return np.ascontiguousarray(self._voxels.read(z)[::-1], self._facts.dtype)
 
     def close(self) -> None:
         """Do nothing: the file is open only while a section is read."""
@@ -133,7 +127,6 @@ def read_mrc_header(path: Path) -> MrcHeader:
         voxel_size_nm=_voxel_size(fields, axes),
         axes=axes,
         imod_flags=flags if stamp == _IMOD_STAMP else None,
-        holds_bytes=mode in (1, 6) and 0 <= float(fields["dmin"]) < float(fields["dmax"]) <= 255,
     )
 
 

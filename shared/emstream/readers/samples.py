@@ -22,7 +22,7 @@ def is_clutter(name: str) -> bool:
     >>> is_clutter("a/.DS_Store"), is_clutter("__MACOSX/a/1.png"), is_clutter("a/1.png")
     (True, True, False)
     """
-    parts = PurePosixPath(name).parts
+    parts = _path(name).parts
     return parts[-1].startswith(".") or any(part.casefold() in CLUTTER for part in parts)
 
 
@@ -32,17 +32,22 @@ def is_stack(name: str) -> bool:
     >>> [is_stack(name) for name in ("a/b.h5", "a/b.tif", "b.tif", "b.png")]
     [True, False, True, False]
     """
-    path = PurePosixPath(name)
+    path = _path(name)
     return path.suffix.lower() in (STACK_SUFFIXES if len(path.parts) == 1 else LONE_SUFFIXES)
 
 
 def sample_of(name: str) -> str:
-    """Return the sample of a file. name: relative to what was given, with "/" between folders.
+    """Return the sample of a file. name: relative to what was given, with "/" or "\\" between folders.
 
     >>> sample_of("a/b/1.png"), sample_of("a/stack.h5"), sample_of("1.png")
     ('a/b', 'a/stack.h5', 'images')
     """
     if is_stack(name):
         return name
-    folder = str(PurePosixPath(name).parent)
+    folder = str(_path(name).parent)
     return IMAGES if folder == "." else folder
+
+
+def _path(name: str) -> PurePosixPath:
+    """Return a name as a path; Windows and its archives have "\\" between folders, which elsewhere is in no name."""
+    return PurePosixPath(name.replace("\\", "/"))

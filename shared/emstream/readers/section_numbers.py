@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from decimal import Decimal
+from itertools import groupby, pairwise
 from pathlib import PurePath
+from typing import TypeVar
 
 _DIGITS = re.compile(r"([0-9]+)")
+_DECIMALS = re.compile(r"([0-9]+(?:[.,][0-9]+)?)")
+_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
+Item = TypeVar("Item")
 NAMED_AT_MOST = 5
 """Maximum number of names that a sentence lists."""
 
@@ -39,6 +44,11 @@ def section_numbers(names: Sequence[str]) -> list[int] | None:
 
 def numbering_warnings(names: Sequence[str]) -> tuple[str, ...]:
     """Return sentences on gaps, repeats and steps in the sections' numbers."""
+    decimals = _decimals(names)
+    if decimals is not None:
+        first, last = min(decimals), max(decimals)
+        sentence = f"Numbers in the names, {first} to {last}, were read as decimals"
+        return (f"{sentence}." if _missing(decimals) == 0 else f"{sentence}, and are not evenly spaced.",)
     numbers = section_numbers(names)
     if numbers is None:
         return ()
@@ -212,3 +222,52 @@ def _bare(names: Sequence[str]) -> list[str]:
     start = _common_start(stems)
     end = _common_start([stem[start:][::-1] for stem in stems])
     return [stem[start : len(stem) - end] for stem in stems]
+
+
+def in_natural_order(items: Iterable[Item], name_of: Callable[[Item], str]) -> list[Item]:
+    """Return items by the natural order of their names; by decimals where the names make sense only so.
+
+    >>> in_natural_order(["z1.png", "z0.5.png", "z0.75.png"], str)
+    ['z0.5.png', 'z0.75.png', 'z1.png']
+    """
+    listing = list(items)
+    if _decimals([name_of(item) for item in listing]) is None:
+        return sorted(listing, key=lambda item: natural_key(name_of(item)))
+    return sorted(listing, key=lambda item: (_decimal_parts(name_of(item)), name_of(item)))
+
+
+def _decimals(names: Sequence[str]) -> list[Decimal] | None:
+    """Return the names' numbers if they are decimals of different lengths, as depths 0.5, 0.75, 1 are; else None.
+
+    They are decimals if fewer are missing between them so than in parts: 1.8, 1.9, 1.10 are evenly spaced in parts.
+    """
+    parts = [_decimal_parts(name) for name in names]
+    alike = {tuple(text for _, text in each) for each in parts}
+    if len(parts) < 2 or len(alike) != 1 or len({tuple(number for number, _ in each) for each in parts}) < len(parts):
+        return None
+    columns = [[each[place][0] for each in parts] for place in range(1, len(parts[0]), 2)]
+    lengths = [{number.as_tuple().exponent for number in column} for column in columns]
+    uneven = [column for column, ends in zip(columns, lengths, strict=True) if len(ends) > 1]
+    if not uneven or _missing(uneven[-1]) >= _missing_in_parts(uneven[-1]):
+        return None
+    return uneven[-1]
+
+
+def _decimal_parts(name: str) -> tuple[tuple[Decimal, str], ...]:
+    """Return a name in parts, with its suffix left out: texts at even places, numbers at odd ones."""
+    parts = _DECIMALS.split(_SUFFIX.sub("", name.casefold()))
+    zero = Decimal(0)
+    return tuple((Decimal(p.replace(",", ".")), "") if at % 2 else (zero, p) for at, p in enumerate(parts))
+
+
+def _missing(numbers: Iterable[Decimal]) -> int:
+    """Return how many numbers are missing between the least and the greatest, in steps of the smallest difference."""
+    ordered = sorted(set(numbers))
+    step = min((b - a for a, b in pairwise(ordered)), default=Decimal(1))
+    return int((ordered[-1] - ordered[0]) / step) + 1 - len(ordered)
+
+
+def _missing_in_parts(numbers: Iterable[Decimal]) -> int:
+    """Return how many numbers are missing where what is behind the point counts by itself, as 1.9 and 1.10."""
+    pairs = sorted({tuple(map(Decimal, f"{number}.0".split(".")[:2])) for number in numbers})
+    return sum(_missing(last for _, last in group) for _, group in groupby(pairs, key=lambda pair: pair[0]))

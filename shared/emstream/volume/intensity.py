@@ -26,6 +26,9 @@ MAX_SAMPLED_SECTIONS = 64
 """Maximum number of sections sampled to choose a range."""
 VALUES_PER_SAMPLE = 2**16
 """Maximum number of values used from one sample."""
+BYTE_LEVELS = 192
+"""Minimum number of levels, of 256, that 16-bit values within 0..255 span if they are bytes, as mrcfile writes them.
+Values that span less are counts, and are scaled as other 16-bit values are."""
 BINARY_VOXELS = 4096
 """Minimum number of voxels with two values for a mask: fewer are chance."""
 APART = 0.1
@@ -73,9 +76,10 @@ def choose_range(
     """Return the range of a stack from samples of its sections, any shapes, values of `dtype`.
 
     bool keeps its whole range, and so do bytes (signed ones become v + 128, as IMOD has it) unless `contrast_stretch`
-    asks for percentiles 0.35 and 99.65; other types take percentiles 0.1 and 99.9 (0.35 and 99.65 with the stretch). At
-    most 65536 voxels of a sample are used. Padding and blank sections do not count: voxels of the least or greatest
-    value, where more of them than the percentile leaves out have it and it stands apart from the others' range.
+    asks for percentiles 0.35 and 99.65. 16-bit values that are bytes (BYTE_LEVELS) keep 0..255; other types take
+    percentiles 0.1 and 99.9 (0.35 and 99.65 with the stretch). At most 65536 voxels of a sample are used.
+    Padding and blank sections do not count: voxels of the least or greatest value, where more of them than the
+    percentile leaves out have it and it stands apart from the others' range.
     A constant stack gets a range that maps it to 0. Raises NotFinite if no sampled value is finite.
     """
     dtype = np.dtype(dtype)
@@ -87,8 +91,11 @@ def choose_range(
     if values.size == 0:
         raise NotFinite("no sampled voxel of the stack has a finite value; check the export of the raw data.")
     percentiles = STRETCH_PERCENTILES if contrast_stretch else RANGE_PERCENTILES
+    extremes = values.min(), values.max()
     values = _without_fill(values, percentiles)
     low, high = np.percentile(values, percentiles)
+    if dtype.str[1:] in ("u2", "i2") and not contrast_stretch and _are_bytes(extremes, high - low):
+        return IntensityRange(0.0, 255.0, dtype)
     if low == high:  # nearly constant: rare values must not become black and white
         low, high = values.min(), values.max()
     if low == high:
@@ -137,6 +144,10 @@ def is_binary(samples: Iterable[Grey]) -> bool:
             return False
         voxels += sample.size
     return len(found) == 2 and voxels >= BINARY_VOXELS
+
+
+def _are_bytes(extremes: tuple[float, float], span: float) -> bool:
+    return extremes[0] >= 0 and extremes[1] <= 255 and span >= BYTE_LEVELS
 
 
 def _without_fill(values: NDArray[np.float64], percentiles: tuple[float, float]) -> NDArray[np.float64]:

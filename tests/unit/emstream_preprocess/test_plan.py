@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from emstream.errors import WrongVoxelSize
 from emstream.jobs.record import GivenVoxel, Request
@@ -115,3 +116,13 @@ def test_an_unknown_thickness_is_asked_for_and_what_networks_saw_is_named(tmp_pa
     assert "--section-thickness" in warning
     several = [c for g in plan.grids for c in g.members if c.sections > 1]
     assert all(member.name in warning for member in several)
+
+
+@pytest.mark.parametrize(("shape", "is_asked"), [((40, 64, 16), True), ((40, 16, 64), True), ((40, 64, 64), False)])
+def test_the_order_of_the_axes_is_asked_where_sections_are_narrow(
+    tmp_path: Path, shape: tuple[int, int, int], is_asked: bool
+) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", np.random.default_rng(0).integers(0, 256, shape, np.uint8))
+    with open_stack(tmp_path / "v.tif") as reader:
+        plan = make_plan(reader, Request(input="v.tif"), choose(["mitochondria"], "fast"))
+    assert any("are the axes z, y, x?" in warning for warning in plan.warnings) is is_asked

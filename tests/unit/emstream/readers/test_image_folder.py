@@ -265,3 +265,9 @@ def test_an_empty_folder_says_what_it_found(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(EmptyInput, match=r"notes\.txt"):
         open_stack(tmp_path)
+
+
+def test_names_with_folders_of_windows_are_not_mixed_into_one_stack(tmp_path: Path) -> None:
+    save_sections(tmp_path, ["cellA\\1.png", "cellB\\1.png"])
+    with pytest.raises(UnsupportedFormat, match=r"Windows \(cellA, cellB\): they are several stacks"):
+        open_stack(tmp_path)

@@ -54,3 +54,9 @@ def test_what_is_a_stack_in_a_folder_is_one_without() -> None:
 def test_what_desktops_strew_about_is_known() -> None:
     assert all(map(is_clutter, ["a/.DS_Store", "Thumbs.db", "__MACOSX/a/1.png", "._1.png"]))
     assert not is_clutter("a/1.png")
+
+
+def test_folders_of_windows_part_samples() -> None:
+    assert [sample_of(name) for name in ("cellA\\1.png", "cellB\\1.png", "c\\v.h5")] == ["cellA", "cellB", "c\\v.h5"]
+    assert not is_stack("cellA\\1.tif")
+    assert is_clutter("__MACOSX\\1.png")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emstream.readers.section_numbers import (
     Named,
     Pairing,
+    in_natural_order,
     listed,
     natural_key,
     numbering_warnings,
@@ -128,3 +130,35 @@ def test_pairs_are_never_silent_where_numbers_differ(numbers: list[int], shift: 
     found = paired(names, files("l{}.png", sorted(number + shift for number in numbers)))
     assert found.doubt or found.wrong
     assert paired(names, names).said.endswith("paired by number")
+
+
+def test_depths_of_different_lengths_are_decimals() -> None:
+    names = [f"slice_z={0.05 * number:g}um.png" for number in range(5, 25)]
+    assert in_natural_order(sorted(names), str) == names
+    (sentence,) = numbering_warnings(names)
+    assert sentence == "Numbers in the names, 0.25 to 1.2, were read as decimals."
+
+
+def test_gaps_between_decimals_are_told() -> None:
+    (sentence,) = numbering_warnings(["z0.25.png", "z0.3.png", "z0.4.png"])
+    assert "not evenly spaced" in sentence
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"run.{number}.tif" for number in range(1, 13)],
+        [f"s1.{number}.tif" for number in range(8, 13)],
+        [f"s{group}.{number}.tif" for group in (1, 2) for number in range(1, 12)],
+        ["a0.25_1.png", "a0.25_2.png", "a0.25_10.png"],
+        ["z1.00.png", "z1.50.png", "z10.00.png"],
+    ],
+)
+def test_numbers_behind_a_point_may_count_by_themselves(names: list[str]) -> None:
+    assert in_natural_order(sorted(names), str) == names
+
+
+@given(st.lists(st.integers(0, 10_000), unique=True, min_size=2))
+def test_integers_are_ordered_as_by_their_natural_key(numbers: list[int]) -> None:
+    names = [f"s{number}.png" for number in numbers]
+    assert in_natural_order(names, str) == sorted(names, key=natural_key)

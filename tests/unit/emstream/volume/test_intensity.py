@@ -136,3 +136,13 @@ def test_two_values_in_enough_voxels_are_a_mask() -> None:
     assert not is_binary([np.full((64, 64), 9, np.uint8)]), "a constant stack is not binary"
     assert not is_binary([mask, np.full((1, 1), 128, np.uint8)])
     assert not is_binary([])
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16])
+def test_small_16_bit_values_are_counts_unless_they_span_a_bytes_levels(dtype: type[np.integer]) -> None:
+    levels = np.arange(256).repeat(40).reshape(64, 160)
+    whole, dark = (choose_range([values.astype(dtype)], np.dtype(dtype)) for values in (levels, levels // 5))
+    assert (whole.low, whole.high) == (0, 255)
+    assert (dark.low, dark.high) == (0, 51)
+    shifted = choose_range([(levels + 1).astype(dtype)], np.dtype(dtype))
+    assert (shifted.low, shifted.high) == (1, 256)
