@@ -65,6 +65,12 @@ test("of membranes the page says that profiles are enclosed, and how much the me
   assert.equal(columns.countedInWords({ total: 1 }, "nuclei"), "1 object.");
 });
 
+test("the page finds its service under the path that a proxy gives it", () => {
+  assert.equal(api.here("/v1/jobs", "/"), "/v1/jobs");
+  assert.equal(api.here("/v1/jobs", "/em/"), "/em/v1/jobs");
+  assert.equal(api.here("/em/v1/jobs", "/em/"), "/em/v1/jobs");
+});
+
 test("grey values are stretched between black and white", () => {
   const bytes = new Uint8Array([10, 10, 10, 255, 60, 60, 60, 255, 110, 110, 110, 255]);
   const pixels = new Uint32Array(bytes.buffer);

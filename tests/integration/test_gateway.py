@@ -312,6 +312,9 @@ def test_the_page_loads_nothing_from_elsewhere(house: House) -> None:
     assert page.status_code == 200
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert anybody.get("/web/main.js").headers["content-type"].startswith("text/javascript")
+    head = anybody.head("/web/main.js")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["etag"] == anybody.get("/web/main.js").headers["etag"]
     viewer = anybody.get("/web/vendor/openseadragon/openseadragon.min.js")
     kept = {"If-None-Match": viewer.headers["etag"]}
     assert anybody.get("/web/vendor/openseadragon/openseadragon.min.js", headers=kept).status_code == 304

@@ -151,7 +151,7 @@ def test_a_wrong_sign_in_is_refused(anybody: httpx.Client, content: bytes, kind:
 
 def test_an_address_signs_nobody_in(anybody: httpx.Client) -> None:
     answer = anybody.get("/", params={"token": TOKEN})
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/#token={TOKEN}")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"./#token={TOKEN}")
     assert "set-cookie" not in answer.headers
 
 

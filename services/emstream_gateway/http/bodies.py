@@ -18,6 +18,7 @@ from anyio.to_thread import run_sync
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
 
 from emstream.api.problems import NoSuchRange, TooSlow, Unreadable, WrongFields
 from emstream.errors import TooMuch
@@ -153,10 +154,18 @@ def length_of(request: Request) -> int | None:
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE | re.ASCII)
 
 
+IS_HEAD = "emstream.is_head"
+"""Key of the scope of a HEAD request, which is answered as a GET without its body."""
+
+
 class Download(FileResponse):
     """A file sent in blocks of 1 MiB: each block is a hop to a thread, and small ones halve the rate."""
 
     chunk_size = 1 << 20
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file; of a HEAD only its headers, without reading it."""
+        await super().__call__({**scope, "method": "HEAD"} if scope.get(IS_HEAD) else scope, receive, send)
 
 
 def etag_of(facts: os.stat_result) -> str:

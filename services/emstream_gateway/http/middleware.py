@@ -15,6 +15,7 @@ from emstream.api.problems import ForeignHost
 from emstream.errors import AccessDenied
 from emstream.logs import bound
 from emstream.settings import Settings
+from emstream_gateway.http.bodies import IS_HEAD
 from emstream_gateway.http.error_handlers import problem_of
 
 logger = logging.getLogger(__name__)
@@ -106,4 +107,23 @@ class Guard:
         except AccessDenied as error:
             await problem_of(Request(scope), error)(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            await self._app({**scope, "method": "GET", IS_HEAD: True}, receive, without_body(send))
+            return
         await self._app(scope, receive, send)
+
+
+def without_body(send: Send) -> Send:
+    """Return a `send` that passes the head of an answer on, and an empty body."""
+    is_sent = False
+
+    async def send_head(message: Message) -> None:
+        nonlocal is_sent
+        if message["type"] == "http.response.body":
+            if is_sent:
+                return
+            is_sent = True
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
+        await send(message)
+
+    return send_head

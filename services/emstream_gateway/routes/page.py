@@ -83,7 +83,7 @@ def page(
     address, so that nobody can sign a visitor in with a key of their own.
     """
     if token is not None:
-        return RedirectResponse(f"/#token={quote(token, safe='')}", 303, {"Cache-Control": "no-store"})
+        return RedirectResponse(f"./#token={quote(token, safe='')}", 303, {"Cache-Control": "no-store"})
     if sec_fetch_site in ("cross-site", "same-site"):
         content = FILES["index.html"].content.replace(b"<html", b'<html data-from="elsewhere"', 1)
         headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
@@ -101,7 +101,7 @@ async def sign_in(request: Request, context: Context) -> Response:
             "this token or key is not known here: use the address that `emstream serve` printed, or a key of "
             "`emstream keys add`"
         )
-    response = RedirectResponse("/", 303) if is_form else Response(status_code=204)
+    response = RedirectResponse("./", 303) if is_form else Response(status_code=204)
     response.set_cookie(
         cookie_name(request),
         context.sessions.make(hash_of(body.key)),
@@ -117,7 +117,7 @@ async def sign_in(request: Request, context: Context) -> Response:
 @router.get("/session", response_class=Response)
 def enter() -> Response:
     """Lead to the page: an address with a token is replaced by another one, which the browser remembers instead."""
-    return RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+    return RedirectResponse("./", 303, {"Cache-Control": "no-store"})
 
 
 @router.delete("/session", status_code=204, response_class=Response)

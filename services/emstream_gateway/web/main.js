@@ -1,6 +1,6 @@
 // @ts-check
 /** Start of the page: builds its rooms, and shows the page that the address names. */
-import { Refusal, pause, signIn, signOut } from "./kit/api.js";
+import { Refusal, here, pause, signIn, signOut } from "./kit/api.js";
 import { parseAddress, takeToken } from "./kit/address.js";
 import { find } from "./kit/dom.js";
 import { loadFormats } from "./kit/formats.js";
@@ -49,7 +49,7 @@ function showPage() {
 async function showHealth() {
   const line = find("health");
   try {
-    const health = await (await fetch("/readyz")).json();
+    const health = await (await fetch(here("/readyz"))).json();
     const failing = Object.entries(health.failing ?? {}).map(([part, sentence]) => `${part}: ${sentence}`);
     line.textContent = failing.join("; ");
     line.className = failing.length ? "bad" : "";
@@ -93,7 +93,7 @@ async function enterByAddress() {
   if (document.documentElement.dataset.from === "elsewhere") return false;
   try {
     await signIn(token);
-    location.replace(`/session${rest}`); // leads back here: the browser then forgets the address that it was given
+    location.replace(`${here("/session")}${rest}`); // leads back here: the browser then forgets the address that it was given
     return true;
   } catch (error) {
     find("sign-in-note").textContent = /** @type {Error} */ (error).message;

@@ -1,6 +1,6 @@
 // @ts-check
 /** The list of jobs: their settings, progress, errors and actions. */
-import { askJson, jobPath, send } from "../kit/api.js";
+import { askJson, here, jobPath, send } from "../kit/api.js";
 import { announce, confirmed, find, make } from "../kit/dom.js";
 import { formats } from "../kit/formats.js";
 import { factsOf, filesOf, isUploaded, settingsInWords, uploadInWords } from "./facts.js";
@@ -193,7 +193,7 @@ function detailsOf(job, isOpen) {
     ["Files", job.file_totals.count > 1 ? `${job.file_totals.first} … ${job.file_totals.last}` : job.file_totals.first ?? job.input ?? "on the server’s disk"],
     ...formats().stages.map((stage) => [sentence(stage), `${job.stages[stage]?.done ?? 0} of ${job.stages[stage]?.total || "?"}`]),
   ];
-  const links = ["mask", "overlay", "report", "timeline"].filter((name) => job.links[name]).flatMap((name) => [make("a", { href: job.links[name] }, name), " "]);
+  const links = ["mask", "overlay", "report", "timeline"].filter((name) => job.links[name]).flatMap((name) => [make("a", { href: here(job.links[name]) }, name), " "]);
   const details = make("details", {}, make("summary", {}, "Details"),
     make("dl", {}, ...rows.flatMap(([term, text]) => [make("dt", {}, term), make("dd", {}, text)]),
       ...(links.length ? [make("dt", {}, "Results"), make("dd", {}, ...links)] : [])));

@@ -18,6 +18,14 @@
  *   state: string, name: string, section_names: string[], warnings?: string[]}} View section_names: of the first and the last section
  */
 
+/** Path under which a proxy shows the page: "/", or "/em/" for one at /em/. */
+const BASE = (globalThis.location?.pathname ?? "/").replace(/[^/]*$/, "");
+
+/** Return the address of a path of the service, under the page's own. @param {string} path such as "/v1/jobs" @param {string} [base] */
+export function here(path, base = BASE) {
+  return base !== "/" && path.startsWith(base) ? path : base + path.replace(/^\//, "");
+}
+
 /** A request that the service refused, or that did not reach it. */
 export class Refusal extends Error {
   /** @param {string} sentence @param {number} status that of HTTP; 0 = no answer @param {Record<string, any>} [problem] */
@@ -41,7 +49,7 @@ export class Refusal extends Error {
 export async function ask(path, options) {
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(here(path), options);
   } catch (error) {
     if (options?.signal?.aborted) throw error;
     throw new Refusal("The service does not answer. Try again once it does.", 0);
@@ -90,7 +98,7 @@ export async function orIfMissing(asked, otherwise) {
 
 /** Return the path of a job, or of a resource under it. @param {string} job @param {string} [rest] */
 export function jobPath(job, rest = "") {
-  return `/v1/jobs/${encodeURIComponent(job)}${rest}`;
+  return here(`/v1/jobs/${encodeURIComponent(job)}${rest}`);
 }
 
 /** Begin a session of this browser. Throws a Refusal for an unknown key. @param {string} key a key, or the token of `emstream serve` */

@@ -1,6 +1,6 @@
 // @ts-check
 /** The Save tab: content, structures, sections and format of an export, which the service makes and the browser downloads. */
-import { Refusal, ask, askJson, jobPath, orIfMissing, pause, send } from "../kit/api.js";
+import { Refusal, ask, askJson, here, jobPath, orIfMissing, pause, send } from "../kit/api.js";
 import { announce, download, find, make } from "../kit/dom.js";
 import { formats } from "../kit/formats.js";
 import { isCompleted } from "../kit/states.js";
@@ -86,7 +86,7 @@ export class Exports {
     this.#report("");
     try {
       const answer = await send(jobPath(job, "/exports"), body);
-      await this.#follow(answer.headers.get("Location") ?? "", words, true);
+      await this.#follow(here(answer.headers.get("Location") ?? ""), words, true);
     } catch (error) {
       this.#report(error instanceof Refusal && error.isMissing ? "This service makes no exports: it is older than this page." : /** @type {Error} */ (error).message);
     }
@@ -107,7 +107,7 @@ export class Exports {
     if (job !== this.viewer.job) return;
     const depth = Number(this.first.max);
     for (const { links, content, format, z, state, sentence: reason } of found?.exports ?? []) {
-      this.#follow(links.self, exportInWords(content, z, depth, format), false, state, reason);
+      this.#follow(here(links.self), exportInWords(content, z, depth, format), false, state, reason);
     }
   }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 from starlette.datastructures import Headers
+from starlette.types import Message
 
 from emstream.api.problems import ForeignHost
 from emstream.errors import AccessDenied
 from emstream.settings import Settings
-from emstream_gateway.http.middleware import check_host, check_origin, known_hosts
+from emstream_gateway.http.middleware import check_host, check_origin, known_hosts, without_body
 
 KNOWN = known_hosts(Settings(allowed_hosts="em.example.org, lab", host="10.1.2.3"))
 
@@ -42,3 +44,20 @@ def test_pages_of_others_may_not_write(headers: dict[str, str]) -> None:
 @pytest.mark.parametrize("headers", [{}, {"origin": "http://localhost:8080"}, {"sec-fetch-site": "same-origin"}])
 def test_our_own_page_and_programs_may_write(headers: dict[str, str]) -> None:
     check_origin(Headers({"host": "localhost:8080", **headers}))
+
+
+def test_a_head_has_the_headers_of_a_get_and_no_body() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def answer() -> None:
+        head = without_body(send)
+        await head({"type": "http.response.start", "status": 200, "headers": [(b"etag", b"x")]})
+        for part in (b"abc", b"def"):
+            await head({"type": "http.response.body", "body": part, "more_body": True})
+
+    anyio.run(answer)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert (sent[0]["headers"], sent[1]["body"], sent[1]["more_body"]) == ([(b"etag", b"x")], b"", False)

@@ -52,7 +52,7 @@ def test_nothing_of_the_page_comes_from_elsewhere() -> None:
 
 
 def test_every_file_that_the_page_names_is_served() -> None:
-    named = re.findall(r'(?:href|src)="/web/([^"]+)"', (WEB / "index.html").read_text())
+    named = re.findall(r'(?:href|src)="web/([^"]+)"', (WEB / "index.html").read_text())
     assert set(named) <= set(FILES)
     for path in MODULES:
         for target in imported(path):
@@ -61,7 +61,7 @@ def test_every_file_that_the_page_names_is_served() -> None:
 
 def test_every_style_sheet_is_linked() -> None:
     sheets = {path.relative_to(WEB).as_posix() for path in OWN if path.suffix == ".css"}
-    assert sheets == set(re.findall(r'rel="stylesheet" href="/web/([^"]+)"', (WEB / "index.html").read_text()))
+    assert sheets == set(re.findall(r'rel="stylesheet" href="web/([^"]+)"', (WEB / "index.html").read_text()))
 
 
 def test_every_module_is_in_a_room_and_every_room_has_modules() -> None:
