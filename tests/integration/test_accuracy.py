@@ -1,4 +1,4 @@
-"""What the shipped recipe finds, on real sections and on the phantom it never saw."""
+"""Accuracy of the shipped recipe, on real sections and on the phantom it never saw."""
 
 from __future__ import annotations
 

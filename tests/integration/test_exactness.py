@@ -1,4 +1,4 @@
-"""What a job gives back does not depend on how it was cut."""
+"""Results of a job do not depend on its cuts."""
 
 from __future__ import annotations
 

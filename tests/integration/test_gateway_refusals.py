@@ -1,4 +1,4 @@
-"""What the gateway refuses: each with its sentence, the service up, and nothing left behind."""
+"""Refusals of the gateway: each with its sentence, the service up, and nothing left behind."""
 
 from __future__ import annotations
 

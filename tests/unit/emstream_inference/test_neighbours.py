@@ -1,4 +1,4 @@
-"""What stands for a blank neighbour."""
+"""Sections that stand for blank neighbours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is scored: masks and probabilities as they are."""
+"""Scores of an evaluation: masks and probabilities as they are."""
 
 from __future__ import annotations
 

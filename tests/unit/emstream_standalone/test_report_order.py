@@ -1,4 +1,4 @@
-"""What a report compares, and with which thresholds."""
+"""Orders of reports: the variants that are compared, and their thresholds."""
 
 from __future__ import annotations
 

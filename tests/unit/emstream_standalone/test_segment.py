@@ -1,4 +1,4 @@
-"""What a notebook may give, and how it is refused."""
+"""Inputs from a notebook, accepted and refused."""
 
 from __future__ import annotations
 

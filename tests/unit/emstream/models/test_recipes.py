@@ -1,4 +1,4 @@
-"""Which objects a request means."""
+"""Structures that a request means, and their recipes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training says: a line for each validation, wherever it runs."""
+"""Lines of a training: one for each validation, wherever it runs."""
 
 from __future__ import annotations
 
