@@ -256,7 +256,7 @@ def test_a_wrong_voxel_size_of_a_file_is_corrected_on_the_card_that_refuses_it(
         draft = page.get_by_test_id("draft")
         expect(draft.get_by_role("alert")).to_contain_text("times off")
         expect(draft.get_by_test_id("shape")).to_contain_text("3 sections")
-        expect(page.locator("#predict-note")).to_contain_text("correct or confirm it")
+        expect(page.locator("#predict-note")).to_contain_text("correct it on its card")
         for axis, edge in (("x", "5"), ("y", "5"), ("z", "50")):
             draft.get_by_test_id(f"voxel-{axis}").fill(edge)
         expect(draft.get_by_role("alert")).to_be_hidden()

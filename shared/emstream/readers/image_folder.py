@@ -18,6 +18,7 @@ from emstream.readers.grey import COLOUR_RULE
 from emstream.readers.images import ImageHeader, decode_image, read_image_header
 from emstream.readers.section_numbers import in_natural_order, listed, natural_key, numbering_warnings
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
+from emstream.volume.voxel_size import VoxelSize, voxel_in_words
 
 
 class SectionStack(StackReader):
@@ -187,4 +188,23 @@ def _facts(paths: Sequence[Path], headers: Sequence[ImageHeader], warnings: Sequ
     if any(header.is_reduced for header in headers):
         sentence = "PNG files with several channels of 16 bits were read with 8 bits; save them as grey to keep 16."
         facts = replace(facts, warnings=(*facts.warnings, sentence))
-    return facts
+    return replace(facts, warnings=(*facts.warnings, *_size_warnings(paths, headers)))
+
+
+def _size_warnings(paths: Sequence[Path], headers: Sequence[ImageHeader]) -> list[str]:
+    """Return a warning that names the first section whose voxel size is not that of the first one."""
+    first = headers[0].voxel_size_nm
+    other = next((i for i, header in enumerate(headers) if not _are_alike(header.voxel_size_nm, first)), None)
+    if other is None:
+        return []
+    return [
+        f"sections differ in their voxel size: {paths[0].name} states {voxel_in_words(first)}, {paths[other].name} "
+        f"{voxel_in_words(headers[other].voxel_size_nm)}. The first one's is used: check it, or give --pixel-size"
+    ]
+
+
+def _are_alike(one: VoxelSize | None, other: VoxelSize | None) -> bool:
+    """Return whether two voxel sizes are the same, but for 1 % of rounding."""
+    if one is None or other is None or (one[0] is None) != (other[0] is None):
+        return one == other
+    return np.allclose([edge or 0 for edge in one], [edge or 0 for edge in other], rtol=0.01)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from emstream.api.jobs import JobSettings
-from emstream.errors import BrokerUnavailable, UnknownObject
+from emstream.errors import BrokerUnavailable, UnknownObject, WrongVoxelSize
 from emstream_gateway.jobs.actions import start_upload
 from tests.unit.emstream_gateway.conftest import Desk
 
@@ -31,6 +31,15 @@ def test_objects_are_checked_against_the_recipes(desk: Desk) -> None:
     desk.context.check_settings(JobSettings(objects=("all",)))
     with pytest.raises(UnknownObject, match=r"cats.*mitochondria"):
         desk.context.check_settings(JobSettings(objects=("cats",)))
+
+
+def test_unequal_pixels_are_refused_until_they_are_confirmed(desk: Desk) -> None:
+    turned = JobSettings(voxel_size_nm=(5.5, 5.5, 30))
+    with pytest.raises(WrongVoxelSize, match=r"voxel_size_nm \[30, 5.5, 5.5\].*unequal_pixels"):
+        desk.context.check_settings(turned)
+    desk.context.check_settings(turned.model_copy(update={"unequal_pixels": True}))
+    desk.context.check_settings(JobSettings(voxel_size_nm=(40, None, None)))
+    desk.context.check_settings(JobSettings(voxel_size_nm=(None, 5.5, 5.5)))
 
 
 def test_a_dispatcher_is_woken_and_does_the_sending(desk: Desk) -> None:

@@ -303,8 +303,10 @@ export class Draft {
     if (this.voxels.some((text) => text !== "" && !(Number(text) > 0)) || Boolean(x) !== Boolean(y) || (z && !x)) {
       return `The voxel size of ${this.name} needs numbers above 0: x and y of its pixels, and z if it is known.`;
     }
-    const areUnclear = Boolean(x) && areUnequal(Number(y), Number(x)) && !this.areUnequalRight;
-    return areUnclear || (this.isDoubted && !this.areUnequalRight) ? `The voxel size of ${this.name} is unlikely: correct or confirm it on its card.` : "";
+    if (x && areUnequal(Number(y), Number(x))) {
+      return this.areUnequalRight ? "" : `The voxel size of ${this.name} is unlikely: correct or confirm it on its card.`;
+    }
+    return this.isDoubted ? `The voxel size of ${this.name} cannot be right: correct it on its card.` : "";
   }
 
   /** The input of a new job of this sample. */

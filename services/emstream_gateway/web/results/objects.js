@@ -230,7 +230,8 @@ export class Objects {
   #offerMesh() {
     if (!this.meshes || !this.selected) return;
     const label = this.selected;
-    this.meshes.replaceChildren(make("span", { class: "note" }, `Surface of ${this.structure}, object ${label}:`), ...["stl", "ply", "glb"].map((format) =>
+    const unit = this.viewer.view?.voxel_size_nm?.[0] ? "" : " (in voxels, as the section thickness is unknown)";
+    this.meshes.replaceChildren(make("span", { class: "note" }, `Surface of ${this.structure}, object ${label}${unit}:`), ...["stl", "ply", "glb"].map((format) =>
       make("button", { type: "button", class: "quiet", onclick: (/** @type {Event} */ event) => this.#mesh(label, format, /** @type {any} */ (event.currentTarget)) }, format.toUpperCase())));
   }
 

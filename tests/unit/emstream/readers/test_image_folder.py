@@ -168,6 +168,16 @@ def test_tiff_sections_are_read_with_their_voxel_size_and_inverted(tmp_path: Pat
     assert np.array_equal(read(tmp_path), 255 - np.stack([SECTION, SECTION]))
 
 
+def test_sections_of_another_pixel_size_are_reported(tmp_path: Path) -> None:
+    for name, per_cm in (("a1.tif", 2e6), ("a2.tif", 2.001e6), ("a3.tif", 1e6)):
+        tifffile.imwrite(tmp_path / name, SECTION, resolution=(per_cm, per_cm), resolutionunit="CENTIMETER")
+    with open_stack(tmp_path) as stack:
+        assert stack.facts.voxel_size_nm == (None, 5, 5)
+        [warning] = [text for text in stack.facts.warnings if "voxel size" in text]
+    assert "a1.tif states 5 nm pixels" in warning
+    assert "a3.tif 10 nm pixels" in warning
+
+
 def test_exif_orientation_is_ignored(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -14,6 +14,7 @@ from emstream.jobs.folder import JobFolder
 from emstream.jobs.mask_files import failed_mark, mesh_path, wanted_mark
 from emstream.jobs.record import Plan
 from emstream.volume.geometry import Box
+from emstream.volume.voxel_size import VoxelSize
 from emstream_postprocess.objects.mesh import box_of, export_surface, make_meshes, mesh_of, read_share
 from emstream_postprocess.objects.steps import number_objects
 from tests.unit.emstream_postprocess.objects.test_steps import REQUEST, plan_of, write_results
@@ -59,9 +60,10 @@ def test_the_volumes_border_closes_an_object_that_it_cuts(job: Job) -> None:
     assert mesh.bounds[1][0] == pytest.approx(24 * 0.01, abs=1e-6)
 
 
-def test_without_a_voxel_size_the_unit_is_the_voxel(job: Job) -> None:
+@pytest.mark.parametrize("size", [None, (None, 10, 10)], ids=["unknown", "thickness unknown"])
+def test_without_a_voxel_size_the_unit_is_the_voxel(job: Job, size: VoxelSize | None) -> None:
     folder, plan = job
-    mesh = loaded(mesh_of(folder, plan.model_copy(update={"voxel_size_nm": None}), "spots", 1, "stl"))
+    mesh = loaded(mesh_of(folder, plan.model_copy(update={"voxel_size_nm": size}), "spots", 1, "stl"))
     assert mesh.bounds.tolist() == [[5, 3, 1], [15, 11, 5]]
 
 
