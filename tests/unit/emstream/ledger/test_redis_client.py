@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import redis
 
 from emstream.errors import BrokerUnavailable
-from emstream.ledger.redis_client import all_named, make_client, named, url_for_celery, without_password
+from emstream.ledger.redis_client import (
+    RESPITE_S,
+    Impatience,
+    all_named,
+    make_client,
+    named,
+    url_for_celery,
+    url_of_socket,
+    without_password,
+)
 
 
 @all_named
@@ -57,3 +68,44 @@ def test_a_password_is_shown_to_nobody_and_kept_for_celery() -> None:
     url = "rediss://ada:secret@broker:6380/1"
     assert without_password(url) == "rediss://ada:***@broker:6380/1"
     assert url_for_celery(url) == url
+
+
+@pytest.mark.parametrize("path", ["/tmp/broker.sock", "/tmp/a b/broker.sock", "/tmp/100%/é.sock"])
+def test_a_socket_s_address_leads_both_clients_to_its_path(path: str) -> None:
+    url = url_of_socket(path)
+    connection = make_client(url).connection_pool.connection_kwargs
+    assert (connection["path"], connection["db"]) == (path, 0)
+    assert url_for_celery(url).startswith("redis+socket:///tmp/")
+
+
+class Hanging:
+    """A call to a broker that hangs, and one to a broker that is back."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.calls = 100.0, 0
+        monkeypatch.setattr("emstream.ledger.redis_client.time.monotonic", lambda: self.now)
+
+    def ask(self, retry: Impatience, error: Exception | None) -> object:
+        def do() -> str:
+            self.calls += 1
+            if error is not None:
+                raise error
+            return "answer"
+
+        return retry.call_with_retry(do, lambda problem: None)
+
+
+def test_after_a_call_that_hung_the_next_ones_fail_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, retry = Hanging(monkeypatch), Impatience()
+    with pytest.raises(redis.TimeoutError, match="timed out"):
+        broker.ask(retry, redis.TimeoutError("timed out"))
+    with pytest.raises(redis.TimeoutError, match="did not answer a moment ago"):
+        broker.ask(retry, None)
+    assert broker.calls == 1
+    broker.now += RESPITE_S
+    assert broker.ask(retry, None) == "answer"
+
+
+def test_all_connections_of_a_client_share_their_impatience() -> None:
+    retry = Impatience()
+    assert copy.deepcopy(retry) is retry
