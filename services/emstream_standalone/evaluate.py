@@ -161,13 +161,13 @@ def open_truth(scored: Named, shape_zyx: Shape, source: LabelSource, files: Exit
     Raises TrainingDataUnusable for shapes or numbers that differ and for wrong labels, before any network runs.
     """
     truth = files.enter_context(open_labels(source.path, source.dataset))
-    notes = _paired((scored, shape_zyx), ("the labels", truth))
+    notes = [*_paired((scored, shape_zyx), ("the labels", truth)), *truth.facts.warnings]
     if source.dataset is None and "dataset" in truth.facts.origin:
         notes.append(f"the labels are the data set {truth.facts.origin['dataset']} of {source.path.name}")
     ignored = None
     if source.ignore is not None:
         ignored = files.enter_context(_open_ignored(source.ignore, source.ignore_dataset))
-        notes += _paired((_named("the labels", truth), truth.facts.shape_zyx), ("the sections to ignore", ignored))
+        notes += _paired((_named("the labels", truth), truth.facts.shape_zyx), ("the pixels to ignore", ignored))
     notes += check_labels(truth, source.instances, ignored)
     return Truth(truth, ignored, tuple(notes))
 

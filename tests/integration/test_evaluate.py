@@ -182,8 +182,8 @@ def damaged(folder: Path) -> tuple[object, ...]:
     [
         (not_binary, 2, "the values 255 and 7 in addition to 0 (section 3)"),
         (fewer, 2, "give the labels of these sections"),
-        (smaller_ignored, 2, "the sections to ignore are (3, 20, 20)"),
-        (numbered_masks, 2, "Save numbered objects as `labels > 0`"),
+        (smaller_ignored, 2, "and the pixels to ignore (3, 20, 20): give the pixels to ignore of these sections"),
+        (numbered_masks, 2, "For numbered objects add --instances"),
         (damaged, 3, "half.h5 cannot be read"),
         (lambda folder: ("--masks", folder / "nowhere"), 3, "nowhere does not exist"),
         (lambda folder: ("--labels", folder / "nowhere"), 3, "nowhere does not exist"),

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from emstream_training.metrics.evaluate import Evaluation
 
 
+SAME_FILE = "what is scored and the labels are the same file: the scores say nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredOptions:
     """What is scored, and where."""
@@ -86,7 +89,8 @@ def evaluate(
             found = predicted(request, settings, shown(as_json), files)
         source = LabelSource(truth.labels, truth.labels_dataset, truth.instances, scored.ignore, scored.ignore_dataset)
         labels = open_truth(found.named, found.shape_zyx, source, files)
-        warn_all([found.note, *labels.notes])
+        is_same = scored.masks is not None and scored.masks.samefile(truth.labels) and find.dataset == source.dataset
+        warn_all([SAME_FILE if is_same else "", found.note, *labels.notes])
         evaluation, note = compare(found, labels, has_regions(scored.membranes, found.object))
         warn_all([note])
     say(json.dumps(evaluation) if as_json else "\n".join(evaluation_lines(evaluation)))

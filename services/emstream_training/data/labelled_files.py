@@ -15,7 +15,7 @@ from emstream.errors import TrainingDataUnusable
 from emstream.readers.section_numbers import pair_sections, unpaired
 from emstream.readers.stack import StackReader
 from emstream.volume.intensity import Grey, choose_range, is_binary, sampled_sections, thinned, to_uint8
-from emstream_training.data.layers import IGNORE, UINT8, Convert, LabelValues, Layer, Opening
+from emstream_training.data.layers import IGNORE, UINT8, Convert, LabelValues, Layer, Opening, notes_on_blanks
 from emstream_training.data.pixel_size import rescaled_image, rescaled_label, scale_of
 from emstream_training.data.sources import Source
 
@@ -67,6 +67,7 @@ def load_stack(source: Source, pixel_size_nm: float | None = None) -> LabelledSt
             ignored = opening.layer("ignore", source.ignore, source.ignore_dataset)
             notes += _check_fit(images, ignored, "ignored pixels")
         _check_not_binary(images)
+        notes += [f"{layer.path.name}: {text}" for layer in (images, truth) for text in layer.warnings]
         first, stop = _range(source, images)
         sections = images.planes(first, stop, _grey)
         values = LabelValues(source)
@@ -120,10 +121,12 @@ def _check_marked(source: Source, labels: Sequence[UINT8]) -> list[str]:
         )
     if marked == 0:
         return [f"{source.labels} marks no structure in the sections used: all of it is background"]
+    of_sections = [int(np.count_nonzero(label == 1 if (label == 0).any() else label)) for label in labels]
+    notes = notes_on_blanks(f"the labels in {source.labels.name}", of_sections, source.first)
     if marked > background + unknown:
         share = marked / (marked + background + unknown)
-        return [f"{source.labels} marks {share:.0%} of the pixels: if 0 is the structure there, invert the labels"]
-    return []
+        notes.append(f"{source.labels} marks {share:.0%} of the pixels: if 0 is the structure there, invert the labels")
+    return notes
 
 
 def _check_not_binary(images: Layer) -> None:

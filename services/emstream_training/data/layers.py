@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from emstream.errors import DatasetNotFound, MixedSizes, TrainingDataUnusable
 from emstream.readers.formats import IMAGE_SUFFIXES
 from emstream.readers.open_stack import open_labels, open_stack
-from emstream.readers.section_numbers import Named, in_natural_order
+from emstream.readers.section_numbers import Named, in_natural_order, listed
 from emstream.readers.stack import StackReader, section_files
 from emstream.volume.intensity import Grey, check_finite, sampled_sections, thinned
 from emstream_training.data.sources import Source
@@ -39,6 +39,11 @@ class Layer:
         """Return the layer for a sentence about pairs of sections. what: such as "the labels"."""
         names = [path.name for path in self.files] or section_files(self.readers[0].facts)
         return Named(what, self.depth, names)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return the sentences of all readers, each once."""
+        return list(dict.fromkeys(text for reader in self.readers for text in reader.facts.warnings))
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
@@ -121,6 +126,25 @@ SAME_NEIGHBOURS = 0.5
 """Minimum share of neighbours with one value among marked pixels of numbered objects; noisy grey values have few."""
 NEIGHBOURS = 1000
 """Minimum number of pairs of neighbours for a judgement by SAME_NEIGHBOURS."""
+
+
+BLANK_SHARE = 0.2
+"""Maximum share of blank sections in labels that pass without a note."""
+
+
+def notes_on_blanks(what: str, marked: Sequence[int], first: int = 0) -> list[str]:
+    """Return a note if many sections of labels are blank. what: their name; marked: pixels of each, from `first` on.
+
+    A stack of which some sections are labelled and the others are not looks like this, and blanks count as background.
+    """
+    blank = [z + 1 for z, pixels in enumerate(marked, first) if pixels == 0]
+    if len(blank) <= BLANK_SHARE * len(marked):
+        return []
+    numbers = listed([str(number) for number in blank])
+    return [
+        f"{what} mark nothing in {len(blank)} of {len(marked)} sections ({numbers}), which count as background: if "
+        "they are not labelled, leave them out or ignore their pixels"
+    ]
 
 
 class ObjectNumbers:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from emstream.errors import TrainingDataUnusable
 from emstream.models.checkpoint import Header
 from emstream.models.networks.serving import Probability, ServedNetwork, architecture
+from emstream.readers.section_numbers import listed
 from emstream_training.data.labelled_files import LabelledStack, load_stack, neighbours
 from emstream_training.data.sources import TrainingFile, read_training_file
 from emstream_training.fit.resume import make_network
@@ -41,18 +42,17 @@ class Order:
 def train_checkpoint(order: Order, show: Show, tell: Tell = lambda line: None) -> Path:
     """Train or resume, then write `<output>/<name>.onnx` and return its path. show: called after each step.
 
-    tell: gets a line for each pair of images and labels, and notes on them, before anything is trained.
-
-    Raises TrainingDataUnusable, InputUnreadable for undecodable files, OutputInUse, OutOfMemory and DiskFull.
+    tell: gets a line for each pair of images and labels, and notes on them, before anything is trained. Raises
+    TrainingDataUnusable, InputUnreadable for undecodable files, OutputInUse, OutOfMemory and DiskFull.
     """
     described = read_training_file(order.data)
     held_out, stacks = (
         [load_stack(source, described.pixel_size_nm) for source in listed]
         for listed in (described.validation, described.sources)
     )
-    for line in dict.fromkeys(note for stack in (*stacks, *held_out) for note in stack.notes):
-        tell(line)
     check_marked(stacks, held_out)
+    for line in lines_on(stacks, held_out):
+        tell(line)
     if order.restart:
         for name in WRITTEN:
             (order.output / name).unlink(missing_ok=True)
@@ -60,11 +60,38 @@ def train_checkpoint(order: Order, show: Show, tell: Tell = lambda line: None) -
     return finish_checkpoint(order, described, best, held_out)
 
 
+def lines_on(stacks: Sequence[LabelledStack], held_out: Sequence[LabelledStack]) -> list[str]:
+    """Return the lines for the user on all stacks, each once: what was paired, and notes."""
+    everything = [*stacks, *held_out]
+    said = [note for stack in everything for note in stack.notes[:1]]
+    notes = [note for stack in everything for note in stack.notes[1:]]
+    notes += [note for stack in held_out for note in _shared(stack, stacks)]
+    return list(dict.fromkeys([*said, *(f"note: {note}" for note in notes)]))
+
+
+def _shared(held_out: LabelledStack, stacks: Sequence[LabelledStack]) -> list[str]:
+    """Return a note if sections held out are trained on, too: their score then says nothing of other sections."""
+    source, own = held_out.source, _positions(held_out)
+    same = [s for s in stacks if (s.source.images, s.source.images_dataset) == (source.images, source.images_dataset)]
+    shared = sorted(own & {z for stack in same for z in _positions(stack)})
+    if not shared:
+        return []
+    numbers = listed([str(z) for z in shared])
+    return [
+        f"sections {numbers} of {source.images.name}, counted from 0, are in 'sources' and in 'validation': the F1 "
+        "then says nothing about other sections. Hold back sections that are not trained on"
+    ]
+
+
+def _positions(stack: LabelledStack) -> set[int]:
+    return set(range(stack.source.first, stack.source.first + len(stack.images)))
+
+
 def check_marked(stacks: Sequence[LabelledStack], held_out: Sequence[LabelledStack]) -> None:
     """Raise TrainingDataUnusable if no source, or nothing held out, marks any structure: scores would stay 0."""
-    for what, listed in (("sources", stacks), ("validation", held_out)):
-        if not any(stack.marked for stack in listed):
-            paths = ", ".join(dict.fromkeys(str(stack.source.labels) for stack in listed))
+    for what, given in (("sources", stacks), ("validation", held_out)):
+        if not any(stack.marked for stack in given):
+            paths = ", ".join(dict.fromkeys(str(stack.source.labels) for stack in given))
             raise TrainingDataUnusable(
                 f"no label of '{what}' marks the structure in the sections used ({paths}): give labelled sections, "
                 "and check 'first' and 'last', 'labels_dataset' and 'ignore'"

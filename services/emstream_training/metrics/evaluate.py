@@ -20,7 +20,7 @@ from emstream.readers.stack import StackReader
 from emstream.volume.files import opened
 from emstream.volume.intensity import BINARY_VOXELS, check_finite
 from emstream.volume.planes import Planes
-from emstream_training.data.layers import NEIGHBOURS, SAME_NEIGHBOURS, ObjectNumbers
+from emstream_training.data.layers import NEIGHBOURS, SAME_NEIGHBOURS, ObjectNumbers, notes_on_blanks
 from emstream_training.metrics.confusion import Confusion
 from emstream_training.metrics.curves import Histograms, level_of
 from emstream_training.metrics.regions import RegionErrors, mean_errors, region_errors
@@ -95,7 +95,7 @@ def check_shapes(what: str, shape_zyx: Shape, other: str, other_zyx: Shape, lack
     """Raise TrainingDataUnusable unless two stacks have one shape (z, y, x). lacking: sections that one has alone."""
     if shape_zyx != other_zyx:
         raise TrainingDataUnusable(
-            f"{what} are {shape_zyx} (z, y, x) and {other} {other_zyx}{lacking and f' ({lacking})'}: give the labels "
+            f"{what} are {shape_zyx} (z, y, x) and {other} {other_zyx}{lacking and f' ({lacking})'}: give {other} "
             "of these sections, one for each, of the same size"
         )
 
@@ -235,7 +235,8 @@ def check_labels(reader: StackReader, instances: bool = False, ignored: StackRea
     """
     second: float | int | None = None
     numbers = ObjectNumbers("the labels")
-    marked = counted = voxels = 0
+    voxels = counted = 0
+    marked: list[int] = []
     for z in range(reader.facts.shape_zyx[0]):
         values = read_section(reader, z)
         check_finite(values, f"the labels, section {z + 1}")
@@ -245,11 +246,13 @@ def check_labels(reader: StackReader, instances: bool = False, ignored: StackRea
             second = _check_two_values(values, second, z)
         counts = np.ones(values.shape, bool) if ignored is None else read_section(ignored, z) == 0
         voxels, counted = voxels + values.size, counted + int(np.count_nonzero(counts))
-        marked += int(np.count_nonzero(counts & (values != 0)))
-    return _notes_on_labels(marked, counted, voxels)
+        marked.append(int(np.count_nonzero(counts & (values != 0))))
+    ignored_share = 1 - counted / voxels
+    notes = [f"{ignored_share:.0%} of the pixels are ignored"] if ignored_share else []
+    return notes + _notes_on_labels(sum(marked), counted) + notes_on_blanks("the labels", marked)
 
 
-def _notes_on_labels(marked: int, counted: int, voxels: int) -> list[str]:
+def _notes_on_labels(marked: int, counted: int) -> list[str]:
     if counted == 0:
         raise TrainingDataUnusable("every pixel is ignored, so nothing counts: leave 0 in --ignore where pixels count")
     if marked == 0:
@@ -261,10 +264,9 @@ def _notes_on_labels(marked: int, counted: int, voxels: int) -> list[str]:
         raise TrainingDataUnusable(
             "the labels mark every pixel that counts: no value is 0, which is background. Save background as 0"
         )
-    notes = [f"{1 - counted / voxels:.0%} of the pixels are ignored"] if counted < voxels else []
-    if 2 * marked > counted:
-        notes.append(f"the labels mark {marked / counted:.0%} of the pixels: if 0 is the structure there, invert them")
-    return notes
+    if 2 * marked <= counted:
+        return []
+    return [f"the labels mark {marked / counted:.0%} of the pixels: if 0 is the structure there, invert them"]
 
 
 def _check_two_values(values: NDArray[np.generic], second: float | int | None, z: int) -> float | int | None:

@@ -66,6 +66,10 @@ def read_image_header(path: Path, are_labels: bool = False) -> ImageHeader:
     with _opened(path) as image:
         width, height, mode = image.width, image.height, image.mode
     check_claim(path.name, width, height, width * height // (8 // min(bits, 8)), stored, DEFLATE_RATIO)
+    if are_labels and bits == 16 and mode in _COLOUR_MODES:
+        raise UnsupportedFormat(
+            f"{path.name} has labels in colours of 16 bits; 8 bits are read. Save the labels as grey images."
+        )
     return ImageHeader(
         size_yx=(height, width),
         dtype=COLOUR_LABELS if are_labels and mode in _COLOUR_MODES else _dtype_of(mode, path.name),

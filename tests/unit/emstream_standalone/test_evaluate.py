@@ -119,7 +119,7 @@ def test_voxels_to_ignore_do_not_count(tmp_path: Path, files: ExitStack) -> None
     evaluation, notes, _ = scored(tiff(tmp_path / "m.tif", MASK), tiff(tmp_path / "l.tif", truth), files, ignore=out)
     assert (evaluation["total"]["f1"], evaluation["total"]["true_positives"]) == (1, 12)
     assert notes[1:] == (
-        "the labels with the sections to ignore: 2 sections, paired by place",
+        "the labels with the pixels to ignore: 2 sections, paired by place",
         "5% of the pixels are ignored",
     )
 
@@ -165,7 +165,7 @@ def test_contradicting_numbers_and_missing_sections_are_refused(tmp_path: Path, 
     with pytest.raises(TrainingDataUnusable, match=r"the labels \(4, 72, 96\) \(the labels lack 12\)"):
         scored(masks, fewer, files)
     ignored = pngs(tmp_path / "ignored", DEEP, first=31)
-    with pytest.raises(TrainingDataUnusable, match="the labels are numbered 010 to 014 and the sections to ignore 031"):
+    with pytest.raises(TrainingDataUnusable, match="the labels are numbered 010 to 014 and the pixels to ignore 031"):
         scored(masks, masks, files, ignore=ignored)
 
 
@@ -263,6 +263,13 @@ def test_a_data_set_of_masks_is_named_with_its_own_option(tmp_path: Path, files:
 def test_the_data_set_that_is_taken_for_labels_is_said(tmp_path: Path, files: ExitStack) -> None:
     _, notes, _ = scored(pngs(tmp_path / "masks", DEEP), labels_of("raw in the file", tmp_path), files)
     assert notes[1] == "the labels are the data set volumes/labels/mito of labels.h5"
+
+
+def test_blank_labels_between_labelled_ones_are_noted(tmp_path: Path, files: ExitStack) -> None:
+    some = DEEP.copy()
+    some[[1, 3]] = 0
+    _, notes, _ = scored(pngs(tmp_path / "masks", DEEP), pngs(tmp_path / "labels", some), files)
+    assert notes[1].startswith("the labels mark nothing in 2 of 5 sections (2, 4), which count as background")
 
 
 def test_labels_of_most_pixels_are_noted_and_seen_to_be_inverted(tmp_path: Path, files: ExitStack) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import h5py
@@ -139,3 +141,24 @@ def test_raw_data_of_the_same_file_are_never_taken_for_labels(tmp_path: Path) ->
     with pytest.raises(DatasetNotFound, match=r"could be the labels: .*mito .*Choose one with --labels-dataset"):
         open_labels(tmp_path / "cremi.h5")
     assert np.array_equal(read(open_labels(tmp_path / "cremi.h5", "volumes/labels/mito")), IDS)
+
+
+def test_labels_in_colours_of_16_bits_are_refused(tmp_path: Path) -> None:
+    rgb = np.zeros((70, 80, 3), np.uint16)
+    rgb[..., 0] = IDS[0]
+    (tmp_path / "s.png").write_bytes(png_of_16_bits(rgb))
+    with pytest.raises(UnsupportedFormat, match=r"colours of 16 bits; 8 bits are read. Save the labels as grey images"):
+        open_labels(tmp_path / "s.png")
+
+
+def png_of_16_bits(rgb: np.ndarray) -> bytes:
+    """Return a PNG of (y, x, 3) uint16, which Pillow does not write."""
+    height, width, _ = rgb.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rgb)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    parts = [struct.pack(">I", len(c)) + name + c + struct.pack(">I", zlib.crc32(name + c)) for name, c in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)

@@ -138,11 +138,26 @@ def test_labels_of_nothing_and_of_most_pixels_are_reported(tmp_path: Path, image
     assert "marks 86% of the pixels: if 0 is" in load(images, write_tiff(tmp_path / "most.tif", most)).notes[-1]
 
 
+def test_blank_labels_between_labelled_ones_are_reported(tmp_path: Path, images: Path) -> None:
+    some = TRUTH.copy()
+    some[1:3] = 0
+    found = load(images, write_tiff(tmp_path / "some.tif", some), first=1)
+    assert found.notes[-1].startswith("the labels in some.tif mark nothing in 2 of 3 sections (2, 3), which count as")
+    out = np.zeros_like(TRUTH)
+    out[1:3] = 1
+    assert len(load(images, tmp_path / "some.tif", ignore=write_tiff(tmp_path / "o.tif", out)).notes) == 2
+
+
+def test_files_that_were_skipped_are_reported(images: Path, labels: Path) -> None:
+    (labels / "notes.txt").write_text("no section")
+    assert load(images, labels).notes[1].startswith("labels: Skipped in labels")
+
+
 def test_a_value_for_unknown_that_no_number_has_is_reported(tmp_path: Path, images: Path) -> None:
     numbered = write_tiff(tmp_path / "l.tif", TRUTH * np.array([1, 2, 3, 4], np.uint8)[:, None, None])
     found = load(images, numbered, instances=True, ignore_value=9)
     assert found.notes[-1].endswith("l.tif has the 'ignore_value' 9")
-    assert len(load(images, numbered, instances=True, ignore_value=4).notes) == 1
+    assert "ignore_value" not in "".join(load(images, numbered, instances=True, ignore_value=4).notes)
 
 
 def test_what_is_unknown_is_ignored(tmp_path: Path, images: Path) -> None:

@@ -16,7 +16,7 @@ from emstream.models.checkpoint import Header
 from emstream.models.networks.serving import ServedNetwork
 from emstream_training.data.labelled_files import LabelledStack
 from emstream_training.fit import run as run_module
-from emstream_training.fit.run import Order, _windows, check_marked, train_checkpoint
+from emstream_training.fit.run import Order, _windows, check_marked, lines_on, train_checkpoint
 from emstream_training.fit.train import WRITTEN
 from emstream_training.settings import TrainingSettings
 from tests.unit.emstream_training.stacks import grey_stack, labelled, truth_of, write_sections
@@ -93,8 +93,18 @@ def test_its_weights_are_the_best_ones_as_float16(order: Order, told: list[str],
 
 
 def test_notes_on_the_data_are_told_once_each(told: list[str]) -> None:
-    assert told
-    assert len(told) == len(set(told))
+    assert told == ["images with labels labels: 2 sections, 0..1, paired by number"]
+
+
+def test_sections_that_are_trained_on_and_held_out_are_noted() -> None:
+    first = replace(labelled((4, 20, 20)), notes=("pairs", "a note"))
+    lines = lines_on([first], [first])
+    assert lines[:2] == ["pairs", "note: a note"]
+    assert lines[2].startswith("note: sections 0, 1, 2, 3 of images, counted from 0, are in 'sources' and in")
+    later = replace(labelled((2, 20, 20), first=4, last=5), notes=("other pairs",))
+    assert lines_on([first], [later]) == ["pairs", "other pairs", "note: a note"]
+    unread = replace(first, notes=())
+    assert lines_on([unread], [replace(later, notes=())]) == []
 
 
 def test_run_again_it_trains_nothing_and_writes_the_same_checkpoint(
