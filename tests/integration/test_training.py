@@ -138,7 +138,9 @@ def test_prepared_variants_are_read_like_any_hdf5(tmp_path: Path, emstream: Invo
     code, out, err = emstream("prepare", training_file, "-o", tmp_path / "all.h5")
     assert code == 0, err
     assert out.splitlines() == [f"variants: {tmp_path / 'all.h5'}", f"training file: {tmp_path / 'all.json'}"]
-    assert err.splitlines() == ["stack 1 of 3", "stack 2 of 3", "stack 3 of 3"]
+    assert err.splitlines() == [
+        f"stack {number} of 3: images with labels labels: 5 sections, 0..4, paired by number" for number in (1, 2, 3)
+    ]
     code, out, err = emstream("info", tmp_path / "all.h5", "--dataset", "sources/1/v4/data")
     assert (code, "3" in out) == (0, True), err
     assert emstream("prepare", training_file, "-o", tmp_path / "all.h5")[0] == 2
