@@ -14,6 +14,7 @@ import json
 import logging
 import math
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -258,9 +259,11 @@ class Leases:
 
 def as_shown(sentence: str, folder: JobFolder, record: JobRecord) -> str:
     """Return a sentence as the user should read it: with the names of the upload, and without the server's paths."""
-    for file in record.files:
-        sentence = sentence.replace(str(folder.path / file.stored), file.name)
-        sentence = sentence.replace(Path(file.stored).name, Path(file.name).name)
+    names = {str(folder.path / file.stored): file.name for file in record.files}
+    names |= {Path(file.stored).name: Path(file.name).name for file in record.files}
+    if names:  # all in one pass: a user's 00001.png is not taken for the file stored under that name
+        found = "|".join(map(re.escape, names))
+        sentence = re.sub(found, lambda match: names[match[0]], sentence)
     return sentence.replace(f"{folder.path}/", "").replace(str(folder.path), record.name or "the job")
 
 
