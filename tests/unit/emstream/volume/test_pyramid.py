@@ -39,3 +39,33 @@ def test_resampling_keeps_flat_regions_and_shapes() -> None:
     assert (resample(flat, (51, 200)) == 33).all()
     assert resample(flat, (51, 200), smooth=True).shape == (51, 200)
     assert resample(flat, (100, 70)) is flat
+
+
+@pytest.mark.parametrize("size", [(10, 12), (512, 600), (1100, 700)])
+def test_a_plane_given_in_strips_is_stored_as_one_given_whole(tmp_path: Path, size: tuple[int, int]) -> None:
+    plane = np.random.default_rng(0).integers(0, 255, size, dtype=np.uint8)
+    noted: list[tuple[int, int]] = []
+    with created(tmp_path / "a.h5") as file:
+        pyramid = Pyramid.create(file, "x", (2, *size), "zstd")
+        pyramid.write(0, plane)
+        pyramid.put(
+            1,
+            pyramid.encode_rows(
+                lambda top, bottom: plane[top:bottom], lambda top, strip: noted.append((top, len(strip)))
+            ),
+        )
+        for level in pyramid.levels:
+            assert (level.read(1) == level.read(0)).all()
+    assert noted == [(top, min(512, size[0] - top)) for top in range(0, size[0], 512)]
+
+
+def test_reductions_alone_leave_the_stored_plane_as_it_is(tmp_path: Path) -> None:
+    plane = np.random.default_rng(0).integers(0, 255, (600, 520), dtype=np.uint8)
+    with created(tmp_path / "a.h5") as file:
+        pyramid = Pyramid.create(file, "x", (1, 600, 520), "zstd")
+        pyramid.levels[0].write(0, plane)
+        pyramid.put(0, pyramid.encode_reductions(plane))
+        assert (pyramid.levels[0].read(0) == plane).all()
+        assert (pyramid.levels[1].read(0) == halve(plane)).all()
+        small = Pyramid.create(file, "y", (1, 9, 9), "zstd")
+        assert small.encode_reductions(plane[:9, :9]) == []
