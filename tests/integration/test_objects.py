@@ -146,6 +146,15 @@ def test_what_is_not_there_is_said(house: House, job: str) -> None:
     assert house.client.put(f"/v1/jobs/{job}/thresholds", json={"spots": 2}).status_code == 422
 
 
+def test_thresholds_that_were_changed_meanwhile_are_not_replaced(house: House, job: str) -> None:
+    base = f"/v1/jobs/{job}"
+    tag = house.client.get(f"{base}/view").json()["thresholds_tag"]
+    answer = house.client.put(f"{base}/thresholds", json={"spots": 0.6}, headers={"If-Match": '"another"'})
+    assert (answer.status_code, answer.json()["code"]) == (412, "outdated")
+    assert house.client.get(f"{base}/view").json()["thresholds_tag"] == tag
+    assert house.client.put(f"{base}/thresholds", json={"cats": 0.6}, headers={"If-Match": tag}).status_code == 422
+
+
 def test_other_thresholds_give_other_masks_labels_and_measurements(house: House, job: str) -> None:
     for threshold in (0.8, 0.5):
         answer = house.client.put(f"/v1/jobs/{job}/thresholds", json={"spots": threshold})

@@ -5,8 +5,10 @@ Only job.json is synced to the disk: a killed process loses nothing either way, 
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from emstream.api.problems import NotReady
 from emstream.errors import UnknownObject, UploadRefused
 from emstream.jobs.finish_tasks import RESULT, FinishTask
 from emstream.jobs.folder import JobFolder
-from emstream.jobs.record import InputFile, JobRecord, PlannedJob, input_identity
+from emstream.jobs.record import InputFile, JobRecord, Plan, PlannedJob, input_identity
 from emstream.jobs.retention import INPUT_GONE, SECTIONS_GONE, has_sections
 from emstream.readers.samples import is_clutter
 from emstream.readers.section_numbers import in_natural_order
@@ -219,6 +221,11 @@ def change_thresholds(
     folder.write(_with_thresholds(record, thresholds))
     folder.report_path.unlink(missing_ok=True)
     request_finish(context, folder, RESULT)
+
+
+def thresholds_tag(plan: Plan) -> str:
+    """Return an ETag of a job's thresholds."""
+    return f'"{zlib.crc32(json.dumps(plan.thresholds, sort_keys=True).encode()):08x}"'
 
 
 def _with_thresholds(record: PlannedJob, thresholds: Mapping[str, float]) -> JobRecord:

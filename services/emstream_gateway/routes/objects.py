@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
 from emstream.api.jobs import Job
-from emstream.api.problems import FieldProblem, NotReady, WrongFields
+from emstream.api.problems import FieldProblem, NotReady, Outdated, WrongFields
 from emstream.api.results import Measurements, Spot, Spots, Thresholds, Unsure, UnsureObject
 from emstream.errors import JobNotFound, VolumeDamaged
 from emstream.jobs.folder import JobFolder
@@ -20,15 +21,17 @@ from emstream.volume.geometry import Box
 from emstream.volume.planes import Planes
 from emstream_gateway.auth import ReadKey, WriteKey
 from emstream_gateway.context import Context
-from emstream_gateway.http.bodies import send_file
+from emstream_gateway.http.bodies import is_known, send_file
 from emstream_gateway.http.openapi import as_json, refusals, returns, returns_file
-from emstream_gateway.jobs.actions import change_thresholds, save_name
+from emstream_gateway.jobs.actions import change_thresholds, save_name, thresholds_tag
 from emstream_gateway.jobs.status import describe_job, finished_job, measured_job, planned_job, read_report
 from emstream_gateway.storage.measurement_table import Page, read_page, table_path
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["objects"])
 TableFormat = Literal["json", "csv", "parquet"]
 MEDIA_TYPES: dict[str, str] = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+_CHANGING = Lock()
+"""Held while thresholds are compared and changed, so that of two requests with one If-Match one is refused."""
 ROWS_AT_ONCE = 10_000
 """Largest number of rows in a page of measurements."""
 ObjectName = Annotated[str | None, Query(alias="object", max_length=100, description="Default: the job's first.")]
@@ -161,12 +164,23 @@ def read_voxel(path: Path, datasets: list[str], place: tuple[int, int, int]) -> 
     summary="Make masks, labels and measurements again from the stored probabilities, by other thresholds",
     responses={
         **returns(Job, "The job, which runs again", 202, ("Location", "Retry-After")),
-        **refusals(404, 409, 422, 503),
+        **refusals(404, 409, 412, 422, 503),
     },
 )
-def put_thresholds(caller: WriteKey, context: Context, job: str, thresholds: Thresholds) -> Response:
+def put_thresholds(
+    caller: WriteKey,
+    context: Context,
+    job: str,
+    thresholds: Thresholds,
+    if_match: Annotated[str | None, Header(description="`thresholds_tag` of the view that is changed.")] = None,
+) -> Response:
     """Change thresholds."""
-    folder, record = finished_job(context, job, caller.owner, "its thresholds can be changed")
-    change_thresholds(context, folder, record, thresholds.root)
+    with _CHANGING:
+        folder, record = finished_job(context, job, caller.owner, "its thresholds can be changed")
+        if if_match is not None and not is_known(if_match, thresholds_tag(record.plan)):
+            raise Outdated(
+                "the thresholds were changed by another request meanwhile: look at the job again, then decide"
+            )
+        change_thresholds(context, folder, record, thresholds.root)
     found = describe_job(context, folder)
     return as_json(found, 202, {"Location": f"/v1/jobs/{found.id}", "Retry-After": "1"})

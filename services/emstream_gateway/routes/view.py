@@ -19,6 +19,7 @@ from emstream_gateway.auth import ReadKey
 from emstream_gateway.context import AppContext, Context
 from emstream_gateway.http.bodies import is_known
 from emstream_gateway.http.openapi import HEADER_TEXT, as_json, refusals, returns
+from emstream_gateway.jobs.actions import thresholds_tag
 from emstream_gateway.jobs.status import planned_job, state_of, warnings_of
 from emstream_gateway.storage.tiles import (
     MEDIA_TYPES,
@@ -65,6 +66,7 @@ def get_view(caller: ReadKey, context: Context, job: str) -> Response:
         sections_stitched=section_ranges(plan, folder.done_units("result")),
         objects=_objects(context, folder, record),
         section_names=list(plan.section_names),
+        thresholds_tag=thresholds_tag(plan),
         warnings=warnings_of(folder, plan),
     )
     return as_json(found, headers={"Cache-Control": ASK_AGAIN})

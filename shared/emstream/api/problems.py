@@ -88,6 +88,10 @@ class NotReady(UploadConflict):
     """The job's present state does not allow the request."""
 
 
+class Outdated(UploadConflict):
+    """The If-Match of a change does not hold: another change came first."""
+
+
 class SectionNotReady(JobNotFound):
     """A section, or a layer of it, does not exist yet."""
 
@@ -137,6 +141,7 @@ REFUSALS = (
     Refusal(409, "wrong_state", NotReady, "the job is running: there are masks once it is completed"),
     Refusal(409, "wrong_offset", StaleOffset, "1024 bytes have arrived, not 0: go on at offset 1024"),
     Refusal(409, "conflict", UploadConflict, "'s1.png' is being sent by a newer request: this one stops"),
+    Refusal(412, "outdated", Outdated, "the thresholds were changed meanwhile: look at them again"),
     Refusal(413, "too_much", TooMuch, "the upload has more than 8192 files"),
     Refusal(415, "wrong_content_type", WrongContent, "send multipart/form-data or application/json"),
     Refusal(416, "no_such_range", NoSuchRange, "the file has 10 bytes: ask within it"),
@@ -162,6 +167,7 @@ MEANINGS = {
     404: "There is no such job, or it belongs to another key",
     408: "The body stopped arriving",
     409: "Not in the job's present state, or at this offset",
+    412: "Changed by another request since",
     413: "More files or bytes than allowed",
     415: "The body is of another type",
     416: "The range is outside of the file",

@@ -106,6 +106,7 @@ class View(Reply):
     sections_stitched: list[tuple[int, int]]
     objects: list[SeenObject]
     section_names: list[str] = Field(description="Of the first and the last section.")
+    thresholds_tag: str = Field("", description="If-Match of PUT thresholds: refused if they were changed meanwhile.")
     warnings: list[str] = Field([], description="What is to be known when the result is judged.")
 
 

@@ -15,7 +15,7 @@
  *   trained_on?: string}} ViewStructure
  * @typedef {{shape_zyx: Triple, voxel_size_nm: VoxelSize | null, voxel_size_source: string, levels: number, tile: number,
  *   version: string, sections_read: [number, number][], sections_stitched: [number, number][], objects: ViewStructure[],
- *   state: string, name: string, section_names: string[], warnings?: string[]}} View section_names: of the first and the last section
+ *   state: string, name: string, section_names: string[], warnings?: string[], thresholds_tag?: string}} View section_names: of the first and the last section
  */
 
 /** Path under which a proxy shows the page: "/", or "/em/" for one at /em/. */
@@ -73,11 +73,11 @@ export async function askJson(path, options) {
   return answer.status === 204 ? null : answer.json();
 }
 
-/** Send JSON. @param {string} path @param {any} [body] @param {string} [method] */
-export function send(path, body, method = "POST") {
+/** Send JSON. @param {string} path @param {any} [body] @param {string} [method] @param {Record<string, string>} [headers] */
+export function send(path, body, method = "POST", headers = {}) {
   const options = body === undefined
-    ? { method }
-    : { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+    ? { method, headers }
+    : { method, headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) };
   return ask(path, options);
 }
 

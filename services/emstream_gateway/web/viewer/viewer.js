@@ -255,7 +255,8 @@ export class Viewer {
     const job = /** @type {string} */ (this.job);
     const text = "The masks, objects and measurements of this job are made again with the new threshold and replace the ones that are there.";
     if (!(await confirmed("Replace the masks?", text, "Replace them"))) return;
-    await send(jobPath(job, "/thresholds"), thresholds, "PUT");
+    const tag = this.view?.thresholds_tag;
+    await send(jobPath(job, "/thresholds"), thresholds, "PUT", tag ? { "If-Match": tag } : {});
     announce("The threshold is saved. Masks, objects and measurements are made again.");
     await this.refresh();
     while (this.job === job && this.view && !isOver(this.view.state)) {

@@ -21,8 +21,10 @@ from emstream_gateway.jobs.actions import (
     server_input,
     start_copy,
     start_upload,
+    thresholds_tag,
 )
 from emstream_gateway.jobs.status import finished_job, state_of
+from tests.plans import make_plan
 from tests.unit.emstream_gateway.conftest import Desk
 
 
@@ -188,3 +190,9 @@ def test_files_are_saved_under_plain_names(desk: Desk, job: str, saved: str) -> 
     assert record is not None
     name = save_name(record.model_copy(update={"name": job}), "mask.h5")
     assert name == saved.format(id=folder.path.name[:8])
+
+
+def test_the_tag_of_thresholds_changes_with_them_alone() -> None:
+    plan = make_plan((2, 64, 64), 1)
+    assert thresholds_tag(plan) == thresholds_tag(plan.model_copy(update={"source": "elsewhere"}))
+    assert thresholds_tag(plan) != thresholds_tag(plan.model_copy(update={"thresholds": {"spots": 0.123}}))
