@@ -261,9 +261,9 @@ def as_shown(sentence: str, folder: JobFolder, record: JobRecord) -> str:
     """Return a sentence as the user should read it: with the names of the upload, and without the server's paths."""
     names = {str(folder.path / file.stored): file.name for file in record.files}
     names |= {Path(file.stored).name: Path(file.name).name for file in record.files}
-    if names:  # all in one pass: a user's 00001.png is not taken for the file stored under that name
-        found = "|".join(map(re.escape, names))
-        sentence = re.sub(found, lambda match: names[match[0]], sentence)
+    said = [name for name in names if name in sentence]
+    if said:  # all in one pass: a user's 00001.png is not taken for the file stored under that name
+        sentence = re.sub("|".join(map(re.escape, said)), lambda match: names[match[0]], sentence)
     return sentence.replace(f"{folder.path}/", "").replace(str(folder.path), record.name or "the job")
 
 
