@@ -161,3 +161,18 @@ def test_nothing_prints_outside_the_command_line() -> None:
     for name, path in PATHS.items():
         if not name.startswith("emstream_cli"):
             assert not re.search(r"^\s*print\(", path.read_text(), re.MULTILINE), path
+
+
+def test_every_module_has_a_test_that_imports_it_or_is_named_after_it() -> None:
+    """Commands are run by their words, schemas of the API are what its routes answer, __main__ only calls main."""
+    tests = sorted((ROOT / "tests" / "unit").rglob("test_*.py"))
+    tested = {name for path in tests for name in imported(path)}
+    mirrors = {path.relative_to(ROOT / "tests" / "unit").as_posix() for path in tests}
+    untested = {
+        name
+        for name, path in PATHS.items()
+        if path.name != "__init__.py"
+        and not name.startswith(("emstream_cli.commands.", "emstream_cli.__main__", "emstream.api."))
+        if name not in tested and f"{'/'.join(name.split('.')[:-1])}/test_{name.split('.')[-1]}.py" not in mirrors
+    }
+    assert untested == set()
