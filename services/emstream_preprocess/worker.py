@@ -11,8 +11,9 @@ from emstream.jobs.record import JobRecord, Request
 from emstream.ledger.terms import JobShape
 from emstream.models.recipes import MODELS, Choice, choose
 from emstream.readers.confined import confine
+from emstream.readers.limits import allow_decoding
 from emstream.readers.open_stack import open_request
-from emstream.readers.stack import StackReader
+from emstream.readers.stack import CheckedReader, StackReader
 from emstream.settings import Settings
 from emstream.stages import Stage
 from emstream.volume.files import write_bytes
@@ -77,7 +78,7 @@ class Preprocess:
         if record.plan is not None:
             return Made(record.plan.job_shape)
         request = record.request
-        plan = make_plan(self._reader(unit.folder, record), request, self._choices(request))
+        plan = make_plan(CheckedReader(self._reader(unit.folder, record), unit.check), request, self._choices(request))
         warnings = tuple(as_shown(warning, unit.folder, record) for warning in plan.warnings)
         names = _names_of(record)
         shown = {
@@ -119,6 +120,7 @@ def main() -> None:
     """Run until SIGTERM."""
     settings, _, worker = begin_work()
     confine([settings.data, *(Path(root) for root in settings.input_roots.split(":") if root)])
+    allow_decoding(settings.decode_gb)
     stage = Preprocess(settings)
     pool = Pool("prefork", settings.preprocess_workers)
     run_worker("preprocess", pool, settings, lambda message: worker.do(message, stage.make), worker.drain.set)

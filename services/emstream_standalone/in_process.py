@@ -28,6 +28,7 @@ from emstream.ledger.in_memory import MemoryLedger
 from emstream.ledger.terms import Answer, Found, Limits
 from emstream.logs import bound
 from emstream.models.recipes import Choice
+from emstream.readers.limits import allow_decoding
 from emstream.readers.open_stack import open_request
 from emstream.readers.stack import StackReader
 from emstream.settings import Settings
@@ -95,6 +96,7 @@ def prepare_job(
         leftover.unlink(missing_ok=True)
     if found is not None and found.planned is not None:
         return found.planned
+    allow_decoding(settings.decode_gb)
     with open_request(source, request, settings.max_voxels) as reader:
         planned = fresh.with_plan(make_plan(reader, request, choices))
     folder.write(planned)
@@ -241,6 +243,7 @@ class Run:
     def _open_reader(self) -> StackReader:
         if self._reader is None:
             request = self.record.request
+            allow_decoding(self._settings.decode_gb)
             self._reader = open_request(Path(request.input), request, self._settings.max_voxels)
         return self._reader
 

@@ -18,6 +18,7 @@ from emstream.jobs.folder import WORK, JobFolder
 from emstream.jobs.record import Plan, Request
 from emstream.models.checkpoint import Checkpoint
 from emstream.models.recipes import Choice, Quality, choose
+from emstream.readers.limits import allow_decoding
 from emstream.readers.open_stack import open_request
 from emstream.readers.section_numbers import Named
 from emstream.readers.stack import section_files
@@ -76,6 +77,7 @@ def make_report(given: Given, order: Order, settings: Settings, tell: Tell) -> N
 def _open(given: Given, settings: Settings, files: ExitStack) -> tuple[Sections, Plan, tuple[str, ...]]:
     """Return the sections as the networks get them, (y, x) uint8, with their truth, the plan of the run, and notes."""
     request = given.request
+    allow_decoding(settings.decode_gb)
     reader = files.enter_context(open_request(Path(request.input), request, settings.max_voxels))
     shape = reader.facts.shape_zyx
     named = Named("the images", shape[0], section_files(reader.facts))
@@ -183,6 +185,7 @@ def report_choice(request: Request, settings: Settings) -> Choice:
     if len(choices) > 1:
         names = ", ".join(choice.object for choice in choices)
         raise UsageError(f"a report is about one structure, and this would be {names}: name one with --object")
+    allow_decoding(settings.decode_gb)
     with open_request(Path(request.input), request, settings.max_voxels) as reader:
         return choices[0].for_sections(voxel_size_of(request, reader.facts)[0])
 

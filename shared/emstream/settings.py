@@ -39,6 +39,11 @@ class Settings(BaseSettings):
     slab_sections: int = Field(SLAB_SECTIONS, ge=1, le=256, description="Sections in a slab.")
     core_side: int = Field(CORE_SIDE, ge=64, le=4096, multiple_of=64, description="Side of a package's core in pixels.")
     max_voxels: int = Field(2**42, ge=1, description="Stacks with more voxels are refused.")
+    decode_gb: float = Field(
+        0.75,
+        gt=0,
+        description="Gigabytes that decoding a small file may take; large files may take 64 times their size.",
+    )
     models: Path | None = Field(None, description="Folder of recipes and checkpoints instead of the shipped ones.")
     data: Path = Field(
         Path.home() / ".emstream", description="Folder of the service: jobs, uploads, the broker's files, keys."

@@ -30,10 +30,12 @@ def info(
     verbose: Verbose = False,
 ) -> None:
     """Show shape, voxel size, section order and warnings of a stack, from its headers."""
+    from emstream.readers.limits import allow_decoding
     from emstream.readers.open_stack import open_stack
 
     settings = start(verbose)
     scale = parse_scale(voxel_size, pixel_size, section_thickness)
+    allow_decoding(settings.decode_gb)
     with open_stack(source, dataset, settings.max_voxels) as reader:
         facts = _scaled(reader.facts, Request.model_validate({"input": str(source)} | scale))
     if as_json:

@@ -29,12 +29,17 @@ from emstream.readers.grey import (
     labels_from_palette,
     without_transparent,
 )
-from emstream.readers.limits import DEFLATE_RATIO, check_claim, decoding
+from emstream.readers.limits import DEFLATE_RATIO, check_claim, check_memory, decoding
 from emstream.readers.stack import Grey
 from emstream.volume.voxel_size import VoxelSize
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _COLOUR_MODES = ("RGB", "RGBA")
+_BYTES_PER_PIXEL = {"L": 3, "P": 3, "1": 4, "I;16": 6, "I;16B": 6, "I;16L": 6, "LA": 8, "RGB": 10}
+"""Bytes that decoding takes at its peak: Pillow's own pixels, and two copies as an array is made of them."""
+_MOST_PER_PIXEL = 12
+_COEFFICIENTS = 6
+"""Bytes for each pixel of a progressive JPEG, whose coefficients are all held."""
 _WIDE_MODES = ("I;16", "I;16B", "I;16L", "I")
 
 
@@ -65,11 +70,13 @@ def read_image_header(path: Path, are_labels: bool = False) -> ImageHeader:
         check_claim(path.name, width, height, row_bytes * height, stored, DEFLATE_RATIO)
     with _opened(path) as image:
         width, height, mode = image.width, image.height, image.mode
+        per_pixel = _BYTES_PER_PIXEL.get(mode, _MOST_PER_PIXEL) + _COEFFICIENTS * ("progressive" in image.info)
     check_claim(path.name, width, height, width * height // (8 // min(bits, 8)), stored, DEFLATE_RATIO)
     if are_labels and bits == 16 and mode in _COLOUR_MODES:
         raise UnsupportedFormat(
             f"{path.name} has labels in colours of 16 bits; 8 bits are read. Save the labels as grey images."
         )
+    check_memory(path.name, width * height * per_pixel, stored)
     return ImageHeader(
         size_yx=(height, width),
         dtype=COLOUR_LABELS if are_labels and mode in _COLOUR_MODES else _dtype_of(mode, path.name),

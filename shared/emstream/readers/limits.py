@@ -17,6 +17,9 @@ SECTIONS = 1_000_000
 """Maximum number of sections of a stack."""
 DEFLATE_RATIO = 1100
 """Maximum compression by deflate, and by JPEG of one colour: they cannot shrink further than about 1030 to 1."""
+PER_BYTE = 64
+"""Bytes of memory that decoding may take for each byte of a file, where that is more than the allowance."""
+_allowance = 7 * 2**30 // 10
 ANY_RATIO = 100_000
 """Maximum compression by other codecs, for which no ratio is known (zstd reaches about 20 000 on a constant stack)."""
 
@@ -37,6 +40,22 @@ def check_claim(name: str, width: int, height: int, claimed_bytes: int, stored_b
         raise TooLarge(
             f"{name} claims {width} x {height} pixels but holds only {stored_bytes} bytes for them: "
             "no codec shrinks this far. The file is damaged or made to exhaust memory; export it again."
+        )
+
+
+def allow_decoding(gigabytes: float) -> None:
+    """Let this process decode what takes so much memory, whatever the size of its file."""
+    global _allowance
+    _allowance = int(gigabytes * 2**30)
+
+
+def check_memory(name: str, needed_bytes: int, file_bytes: int) -> None:
+    """Raise TooLarge if decoding takes more memory than the allowance, and than 64 times the file's size."""
+    if needed_bytes > max(_allowance, PER_BYTE * file_bytes):
+        raise TooLarge(
+            f"{name} has {file_bytes / 2**20:.1f} MiB and takes {needed_bytes / 2**30:.1f} GiB to decode; at most "
+            f"{_allowance / 2**30:.1f} GiB are allowed for a file of this size. Save it in smaller sections or chunks, "
+            "or set EMSTREAM_DECODE_GB higher."
         )
 
 

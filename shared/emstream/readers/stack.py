@@ -5,7 +5,7 @@ No reader holds a stack. The largest array of a reader is one section, or one ro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -78,6 +78,33 @@ class StackReader(Protocol):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+class CheckedReader(StackReader):
+    """Another reader's stack; `check` is called before each section or block, and what it raises ends the reading."""
+
+    def __init__(self, whole: StackReader, check: Callable[[], None]) -> None:
+        self._whole, self._check = whole, check
+
+    @property
+    def facts(self) -> StackFacts:
+        """Return the stack's facts."""
+        return self._whole.facts
+
+    def blocks(self, z_start: int, z_stop: int) -> Iterator[Rows]:
+        """Yield the stack's blocks."""
+        for rows in self._whole.blocks(z_start, z_stop):
+            self._check()
+            yield rows
+
+    def sample(self, z: int) -> Grey:
+        """Return the stack's sample of section z."""
+        self._check()
+        return self._whole.sample(z)
+
+    def close(self) -> None:
+        """Close the stack."""
+        self._whole.close()
 
 
 class RegionReader(StackReader):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,12 +22,16 @@ from emstream.readers.hdf5.choice import (
     choose_dataset,
 )
 from emstream.readers.hdf5.voxel_size import hdf5_voxel_size, imaris_shape
-from emstream.readers.limits import ANY_RATIO, check_claim, check_depth, decoding
+from emstream.readers.limits import ANY_RATIO, DEFLATE_RATIO, check_claim, check_depth, check_memory, decoding
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 
 _CACHE_BYTES = 32 * 2**20
 """h5py keeps decoded chunks up to this: a small stack's chunks are then not decoded again for each sampled section."""
 _CACHE_SLOTS = 10_007
+_CHUNK_COPIES = 3
+"""A chunk, its compressed bytes, and the buffer that deflate grows by doubling."""
+_SURE_BYTES = 2**19
+"""Size of a deflated chunk that cannot inflate beyond 600 MB."""
 
 
 class Hdf5Stack(StackReader):
@@ -84,6 +91,7 @@ def _facts(file: h5py.File, dataset: h5py.Dataset, candidate: Candidate, name: s
     _check_stored(dataset, shape, where)
     voxel_size, warnings = hdf5_voxel_size(file, dataset, shape)
     chunk = _chunk_zyx(dataset, candidate, shape)
+    _check_decoding(file, dataset, (shape, chunk), where)
     layout = f"chunks {chunk}" if dataset.chunks else "not chunked"
     return StackFacts(
         shape_zyx=shape,
@@ -104,6 +112,51 @@ def _check_stored(dataset: h5py.Dataset, shape: tuple[int, int, int], where: str
         raise EmptyInput(f"{where} has shape {shape} and {stored} stored bytes: there are no voxels. Export it again.")
     check_depth(where, depth)
     check_claim(where, width, height, depth * height * width * dataset.dtype.itemsize, stored, ANY_RATIO)
+
+
+def _check_decoding(
+    file: h5py.File, dataset: h5py.Dataset, sizes: tuple[tuple[int, int, int], tuple[int, int, int]], where: str
+) -> None:
+    """Raise TooLarge if a chunk, or a row of them, takes too much memory, whatever its compressed bytes claim."""
+    if dataset.chunks is None:
+        return
+    shape, chunk = sizes
+    itemsize, file_bytes = dataset.dtype.itemsize, file.id.get_filesize()
+    chunk_bytes = math.prod(dataset.chunks) * itemsize
+    row = max(chunk[0] * chunk[1] * shape[2], min(math.prod(shape), BUDGET_BYTES // itemsize)) * itemsize
+    check_memory(where, _CHUNK_COPIES * chunk_bytes + row, file_bytes)
+    for offset, size in _suspicious_chunks(dataset):
+        inflated = _inflated(file, offset, size, chunk_bytes)
+        check_memory(where, inflated * (_CHUNK_COPIES if inflated > chunk_bytes else 1), file_bytes)
+
+
+def _suspicious_chunks(dataset: h5py.Dataset) -> list[tuple[int, int]]:
+    """Return the place and size of each deflated chunk that may inflate beyond the memory allowed: few, if any."""
+    properties = dataset.id.get_create_plist()
+    filters = [int(properties.get_filter(index)[0]) for index in range(properties.get_nfilters())]
+    if not filters or filters[-1] != h5py.h5z.FILTER_DEFLATE:
+        return []
+    found: list[tuple[int, int]] = []
+
+    def look(chunk: Any) -> None:
+        if chunk.size > _SURE_BYTES:
+            found.append((int(chunk.byte_offset), int(chunk.size)))
+
+    dataset.id.chunk_iter(look)
+    return found
+
+
+def _inflated(file: h5py.File, offset: int, size: int, chunk_bytes: int) -> int:
+    """Return the size of a deflated chunk; one beyond what the chunk should have is not inflated further."""
+    with Path(file.filename).open("rb") as raw:
+        raw.seek(offset + file.userblock_size)
+        compressed = raw.read(size)
+    total, inflate = 0, zlib.decompressobj()
+    with suppress(zlib.error):  # damage is reported where the chunk is read
+        while compressed and total <= chunk_bytes:
+            total += len(inflate.decompress(compressed, 2**20))
+            compressed = inflate.unconsumed_tail
+    return total if total <= chunk_bytes else total + DEFLATE_RATIO * len(compressed)
 
 
 def _grid(dataset: h5py.Dataset, candidate: Candidate, shape: tuple[int, int, int]) -> ChunkGrid:

@@ -25,7 +25,7 @@ from emstream.readers.grey import (
     labels_from_palette,
     without_transparent,
 )
-from emstream.readers.limits import ANY_RATIO, DEFLATE_RATIO, check_claim, check_depth
+from emstream.readers.limits import ANY_RATIO, DEFLATE_RATIO, check_claim, check_depth, check_memory
 from emstream.readers.stack import Grey
 from emstream.readers.uncompressed import PlainVoxels
 
@@ -148,6 +148,7 @@ def read_layout(path: Path, series: Any, are_labels: bool = False) -> TiffLayout
         plain.check_length()
     else:
         _check_segments(path, series, depth)
+        check_memory(name, _decoded_bytes(page), path.stat().st_size)
     return TiffLayout(
         kind=str(series.kind),
         shape_zyx=(depth, height, width),
@@ -239,6 +240,14 @@ def _check_sizes(name: str, series: Any, page: Any) -> None:
     if page.is_tiled:
         tile_width, tile_height = int(page.tilewidth), int(page.tilelength)
         check_claim(name, tile_width, tile_height, tile_width * tile_height * bits // 8, stored, ratio)
+
+
+def _decoded_bytes(page: Any) -> int:
+    """Return the memory that decoding a page takes: its samples twice, and a tile twice."""
+    pixels = int(page.imagewidth) * int(page.imagelength)
+    if page.is_tiled:
+        pixels += int(page.tilewidth) * int(page.tilelength)
+    return 2 * pixels * int(page.samplesperpixel) * int(np.dtype(page.dtype).itemsize)
 
 
 def _check_segments(path: Path, series: Any, depth: int) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
-from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
+from emstream.readers.stack import CheckedReader, Grey, Rows, StackFacts, StackReader
 
 
 class Blank(StackReader):
@@ -39,3 +40,18 @@ def test_facts_that_a_format_does_not_state_are_unknown() -> None:
     facts = Blank().facts
     assert facts.voxel_size_nm is None
     assert (facts.section_depth, facts.names, facts.warnings, facts.origin) == (1, (), (), {})
+
+
+def test_reading_ends_where_the_check_says_so() -> None:
+    calls: list[int] = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) > 1:
+            raise InterruptedError
+
+    with CheckedReader(Blank(), check) as reader:
+        assert reader.facts == Blank().facts
+        assert reader.sample(0).shape == (2, 3)
+        with pytest.raises(InterruptedError):
+            list(reader.blocks(0, 1))
