@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from emstream.errors import EmptyInput, InputUnreadable
-from emstream.readers.formats import IMAGE_KINDS, STACK_KINDS
+from emstream.readers.formats import FORMATS, IMAGE_KINDS, STACK_KINDS, kind_of, known_kind, suffixes_of
 from emstream.readers.samples import is_clutter, is_stack, sample_of
 
 
@@ -41,8 +41,8 @@ def plan_samples(paths: Iterable[Path]) -> list[Sample]:
     """Return the samples that the paths mean, by the rule of `emstream.readers.samples`.
 
     A folder with files is used as it is, and what is deeper is left out; of a folder with folders only, each of those.
-    Files given by name count as files without a folder. Raises InputUnreadable for a path that is not there, EmptyInput
-    if there is nothing to send.
+    Files given by name count as files without a folder. Raises InputUnreadable for a path that is not there,
+    UnsupportedFormat for files that are no sections or stacks, EmptyInput if there is nothing to send.
     """
     samples: list[Sample] = []
     loose: list[Path] = []
@@ -55,6 +55,7 @@ def plan_samples(paths: Iterable[Path]) -> list[Sample]:
             samples.append(_sample(path.stem, [path]))
         else:
             loose.append(path)
+    _check_known(loose, all)
     if loose:
         samples.append(_sample(loose[0].absolute().parent.name, loose))
     if not samples:
@@ -71,11 +72,20 @@ def _of_folder(folder: Path, name: str) -> Iterator[Sample]:
             raise EmptyInput(f"{folder} holds no files: give a folder of sections")
         yield from samples
         return
+    _check_known(files, any)
     groups: dict[str, list[Path]] = {}
     for file in files:
         groups.setdefault(sample_of(f"{name}/{file.name}"), []).append(file)
     for key, group in groups.items():
         yield _sample(group[0].stem if is_stack(key) else PurePosixPath(key).name, group)
+
+
+def _check_known(files: list[Path], enough: Callable[[Iterable[bool]], bool]) -> None:
+    """Raise UnsupportedFormat, as readers do, if neither name nor content of a file is of a format that is read."""
+    suffixes = suffixes_of(FORMATS)
+    are_known = [file.suffix.lower() in suffixes or kind_of(file) is not None for file in files]
+    if not enough(are_known) and False in are_known:
+        known_kind(files[are_known.index(False)])
 
 
 def _listed(folder: Path) -> list[Path]:

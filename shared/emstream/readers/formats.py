@@ -18,6 +18,7 @@ CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 """Names of what file managers leave in folders; so is every name that begins with a dot."""
 MRC_ROWS = "the lowest row stored first"
 """Part of an MRC stack's source; jobs of 0.2 lack it and have their sections upside down."""
+ZIP_MARK = b"PK\3\4"
 MARK_BYTES = 4096
 """Bytes at a file's start that decide on its format."""
 
@@ -143,6 +144,9 @@ def known_kind(path: Path) -> StackFormat:
     kind = kind_of(path)
     if kind is not None:
         return kind
+    with held(path) as place, place.open("rb") as file:
+        if file.read(len(ZIP_MARK)) == ZIP_MARK:
+            raise UnsupportedFormat(f"{path.name} is a zip archive: unpack it, and give the folder with its sections.")
     if path.suffix.lower() in suffixes_of(FORMATS):
         raise DamagedFile(
             f"{path.name} does not hold what its name says: its content is no {ALL_KINDS}. "

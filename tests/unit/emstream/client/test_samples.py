@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emstream.client.samples import plan_samples
-from emstream.errors import EmptyInput, InputUnreadable
+from emstream.errors import EmptyInput, InputUnreadable, UnsupportedFormat
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -61,3 +61,20 @@ def test_big_tiffs_are_a_stack_each(tmp_path: Path) -> None:
 def test_a_stack_among_sections_is_a_sample_by_itself(tmp_path: Path) -> None:
     folder = make(tmp_path / "mixed", "s1.png", "s2.png", "whole.h5")
     assert planned(folder) == {"mixed": ["s1.png", "s2.png"], "whole": ["whole.h5"]}
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"x", "of a kind that is not read"), (b"PK\3\4", "unpack it")])
+def test_files_that_are_no_sections_are_not_sent(tmp_path: Path, content: bytes, words: str) -> None:
+    folder = make(tmp_path / "some", "a.png")
+    (folder / "notes.txt").write_bytes(content)
+    with pytest.raises(UnsupportedFormat, match=rf"notes\.txt is .*{words}"):
+        plan_samples([folder / "a.png", folder / "notes.txt"])
+    assert planned(folder) == {"some": ["a.png", "notes.txt"]}, "the service says what it skips"
+    (folder / "a.png").unlink()
+    with pytest.raises(UnsupportedFormat, match=r"notes\.txt"):
+        plan_samples([folder])
+
+
+def test_folders_of_windows_are_a_sample_each(tmp_path: Path) -> None:
+    folder = make(tmp_path / "all", "cellA\\1.png", "cellB\\1.png")
+    assert planned(folder) == {"cellA": ["cellA\\1.png"], "cellB": ["cellB\\1.png"]}
