@@ -217,6 +217,7 @@ def test_another_structure_has_no_object_selected(both: Page) -> None:
 
 def test_a_click_selects_an_object_of_the_structure_that_was_clicked(both: Page) -> None:
     both.get_by_label("Structure", exact=True).select_option("membranes")
+    expect(both.get_by_test_id("object-count")).to_contain_text("enclosed profile")
     both.get_by_test_id("object-number").fill("2")
     both.keyboard.press("Enter")
     chosen = both.locator("tbody tr[aria-selected=true]")
