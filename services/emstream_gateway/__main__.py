@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import signal
 import sys
 
@@ -70,6 +71,7 @@ def main() -> None:
         signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises the signal again once it has shut down
     try:
         settings = read_settings()
+        os.umask(0o077)  # what is written is the owner's alone
         keep_freed_memory()
         allow_more_files()
         configure(settings.log_level, settings.log_format)

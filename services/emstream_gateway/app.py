@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import anyio.to_thread
 from fastapi import FastAPI
 
-from emstream.host import kept_secret
+from emstream.host import keep_private, kept_secret
 from emstream.ledger.hints import Sender
 from emstream.ledger.terms import Ledger
 from emstream.settings import Settings
@@ -53,6 +53,7 @@ def make_app(
     The dispatcher runs while the app does. `app.state.context.stopping` ends streams before the server waits for them.
     """
     store = JobStore(settings.data)
+    keep_private(settings.data)
     context = AppContext(
         settings,
         ledger,

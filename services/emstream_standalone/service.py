@@ -58,6 +58,7 @@ def serve(settings: Settings, on_ready: Callable[[Address], None]) -> None:
     SettingsError for an address that cannot be bound, BrokerUnavailable, ServiceUnavailable if a part is abandoned.
     """
     settings = settings.model_copy(update={"data": settings.data.expanduser().absolute()})
+    os.umask(0o077)  # also of the children: the data folder is the owner's alone
     with _locked(settings.data), _signals() as stopping:
         (settings.data / SERVER_FILE).unlink(missing_ok=True)  # of a service that was killed
         port = choose_port(settings.host, settings.port)

@@ -7,9 +7,11 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from emstream.settings import Settings
@@ -78,6 +80,11 @@ def free_bytes(settings: Settings) -> int:
     return shutil.disk_usage(settings.data).free
 
 
+def used_bytes(settings: Settings) -> int:
+    """Return the used bytes of the disk that holds the jobs, whoever uses them."""
+    return shutil.disk_usage(settings.data).used
+
+
 def has_room(settings: Settings) -> bool:
     """Return whether more than the watermark is free: below it no new slab is read and no upload accepted."""
     return free_bytes(settings) > settings.min_free_gb * GIGABYTE
@@ -85,6 +92,29 @@ def has_room(settings: Settings) -> bool:
 
 MODE = 0o600
 _SECRET_LENGTH = 43
+
+
+def keep_private(folder: Path) -> None:
+    """Make a folder and what is in it its owner's alone: 0700, and 0600 for files.
+
+    A folder that others could open is corrected down to its last file; in one that was private, only its entries are
+    looked at, as others cannot have reached deeper ones. What belongs to another user stays as it is.
+    """
+    if _close_to_others(folder):
+        for path in folder.rglob("*"):
+            _close_to_others(path)
+    for path in folder.iterdir():
+        _close_to_others(path)
+
+
+def _close_to_others(path: Path) -> bool:
+    """Take the rights of others away; return True if there were any."""
+    with suppress(FileNotFoundError, PermissionError):
+        mode = path.lstat().st_mode
+        if mode & 0o077 and not stat.S_ISLNK(mode):
+            path.chmod(stat.S_IMODE(mode) & 0o700)
+            return True
+    return False
 
 
 def kept_secret(path: Path) -> str:

@@ -6,6 +6,8 @@ sizes: multipart uploads of 60 to 1100 KiB, and the number that is refused.
 silent: 300 connections that say nothing for 30 s, against a gateway with 256 files; the answers that others get
     meanwhile, and the log.
 guesses: unknown keys over 40 connections for 15 s; the number that is looked at, and the wait of a known key.
+links: 1000 reads of a folder that is exchanged for a link meanwhile; the reads that gave what is outside.
+finished: a start on 5000 finished jobs; the seconds until it answers, of /metrics and of the first upload.
 
 All traffic goes to 127.0.0.1, and every loop has an end.
 """
@@ -15,14 +17,22 @@ from __future__ import annotations
 import argparse
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
+from PIL import Image
 
+from emstream.api.jobs import JobSettings
+from emstream.errors import EmstreamError
+from emstream.jobs.record import JobRecord
+from emstream.readers.confined import confine
+from emstream.readers.open_stack import open_stack
+from emstream_gateway.storage.job_store import UploadHeader
 from tests.integration.gateway_house import gateway_process
 
 KEY = {"Authorization": "Bearer ems_ann"}
@@ -97,7 +107,88 @@ def guesses() -> None:
     print(f"guesses: {seen} keys looked at in 15 s, {refused} refused; a known key waits {max(waits):.3f} s at most")
 
 
-ATTACKS: dict[str, Callable[[], None]] = {"sizes": sizes, "silent": silent, "guesses": guesses}
+def links() -> None:
+    """Exchange a folder for a link out of the allowed one, while its sections are read 1000 times."""
+    with tempfile.TemporaryDirectory() as place:
+        for name, grey in (("in", 10), ("out", 200)):
+            (Path(place) / name / "cells").mkdir(parents=True)
+            Image.new("L", (8, 8), grey).save(Path(place) / name / "cells" / "s1.png")
+        here, out = Path(place) / "in" / "cells", Path(place) / "out" / "cells"
+        free = _read_while_exchanged(here, out)
+        confine([Path(place) / "in"])
+        confined = _read_while_exchanged(here, out)
+        confine(None)
+    print(f"links: of 1000 reads {confined} were of the outside (without confinement: {free})")
+
+
+def _read_while_exchanged(here: Path, out: Path) -> int:
+    """Return the reads, of 1000, that gave the section of the outside."""
+    outside = tried = 0
+    stop = threading.Event()
+
+    def exchange() -> None:
+        while not stop.is_set():
+            here.rename(here.with_name("away"))
+            here.symlink_to(out)
+            time.sleep(0.0005)
+            here.unlink()
+            here.with_name("away").rename(here)
+            time.sleep(0.0005)
+
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    while tried < 1000:
+        tried += 1
+        with suppress(EmstreamError, OSError), open_stack(here) as stack:
+            outside += int(stack.sample(0)[0, 0]) == 200
+    stop.set()
+    thread.join()
+    return outside
+
+
+def finished() -> None:
+    """Start on 5000 finished jobs, and time the start, /metrics and the first upload."""
+    with tempfile.TemporaryDirectory() as data:
+        for number in range(5000):
+            _leave_job(Path(data), f"{number:032x}")
+        began = time.monotonic()
+        with gateway_process(Path(data)) as (port, _):
+            started = time.monotonic() - began
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=KEY, timeout=60) as client:
+                first, again = (_seconds_of(lambda: client.get("/metrics")) for _ in range(2))
+                files = [("files", ("1.png", b"1", "image/png"))]
+                post = _seconds_of(lambda: client.post("/v1/jobs", files=files))
+    print(f"finished: 5000 jobs, start {started:.2f} s, /metrics {first:.2f} s, then {again:.2f} s, POST {post:.2f} s")
+
+
+def _seconds_of(ask: Callable[[], httpx.Response]) -> float:
+    began = time.monotonic()
+    ask().raise_for_status()
+    return time.monotonic() - began
+
+
+def _leave_job(data: Path, job: str) -> None:
+    """Write what a finished job leaves: its record, its report, and two small files."""
+    folder = data / "jobs" / job
+    settings = JobSettings()
+    header = UploadHeader(id=job, owner="ann", name="rat", created=1.0, settings=settings)
+    request = settings.request("input", 32, 1024)
+    record = JobRecord(id=job, owner="ann", name="rat", created=1.0, request=request)
+    for room in ("input", "exports"):
+        (folder / room).mkdir(parents=True)
+        (folder / room / "mask.h5").write_bytes(b"1")
+    (folder / "upload.json").write_text(header.model_dump_json())
+    (folder / "job.json").write_text(record.model_dump_json())
+    (folder / "report.json").write_text('{"errors": []}')
+
+
+ATTACKS: dict[str, Callable[[], None]] = {
+    "sizes": sizes,
+    "silent": silent,
+    "guesses": guesses,
+    "links": links,
+    "finished": finished,
+}
 
 
 def main() -> None:

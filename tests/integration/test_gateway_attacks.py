@@ -211,3 +211,20 @@ def test_a_key_that_only_reads_has_nothing_made(house: House) -> None:
     assert house.client.post("/v1/jobs", json={}, headers=reads).status_code == 403
     assert sorted(house.data.rglob("*")) == before
     assert house.sender.sent == []
+
+
+def test_a_job_deleted_while_its_file_arrives_is_not_found(house: House) -> None:
+    job = house.client.post("/v1/jobs", json={"files": [{"name": "1.png", "size": 6}]}).json()["jobs"][0]["id"]
+    head = f"PUT /v1/jobs/{job}/files/1.png HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ems_ann\r\n"
+    with knock(house, f"{head}Content-Length: 6\r\n\r\n123".encode()) as connection:
+        time.sleep(0.5)
+        assert house.client.delete(f"/v1/jobs/{job}").status_code == 204
+        time.sleep(0.5)
+        connection.sendall(b"456")
+        answer = connection.recv(4096)
+    assert b"HTTP/1.1 404 " in answer[:20], answer
+
+
+def test_the_data_folder_is_the_owner_s_alone(house: House) -> None:
+    assert house.data.stat().st_mode & 0o777 == 0o700
+    assert (house.data / "session.key").stat().st_mode & 0o777 == 0o600

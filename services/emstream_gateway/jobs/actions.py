@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from emstream.api.problems import NotReady
-from emstream.errors import UnknownObject, UploadRefused
+from emstream.errors import InputUnreadable, UnknownObject, UploadRefused
 from emstream.jobs.finish_tasks import RESULT, FinishTask
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import InputFile, JobRecord, Plan, PlannedJob, input_identity
 from emstream.jobs.retention import INPUT_GONE, SECTIONS_GONE, has_sections
+from emstream.readers.confined import open_below
 from emstream.readers.samples import is_clutter
 from emstream.readers.section_numbers import in_natural_order
 from emstream_gateway.context import AppContext
@@ -70,7 +72,7 @@ def _record(context: AppContext, header: UploadHeader, source: str, files: tuple
         created=header.created,
         request=header.settings.request(source, settings.slab_sections, settings.core_side),
         files=files,
-        input_identity=identity_of(files) if files else input_identity(Path(source)),
+        input_identity=identity_of(files) if files else _identity_of(Path(source)),
         formats=header.settings.formats,
     )
 
@@ -169,10 +171,24 @@ def server_input(context: AppContext, path: str) -> Path:
         raise UploadRefused("this server takes no paths as input (EMSTREAM_INPUT_ROOTS is empty): upload the files")
     if not path.isprintable() or not re.match("/", path):
         raise UploadRefused("the input is no absolute path on the server: give one under EMSTREAM_INPUT_ROOTS")
-    source = Path(path).resolve()
-    if not any(source.is_relative_to(root) for root in roots) or not source.exists():
-        raise UploadRefused(f"there is no {path!r} under this server's EMSTREAM_INPUT_ROOTS: give one that exists")
+    source = Path(os.path.realpath(path))
+    try:
+        os.close(open_below(source, tuple(roots)))
+    except (OSError, InputUnreadable):
+        raise UploadRefused(
+            f"there is no file or folder {path!r} under this server's EMSTREAM_INPUT_ROOTS that it can read: "
+            "give one that exists"
+        ) from None
     return source
+
+
+def _identity_of(source: Path) -> str:
+    try:
+        return input_identity(source)
+    except OSError as error:
+        raise UploadRefused(
+            f"the input {source} cannot be read ({error.strerror}): check it, then send it again"
+        ) from error
 
 
 def cancel(context: AppContext, folder: JobFolder) -> None:

@@ -216,6 +216,8 @@ async def append_bytes(
     except EmstreamError:
         await drain(request)
         raise
+    except FileNotFoundError as error:
+        raise JobNotFound("the job was deleted while its file arrived: make a new one") from error
     return as_json(arrival.state())
 
 

@@ -171,7 +171,7 @@ class JobStore:
                 path.unlink(missing_ok=True)
         for path in self.path.iterdir():
             is_deleted = path.name.startswith(".deleted-")
-            is_no_job = path.name.startswith((".upload-", INSPECTION)) or self._entry(path.name) is None
+            is_no_job = path.name.startswith((".upload-", INSPECTION)) or not _is_job(path)
             if is_deleted or (is_no_job and time.time() - _touched(path) > STALE_S):
                 logger.info("leftover removed", extra={"folder": path.name})
                 shutil.rmtree(path, ignore_errors=True)
@@ -187,6 +187,11 @@ class JobStore:
         entry = Entry(job, found.owner, found.created)
         self._entries[job] = entry
         return entry
+
+
+def _is_job(path: Path) -> bool:
+    """Return True if a folder has a job's header or record, damaged or not: reading thousands takes seconds."""
+    return (path / "upload.json").exists() or (path / "job.json").exists()
 
 
 def _touched(path: Path) -> float:

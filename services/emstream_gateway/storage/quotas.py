@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emstream.api.problems import TooManyJobs
 from emstream.errors import DiskFull
-from emstream.host import GIGABYTE, free_bytes
+from emstream.host import GIGABYTE, free_bytes, used_bytes
 from emstream.jobs.folder import JobFolder
 from emstream.settings import Settings
 from emstream_gateway.storage.job_store import JobStore
@@ -45,6 +45,8 @@ class Quotas:
                 f"{more / GIGABYTE:.1f} GB more do not fit. Delete jobs, or ask for more disk"
             )
         most = self._settings.max_stored_gb * GIGABYTE
+        if used_bytes(self._settings) + more <= most:
+            return  # nobody keeps more than the whole disk has: no folder needs to be counted
         stored = self.stored_bytes(owner)
         if stored + more > most:
             raise DiskFull(

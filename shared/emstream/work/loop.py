@@ -183,6 +183,7 @@ def begin_work() -> tuple[Settings, RedisLedger, Worker]:
     Raises SettingsError.
     """
     settings = read_settings()
+    os.umask(0o077)  # what is written is the owner's alone
     configure(settings.log_level, settings.log_format)
     return_freed_memory()
     ledger = open_ledger(settings, make_client(settings.redis_url))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emstream.host import kept_secret, write_private
+from emstream.host import keep_private, kept_secret, write_private
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
@@ -59,3 +59,30 @@ def test_a_readable_secret_is_closed_again(tmp_path: Path) -> None:
     (tmp_path / "token").chmod(0o644)
     kept_secret(tmp_path / "token")
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+
+
+def modes_in(folder: Path) -> set[int]:
+    return {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+
+
+def test_a_folder_that_others_could_open_is_closed_to_its_last_file(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "jobs" / "a").mkdir(parents=True)
+    (data / "jobs" / "a" / "job.json").write_text("{}")
+    for path, mode in ((data, 0o755), (data / "jobs", 0o777), (data / "jobs" / "a" / "job.json", 0o644)):
+        path.chmod(mode)
+    keep_private(data)
+    assert modes_in(data) == {0o700, 0o600}
+    (data / "keys.json").write_text("{}")
+    (data / "keys.json").chmod(0o664)
+    keep_private(data)
+    assert modes_in(data) == {0o700, 0o600}
+
+
+def test_a_link_s_target_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o755)
+    (tmp_path / "other").write_text("x")
+    (tmp_path / "other").chmod(0o644)
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "other")
+    keep_private(tmp_path / "data")
+    assert (tmp_path / "other").stat().st_mode & 0o777 == 0o644
