@@ -31,7 +31,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
 def test_the_printed_address_opens_the_page(served: list[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
-    url = "http://127.0.0.1:8000/?token=a%20key%20%26%20more"
+    url = "http://127.0.0.1:8000/#token=a%20key%20%26%20more"
     done = CliRunner().invoke(app, ["serve"])
     assert done.stdout == f"emstream is ready: {url}\n"
     assert "unfinished jobs go on at the next `emstream serve`" in done.stderr
