@@ -179,4 +179,4 @@ def test_the_phantom_command_makes_sections_that_info_reads(tmp_path: Path, emst
     assert emstream("phantom", tmp_path / "p.h5", "--shape", "2,64,80")[0] == 0
     code, out, _ = emstream("info", tmp_path / "p.h5", "--dataset", "raw")
     assert code == 0
-    assert "50 x 5.5 x 5.5 nm" in out
+    assert "voxel size: 5.5 nm pixels, 50 nm sections" in out

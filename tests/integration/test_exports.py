@@ -227,7 +227,7 @@ def test_pdf_pages_show_the_sections_with_captions(job: JobFolder, truth: dict[s
         [picture] = page.images
         assert (np.asarray(picture.image) == truth["mask"][z]).all()
         assert f"section {z + 1}: {NAME} mask" in page.extract_text()
-        assert "50 x 5.5 x 5.5 nm" in page.extract_text()
+        assert "5.5 nm pixels, 50 nm sections" in page.extract_text()
         assert max(page.mediabox.width, page.mediabox.height) < 14400
     assert document.metadata is not None
     check_notes(str(document.metadata["/emstream"]), "mask")
