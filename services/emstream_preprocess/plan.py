@@ -24,6 +24,8 @@ from emstream_preprocess.likeness import (
 
 MAX_SLAB_SECTIONS = 128
 _NOT_KNOWN = "not known"
+FEW = 8
+"""Minimum height and width of sections, in pixels, without a question on the order of the axes."""
 NARROW = 2
 """Ratio of the depth and the longer side to the shorter side of sections, from which the order of the axes is asked."""
 MOST_NAMED = 5
@@ -38,7 +40,7 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice], 
     """
     facts = reader.facts
     samples, crops = _sample(reader)
-    warnings = [*facts.warnings, *_shape_warnings(facts)]
+    warnings = [*facts.warnings, *shape_questions(facts.shape_zyx)]
     is_constant = len({value for s in samples for value in (s.min(), s.max())}) == 1
     if is_binary(samples):
         raise BinaryInput(
@@ -136,10 +138,10 @@ def _sample(reader: StackReader) -> tuple[list[Grey], list[Grey]]:
     return samples, crops
 
 
-def _shape_warnings(facts: StackFacts) -> list[str]:
-    """Return a question on sections much narrower than the stack is deep: their axes may be y, x, z."""
-    depth, height, width = facts.shape_zyx
-    if min(depth, max(height, width)) < NARROW * min(height, width):
+def shape_questions(shape_zyx: tuple[int, int, int]) -> list[str]:
+    """Return a question on sections of few pixels, or much narrower than the stack is deep: are the axes y, x, z?"""
+    depth, height, width = shape_zyx
+    if min(height, width) >= FEW and min(depth, max(height, width)) < NARROW * min(height, width):
         return []
     return [
         f"sections have {width} x {height} pixels, and there are {depth}: are the axes z, y, x? If they are y, x, z, "

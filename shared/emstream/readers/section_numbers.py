@@ -239,7 +239,8 @@ def in_natural_order(items: Iterable[Item], name_of: Callable[[Item], str]) -> l
 def _decimals(names: Sequence[str]) -> list[Decimal] | None:
     """Return the names' numbers if they are decimals of different lengths, as depths 0.5, 0.75, 1 are; else None.
 
-    They are decimals if fewer are missing between them so than in parts: 1.8, 1.9, 1.10 are evenly spaced in parts.
+    1. A zero before other digits behind the point is of a decimal (0.05, 0.1); a last zero is not (1.9, 1.10).
+    2. Else they are decimals if fewer are missing between them so than in parts, as 1.8, 1.9, 1.11 are read.
     """
     parts = [_decimal_parts(name) for name in names]
     alike = {tuple(text for _, text in each) for each in parts}
@@ -248,9 +249,14 @@ def _decimals(names: Sequence[str]) -> list[Decimal] | None:
     columns = [[each[place][0] for each in parts] for place in range(1, len(parts[0]), 2)]
     lengths = [{number.as_tuple().exponent for number in column} for column in columns]
     uneven = [column for column, ends in zip(columns, lengths, strict=True) if len(ends) > 1]
-    if not uneven or _missing(uneven[-1]) >= _missing_in_parts(uneven[-1]):
-        return None
-    return uneven[-1]
+    return uneven[-1] if uneven and _count_as_decimals(uneven[-1]) else None
+
+
+def _count_as_decimals(numbers: Sequence[Decimal]) -> bool:
+    behind = [str(number).partition(".")[2] for number in numbers]
+    if any(digits.endswith("0") for digits in behind):
+        return False
+    return any(digits.startswith("0") for digits in behind) or _missing(numbers) < _missing_in_parts(numbers)
 
 
 def _decimal_parts(name: str) -> tuple[tuple[Decimal, str], ...]:
@@ -260,14 +266,17 @@ def _decimal_parts(name: str) -> tuple[tuple[Decimal, str], ...]:
     return tuple((Decimal(p.replace(",", ".")), "") if at % 2 else (zero, p) for at, p in enumerate(parts))
 
 
-def _missing(numbers: Iterable[Decimal]) -> int:
-    """Return how many numbers are missing between the least and the greatest, in steps of the smallest difference."""
+def _missing(numbers: Iterable[Decimal], fewest: int = 0) -> int:
+    """Return how many numbers are missing between the least and the greatest, in steps of the smallest difference.
+
+    fewest: the number of numbers up to which the step is 1.
+    """
     ordered = sorted(set(numbers))
-    step = min((b - a for a, b in pairwise(ordered)), default=Decimal(1))
+    step = min((b - a for a, b in pairwise(ordered)), default=Decimal(1)) if len(ordered) > fewest else Decimal(1)
     return int((ordered[-1] - ordered[0]) / step) + 1 - len(ordered)
 
 
 def _missing_in_parts(numbers: Iterable[Decimal]) -> int:
     """Return how many numbers are missing where what is behind the point counts by itself, as 1.9 and 1.10."""
     pairs = sorted({tuple(map(Decimal, f"{number}.0".split(".")[:2])) for number in numbers})
-    return sum(_missing(last for _, last in group) for _, group in groupby(pairs, key=lambda pair: pair[0]))
+    return sum(_missing((last for _, last in group), 2) for _, group in groupby(pairs, key=lambda pair: pair[0]))

@@ -30,6 +30,8 @@ LABELS = re.compile("label|mask|truth|segment|annotation", re.IGNORECASE)
 """Words in the paths of datasets that are labels."""
 _BIGDATAVIEWER = re.compile(r"t[0-9]{5}/s[0-9]{2}/0/cells")
 """Paths of BigDataViewer's pictures, which keep uint16 as int16."""
+_Z_FIRST = re.compile(r"t[0-9]{5}/s[0-9]{2}/|DataSet/ResolutionLevel ")
+"""Paths of BigDataViewer and Imaris, whose axes are z, y and x by their own rule."""
 _VELOX = re.compile(r"Data/Image/[^/]+/Data")
 """Paths of Velox' pictures, whose axes are y, x and frames."""
 _AXES = re.compile(r"(.+):([zyx]{3})")
@@ -228,10 +230,12 @@ def _usual_order(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 
 def _told_order(dataset: h5py.Dataset, path: str) -> tuple[int, int, int] | None:
-    """Return the axes z, y, x by ilastik's `axistags` or by Velox' rule; None if nothing says them."""
+    """Return the axes z, y, x by ilastik's `axistags` or a program's rule; None if nothing says them."""
     shape = dataset.shape
     if _VELOX.fullmatch(path) and len(shape) == 3:
         return 2, 0, 1
+    if _Z_FIRST.match(path) and len(shape) == 3:
+        return 0, 1, 2
     place = {key: axis for axis, key in enumerate(axis_keys(dataset))}
     if len(place) != len(shape) or not {"y", "x"} <= place.keys():
         return None

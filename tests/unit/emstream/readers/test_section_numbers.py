@@ -139,6 +139,11 @@ def test_depths_of_different_lengths_are_decimals() -> None:
     assert sentence == "Numbers in the names, 0.25 to 1.2, were read as decimals."
 
 
+@pytest.mark.parametrize("names", [["z0.05um.png", "z0.1um.png"], ["z0.25um.png", "z0.3um.png"]])
+def test_two_depths_are_enough(names: list[str]) -> None:
+    assert in_natural_order(reversed(names), str) == names
+
+
 def test_gaps_between_decimals_are_told() -> None:
     (sentence,) = numbering_warnings(["z0.25.png", "z0.3.png", "z0.4.png"])
     assert "not evenly spaced" in sentence
