@@ -59,7 +59,7 @@ def make_plan(reader: StackReader, request: Request, choices: Sequence[Choice], 
             "--section-thickness 40, in nm) to have them rescaled to what the networks were trained on, and objects "
             "measured in micrometres"
         )
-    choices = [choice.for_sections(voxel_size) for choice in choices]
+    choices = [choice.for_voxel_size(voxel_size) for choice in choices]
     grids = _grids(facts, request, choices, voxel_size)
     warnings += thickness_warnings(voxel_size, choices) + pixel_warnings(voxel_size, choices)
     warnings += blur_warnings(crops, voxel_size, choices)

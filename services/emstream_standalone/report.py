@@ -187,7 +187,7 @@ def report_choice(request: Request, settings: Settings) -> Choice:
         raise UsageError(f"a report is about one structure, and this would be {names}: name one with --object")
     allow_decoding(settings.decode_gb)
     with open_request(Path(request.input), request, settings.max_voxels) as reader:
-        return choices[0].for_sections(voxel_size_of(request, reader.facts)[0])
+        return choices[0].for_voxel_size(voxel_size_of(request, reader.facts)[0])
 
 
 def make_order(

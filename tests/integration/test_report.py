@@ -132,7 +132,7 @@ def test_thin_sections_are_known_by_what_their_file_says(
     shutil.copy(checkpoint_1fm, models / "thick.onnx")
     shutil.copy(checkpoint_3fm, models / "thin.onnx")
     thin = {"below_nm": 15, "checkpoints": ["thin"], "threshold": 0.6}
-    recipe = {"checkpoints": ["thick"], "variants": 1, "halo": "fast", "threshold": 0.5, "thin": thin}
+    recipe = {"checkpoints": ["thick"], "variants": 1, "halo": "fast", "threshold": 0.5, "fine": thin}
     book = {"object": "spots", "is_default": True} | dict.fromkeys(("fast", "balanced", "accurate"), recipe)
     (models / "spots.recipe.json").write_text(json.dumps(book))
     monkeypatch.setenv("EMSTREAM_MODELS", str(models))

@@ -65,10 +65,10 @@ def models(
             recipe = getattr(book, quality)
             say(f"  {quality:9} {', '.join(recipe.checkpoints)}; {recipe.variants} variants, {recipe.halo} halo, "
                 f"threshold {recipe.threshold:.2f}. {recipe.measured}")  # fmt: skip
-            if recipe.thin:
-                say(f"  {'':9} sections less than {recipe.thin.below_nm:g} nm apart: "
-                    f"{', '.join(recipe.thin.checkpoints)}, threshold {recipe.thin.threshold:.2f}. "
-                    f"{recipe.thin.measured}")  # fmt: skip
+            if recipe.fine:
+                say(f"  {'':9} {recipe.fine.words}: "
+                    f"{', '.join(recipe.fine.checkpoints)}, threshold {recipe.fine.threshold:.2f}. "
+                    f"{recipe.fine.measured}")  # fmt: skip
     used = {name for book in books.values() for name in checkpoints_of(book)}
     others = sorted(path.stem for path in folder.glob("*.onnx") if path.stem not in used)
     if others:

@@ -180,7 +180,7 @@ def _recipe_state(book: RecipeBook, quality: Quality, is_default: bool) -> Recip
         threshold=recipe.threshold,
         measured=recipe.measured,
         trained_on=book.trained_on,
-        thin=recipe.thin,
+        fine=recipe.fine,
         words=WORDS[quality],
         is_default=is_default,
     )

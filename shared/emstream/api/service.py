@@ -8,7 +8,7 @@ from pydantic import Field
 
 from emstream.api.schemas import Reply
 from emstream.jobs.export_formats import Content, Form
-from emstream.models.recipes import HaloMode, Quality, ThinSections
+from emstream.models.recipes import FineSampling, HaloMode, Quality
 
 
 class RecipeState(Reply):
@@ -22,7 +22,7 @@ class RecipeState(Reply):
     threshold: float
     measured: str
     trained_on: str = Field(description="The images of its networks' training, in words.")
-    thin: ThinSections | None = Field(None, description="Used instead where sections are closer than that.")
+    fine: FineSampling | None = Field(None, description="Used instead for stacks that are sampled more finely.")
     words: str = Field(description="The quality in words, for the user.")
     is_default: bool = Field(description="Found when a job names no object.")
 

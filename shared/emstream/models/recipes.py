@@ -25,16 +25,40 @@ VARIANTS: dict[Quality, Literal[1, 4, 16]] = {"fast": 1, "balanced": 4, "accurat
 """Number of turned and mirrored views averaged at each quality, where no recipe says otherwise."""
 
 
-class ThinSections(BaseModel):
-    """Part of a recipe for sections less than `below_nm` apart (FIB-SEM): it replaces the recipe's own values."""
+class FineSampling(BaseModel):
+    """Part of a recipe for finely sampled stacks; it replaces the recipe's own values.
+
+    A stack is one of these if its sections are less than `below_nm` apart (FIB-SEM), or its pixels smaller than
+    `pixels_below_nm` (a field of tissue in which few nuclei lie whole).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    below_nm: float = Field(gt=0)
+    below_nm: float | None = Field(None, gt=0)
+    pixels_below_nm: float | None = Field(None, gt=0)
     checkpoints: tuple[str, ...] = Field(min_length=1)
     threshold: float = Field(gt=0, lt=1)
     measured: str = ""
     trained_on: str = ""
+
+    @property
+    def words(self) -> str:
+        """Return the stacks it is for, in words."""
+        sections = f"sections less than {self.below_nm:g} nm apart" if self.below_nm else ""
+        pixels = f"pixels smaller than {self.pixels_below_nm:g} nm" if self.pixels_below_nm else ""
+        return " or ".join(filter(None, (sections, pixels)))
+
+    def fits(self, voxel_size_nm: tuple[float | None, float, float] | None) -> bool:
+        """Return whether a stack of this voxel size (z, y, x) is sampled that finely; what is unknown is not.
+
+        >>> FineSampling(pixels_below_nm=8, checkpoints=("a",), threshold=0.5).fits((40, 5.9, 5.9))
+        True
+        """
+        if voxel_size_nm is None:
+            return False
+        thickness, *pixel = voxel_size_nm
+        is_thin = self.below_nm is not None and thickness is not None and thickness < self.below_nm
+        return is_thin or (self.pixels_below_nm is not None and max(pixel) < self.pixels_below_nm)
 
 
 class Recipe(BaseModel):
@@ -47,7 +71,7 @@ class Recipe(BaseModel):
     halo: HaloMode
     threshold: float = Field(gt=0, lt=1)
     measured: str = ""
-    thin: ThinSections | None = None
+    fine: FineSampling | None = None
 
 
 class RecipeBook(BaseModel):
@@ -74,41 +98,40 @@ class RecipeBook(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A recipe with its checkpoints, read, also the ones for thin sections. From is_outline on: see RecipeBook."""
+    """A recipe with its checkpoints, read, also the ones for fine sampling. From is_outline on: see RecipeBook."""
 
     object: str
     recipe: Recipe
     checkpoints: tuple[Checkpoint, ...]
     is_outline: bool = False
-    thin_checkpoints: tuple[Checkpoint, ...] = ()
+    fine_checkpoints: tuple[Checkpoint, ...] = ()
     grey_levels: int = 0
     detail: float = 0.0
     trained_on: str = ""
 
-    def for_sections(self, voxel_size_nm: tuple[float | None, float, float] | None) -> Choice:
-        """Return the choice for sections this far apart (z, y, x); sections at an unknown distance are not thin."""
-        thin = self.recipe.thin
-        thickness = voxel_size_nm[0] if voxel_size_nm else None
-        if thin is None or thickness is None or thickness >= thin.below_nm:
+    def for_voxel_size(self, voxel_size_nm: tuple[float | None, float, float] | None) -> Choice:
+        """Return the choice for a stack of this voxel size (z, y, x)."""
+        fine = self.recipe.fine
+        if fine is None or not fine.fits(voxel_size_nm):
             return self
         replaced = {
-            "checkpoints": thin.checkpoints,
-            "threshold": thin.threshold,
-            "measured": thin.measured,
-            "thin": None,
+            "checkpoints": fine.checkpoints,
+            "threshold": fine.threshold,
+            "measured": fine.measured,
+            "fine": None,
         }
         return replace(
             self,
             recipe=self.recipe.model_copy(update=replaced),
-            checkpoints=self.thin_checkpoints,
-            trained_on=thin.trained_on or self.trained_on,
+            checkpoints=self.fine_checkpoints,
+            trained_on=fine.trained_on or self.trained_on,
         )
 
 
 def checkpoints_of(book: RecipeBook) -> set[str]:
     """Return the names of the checkpoints that any of the recipes uses."""
     recipes = (book.fast, book.balanced, book.accurate)
-    return {name for r in recipes for name in (*r.checkpoints, *(r.thin.checkpoints if r.thin else ()))}
+    return {name for r in recipes for name in (*r.checkpoints, *(r.fine.checkpoints if r.fine else ()))}
 
 
 def shipped_books(folder: Path = MODELS) -> dict[str, RecipeBook]:
@@ -162,9 +185,9 @@ def choose(objects: Sequence[str], quality: Quality, own: Sequence[Path] = (), f
     for name in asked_for(objects, books):
         book = books[name]
         recipe: Recipe = getattr(book, quality)
-        own_and_thin = (recipe.checkpoints, recipe.thin.checkpoints if recipe.thin else ())
-        checkpoints, thin = (tuple(read_checkpoint(folder / f"{c}.onnx") for c in names) for names in own_and_thin)
-        facts = (book.is_outline, thin, book.grey_levels, book.detail, book.trained_on)
+        own_and_fine = (recipe.checkpoints, recipe.fine.checkpoints if recipe.fine else ())
+        checkpoints, fine = (tuple(read_checkpoint(folder / f"{c}.onnx") for c in names) for names in own_and_fine)
+        facts = (book.is_outline, fine, book.grey_levels, book.detail, book.trained_on)
         choices.append(Choice(name, recipe, checkpoints, *facts))
     return choices
 

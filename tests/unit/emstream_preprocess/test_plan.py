@@ -11,7 +11,7 @@ import tifffile
 
 from emstream.errors import WrongVoxelSize
 from emstream.jobs.record import GivenVoxel, Request
-from emstream.models.recipes import ThinSections, choose
+from emstream.models.recipes import FineSampling, choose
 from emstream.readers.open_stack import open_stack
 from emstream.readers.stack import StackFacts
 from emstream.volume.voxel_size import VoxelSize
@@ -21,8 +21,8 @@ from tests.integration.conftest import noise_stack, write_pngs
 
 def test_thin_sections_are_given_to_the_networks_for_them(tmp_path: Path) -> None:
     [choice], [other] = (choose([name], "fast") for name in ("mitochondria", "membranes"))
-    thin = ThinSections(below_nm=15, checkpoints=("other",), threshold=0.9)
-    choice = replace(choice, recipe=choice.recipe.model_copy(update={"thin": thin}), thin_checkpoints=other.checkpoints)
+    thin = FineSampling(below_nm=15, checkpoints=("other",), threshold=0.9)
+    choice = replace(choice, recipe=choice.recipe.model_copy(update={"fine": thin}), fine_checkpoints=other.checkpoints)
     folder = write_pngs(tmp_path / "sections", noise_stack((2, 96, 96)))
     found = {}
     with open_stack(folder) as reader:

@@ -10,9 +10,9 @@ from emstream.errors import UnknownObject
 from emstream.models.recipes import (
     MODELS,
     Choice,
+    FineSampling,
     Recipe,
     RecipeBook,
-    ThinSections,
     asked_for,
     checkpoints_of,
     choose,
@@ -50,21 +50,38 @@ def test_exactly_one_shipped_object_is_the_default() -> None:
 
 
 def test_thin_sections_have_checkpoints_and_a_threshold_of_their_own() -> None:
-    thin = ThinSections(below_nm=15, checkpoints=("thin-net",), threshold=0.7)
-    choice = Choice("spots", BOOKS["nuclei"].fast.model_copy(update={"thin": thin}), ())
+    thin = FineSampling(below_nm=15, checkpoints=("thin-net",), threshold=0.7)
+    choice = Choice("spots", BOOKS["nuclei"].fast.model_copy(update={"fine": thin}), ())
     for voxel_size in (None, (15.0, 5.0, 5.0), (None, 5.0, 5.0)):
-        assert choice.for_sections(voxel_size) is choice
-    taken = choice.for_sections((14.9, 5.0, 5.0)).recipe
+        assert choice.for_voxel_size(voxel_size) is choice
+    taken = choice.for_voxel_size((14.9, 5.0, 5.0)).recipe
     assert (taken.checkpoints, taken.threshold, taken.variants) == (("thin-net",), 0.7, 1)
+
+
+def test_small_pixels_have_checkpoints_of_their_own() -> None:
+    fine = FineSampling(pixels_below_nm=8, checkpoints=("fine-net",), threshold=0.3)
+    choice = Choice("spots", BOOKS["nuclei"].fast.model_copy(update={"fine": fine}), ())
+    for voxel_size in (None, (3.0, 8.0, 8.0), (3.0, 5.0, 9.0)):
+        assert choice.for_voxel_size(voxel_size) is choice
+    for size in ((40.0, 7.9, 5.0), (None, 5.0, 5.0)):
+        assert choice.for_voxel_size(size).recipe.checkpoints == ("fine-net",)
+    assert (fine.words, replaced(fine).words) == (
+        "pixels smaller than 8 nm",
+        "sections less than 15 nm apart or pixels smaller than 8 nm",
+    )
+
+
+def replaced(fine: FineSampling) -> FineSampling:
+    return fine.model_copy(update={"below_nm": 15})
 
 
 def test_every_shipped_recipe_can_be_read() -> None:
     for quality in ("fast", "balanced", "accurate"):
         for choice in choose(["all"], quality):
-            thin = choice.recipe.thin
+            fine = choice.recipe.fine
             assert [c.header.name for c in choice.checkpoints] == list(choice.recipe.checkpoints)
-            assert [c.header.name for c in choice.thin_checkpoints] == list(thin.checkpoints if thin else ())
-            assert all(choice.object in c.header.objects for c in (*choice.checkpoints, *choice.thin_checkpoints))
+            assert [c.header.name for c in choice.fine_checkpoints] == list(fine.checkpoints if fine else ())
+            assert all(choice.object in c.header.objects for c in (*choice.checkpoints, *choice.fine_checkpoints))
 
 
 def test_a_users_own_checkpoint_finds_outlines_where_the_shipped_recipe_does() -> None:
@@ -93,8 +110,8 @@ def test_every_shipped_recipe_says_what_its_networks_were_trained_on() -> None:
 
 def test_thin_sections_have_a_training_of_their_own() -> None:
     [choice] = choose(["mitochondria"], "balanced")
-    assert "FIB-SEM" in choice.for_sections((5.0, 5.0, 5.0)).trained_on != choice.trained_on
-    assert choice.for_sections((50.0, 5.0, 5.0)).trained_on == choice.trained_on
+    assert "FIB-SEM" in choice.for_voxel_size((5.0, 5.0, 5.0)).trained_on != choice.trained_on
+    assert choice.for_voxel_size((50.0, 5.0, 5.0)).trained_on == choice.trained_on
 
 
 def test_a_users_own_checkpoint_says_what_its_header_says() -> None:
