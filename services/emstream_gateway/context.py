@@ -13,6 +13,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from emstream.api.jobs import JobSettings
+from emstream.api.schemas import State
 from emstream.errors import BrokerUnavailable
 from emstream.ledger.hints import Sender
 from emstream.ledger.terms import Ledger
@@ -77,6 +78,7 @@ class AppContext:
     quotas: Quotas
     dispatcher: Dispatcher | None = None
     sessions: Sessions = field(default_factory=lambda: Sessions(secrets.token_bytes(32)))
+    ended: dict[str, tuple[int, State]] = field(default_factory=dict)
     guesses: Guesses = field(default_factory=Guesses)
     slabs: SlabFiles = field(default_factory=SlabFiles)
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 
 from emstream.api.jobs import FileState, FileTotals, Job, ListedJob, StageCount, UnitError, settings_of
@@ -51,7 +52,7 @@ def _seen(context: AppContext, folder: JobFolder) -> tuple[ListedJob, list[FileS
 
 def state_of(context: AppContext, folder: JobFolder) -> State:
     """Return only the job's state."""
-    over = _state_on_disk(folder)
+    over = _remembered_state(context, folder)
     if over:
         return over
     if not folder.record_path.exists():
@@ -129,6 +130,24 @@ def _started(context: AppContext, folder: JobFolder, record: JobRecord, files: l
         objects=tuple(plan.objects if plan else record.request.objects or asked_for((), context.books())),
         links=_links(record.id, state, folder.measurements.exists()),
     )
+
+
+def _remembered_state(context: AppContext, folder: JobFolder) -> State | None:
+    """Return the state of a job that is over, looked for again only when an entry of its folder has changed.
+
+    A folder that changed in the last 2 s is not remembered: a second change may leave the same time.
+    """
+    try:
+        changed = folder.path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+    known = context.ended.get(folder.path.name)
+    if known is not None and known[0] == changed:
+        return known[1]
+    state = _state_on_disk(folder)
+    if state is not None and time.time_ns() - changed > 2 * 10**9:
+        context.ended[folder.path.name] = changed, state
+    return state
 
 
 def _state_on_disk(folder: JobFolder) -> State | None:

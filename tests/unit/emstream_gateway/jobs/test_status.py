@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,3 +123,14 @@ def test_a_cancelled_upload_shows_no_files_and_no_actions(desk: Desk) -> None:
 def test_a_job_deleted_meanwhile_is_not_found(desk: Desk) -> None:
     with pytest.raises(JobNotFound, match="any more"):
         describe_job(desk.context, desk.context.store.folder("0" * 32))
+
+
+def test_the_state_of_a_job_that_is_over_is_remembered_until_its_folder_changes(desk: Desk) -> None:
+    folder = desk.upload("1.png")
+    folder.report_path.write_text('{"errors": []}')
+    os.utime(folder.path, (1, 1))
+    assert state_of(desk.context, folder) == "completed"
+    assert folder.path.name in desk.context.ended
+    folder.cancelled_path.touch()
+    assert state_of(desk.context, folder) == "cancelled"
+    assert desk.context.ended[folder.path.name] == (10**9, "completed")  # just changed: not remembered yet
