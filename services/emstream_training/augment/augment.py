@@ -17,15 +17,15 @@ from torch import Tensor, nn
 
 SALT_PEPPER_SHARE = 0.25
 """Share of the patches with salt-and-pepper noise in up to 12 % of their pixels, a little more than the paper tests."""
-NOISE_SHARE = 0.5
+NOISE_SHARE = 0.4
 """Share of the patches with Gaussian noise: fast scans are noisy, slow ones hardly."""
-BLUR_SHARE = 0.35
+BLUR_SHARE = 0.2
 """Share of the patches that are blurred: sections out of focus, or filtered."""
-LARGEST_BLUR = 2.2
+LARGEST_BLUR = 1.4
 """Largest standard deviation of the blur, in pixels; stacks that were filtered against noise have 1."""
-SHARPEN_SHARE = 0.25
+SHARPEN_SHARE = 0.1
 """Share of the patches that are sharpened: raw scans have five times the fine detail of filtered ones."""
-LARGEST_SHARPENING = 1.5
+LARGEST_SHARPENING = 1.2
 """Largest gain on the difference to a blur of one pixel."""
 BLUR_REACH = 6
 """Half-width of the blur's kernel in pixels."""
@@ -43,10 +43,10 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 
     images = images / 255
     images = images.clamp(0, 1) ** torch.exp(uniform(-0.4, 0.4))
-    images = (images - 0.5) * torch.exp(uniform(-0.6, 0.45)) + 0.5 + uniform(-0.15, 0.15)
+    images = (images - 0.5) * torch.exp(uniform(-0.45, 0.35)) + 0.5 + uniform(-0.15, 0.15)
     images = images + uniform(-0.03, 0.03, (n, images.shape[1], 1, 1))  # sections differ a little in brightness
     images = _focus(images, uniform)
-    sigma = uniform(0, 0.14) * (uniform(0, 1) < NOISE_SHARE)
+    sigma = uniform(0, 0.1) * (uniform(0, 1) < NOISE_SHARE)
     images = images + torch.randn(images.shape, generator=generator) * sigma
     rate = uniform(0, 0.12) * (uniform(0, 1) < SALT_PEPPER_SHARE)
     draw = torch.rand(images.shape, generator=generator)
