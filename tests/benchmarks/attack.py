@@ -8,6 +8,7 @@ silent: 300 connections that say nothing for 30 s, against a gateway with 256 fi
 guesses: unknown keys over 40 connections for 15 s; the number that is looked at, and the wait of a known key.
 links: 1000 reads of a folder that is exchanged for a link meanwhile; the reads that gave what is outside.
 finished: a start on 5000 finished jobs; the seconds until it answers, of /metrics and of the first upload.
+decoding: files of a few KiB to 2 MiB that claim much; the greatest memory that reading one takes, and the seconds.
 
 All traffic goes to 127.0.0.1, and every loop has an end.
 """
@@ -16,15 +17,20 @@ from __future__ import annotations
 
 import argparse
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import h5py
 import httpx
+import numpy as np
 from PIL import Image
 
 from emstream.api.jobs import JobSettings
@@ -182,12 +188,64 @@ def _leave_job(data: Path, job: str) -> None:
     (folder / "report.json").write_text('{"errors": []}')
 
 
+READ = """
+import sys
+from pathlib import Path
+from emstream.errors import EmstreamError
+from emstream.readers.open_stack import open_stack
+try:
+    with open_stack(Path(sys.argv[1])) as stack:
+        stack.sample(0)
+        print("read", end=" ")
+except EmstreamError:
+    print("refused", end=" ")
+print(*[line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")])
+"""
+
+
+def claims(folder: Path) -> Iterator[Path]:
+    """Write small files that take much memory to decode: just within the budget of 0.7 GB, and far beyond it."""
+    for side, mode in ((15_000, "L"), (30_000, "L"), (8_000, "RGB"), (20_000, "RGB")):
+        for suffix in ("jpg", "png"):
+            path = folder / f"{mode}{side}.{suffix}"
+            Image.new(mode, (side, side)).save(path)
+            yield path
+    for side in (400, 1200):
+        path = folder / f"{side}.h5"
+        with h5py.File(path, "w") as file:
+            options = {"chunks": (side,) * 3, "compression": "gzip"}
+            file.create_dataset("raw", (side,) * 3, np.uint8, **options)[0, 0, 0] = 1
+        yield path
+    path = folder / "chunk.h5"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("raw", (4, 1024, 1024), np.uint8, chunks=(1, 1024, 1024), compression="gzip")
+        inflating = zlib.compressobj(9)
+        parts = [inflating.compress(bytes(2**24)) for _ in range(90)]
+        dataset.id.write_direct_chunk((0, 0, 0), b"".join(parts) + inflating.flush())
+    yield path
+
+
+def decoding() -> None:
+    """Read each file in a process of its own."""
+    peaks, longest = [0], 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for path in claims(Path(folder)):
+            began = time.monotonic()
+            found = subprocess.run([sys.executable, "-c", READ, str(path)], capture_output=True, text=True, check=True)
+            longest = max(longest, time.monotonic() - began)
+            answer, kib = found.stdout.split()
+            peaks.append(int(kib) * 1024)
+            print(f"  {path.name}, {path.stat().st_size / 2**20:.1f} MiB: {answer}, {peaks[-1] / 1e9:.2f} GB")
+    print(f"decoding: at most {max(peaks) / 1e9:.2f} GB, {longest:.1f} s")
+
+
 ATTACKS: dict[str, Callable[[], None]] = {
     "sizes": sizes,
     "silent": silent,
     "guesses": guesses,
     "links": links,
     "finished": finished,
+    "decoding": decoding,
 }
 
 
