@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from emstream.errors import InputUnreadable
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.record import HALO, RAW, Plan
-from emstream.readers.formats import MRC_ROWS
 from emstream.readers.stack import Rows, StackReader
 from emstream.volume.files import Check, created, opened, publishing
 from emstream.volume.geometry import HALO_SECTIONS, Slab
@@ -57,11 +56,6 @@ def write_slab(
         raise InputUnreadable(
             f"the input has changed since the job was planned (it had {plan.shape_zyx}, now {reader.facts.shape_zyx} "
             "voxels): put it back, or make a new job (`emstream predict --restart`)"
-        )
-    if MRC_ROWS in reader.facts.source and MRC_ROWS not in plan.source:
-        raise InputUnreadable(
-            "this job was begun by a version that read MRC files upside down: make a new job "
-            "(`emstream predict --restart`)"
         )
     intensity = IntensityRange(plan.grey_low, plan.grey_high, np.dtype(plan.dtype))
     with publishing(final) as part, created(part) as file:

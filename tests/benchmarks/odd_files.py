@@ -125,7 +125,7 @@ def mrcs(draw: st.DrawFn, folder: Path) -> tuple[Path, Voxels, object]:
     path = folder / draw(st.sampled_from(["v.mrc", "v.rec", "v.st", "v.map"]))
     with warnings.catch_warnings(), mrcfile.new(path) as mrc:
         warnings.simplefilter("ignore")
-        mrc.set_data(np.ascontiguousarray(volume[:, ::-1]))
+        mrc.set_data(volume)
         mrc.set_extended_header(np.zeros(extended, np.uint8))
     return path, volume, extended
 

@@ -16,8 +16,6 @@ from emstream.readers.confined import held
 
 CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 """Names of what file managers leave in folders; so is every name that begins with a dot."""
-MRC_ROWS = "the lowest row stored first"
-"""Part of an MRC stack's source; jobs of 0.2 lack it and have their sections upside down."""
 ZIP_MARK = b"PK\3\4"
 MARK_BYTES = 4096
 """Bytes at a file's start that decide on its format."""

@@ -1,8 +1,7 @@
 """MRC files (.mrc, .rec, .st): the header, the sign of bytes, the voxel size, and sections read in place.
 
-The first row of a section is its lowest (the standard: the origin is at the lower left), and 3dmod, Fiji and ChimeraX
-show it so. Sections are delivered from the top row down, as all other formats have them: what is saved as TIFF or PNG
-is then in the same place as in those programs.
+Rows are delivered as they are stored, the first one first, so that an index here is an index there. The standard has
+the origin at the lower left, and 3dmod, Fiji and ChimeraX show the first row at the bottom: a warning says so.
 
 The header is decoded from its 1024 bytes with mrcfile's definition of the fields and not with `mrcfile.open`, which
 would warn where we must refuse or decide: byte order, old files without a mark, truncated data.
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 
 from emstream.errors import DamagedFile, UnsupportedFormat
 from emstream.readers.confined import held
-from emstream.readers.formats import MRC_ROWS
 from emstream.readers.limits import check_claim
 from emstream.readers.stack import Grey, Rows, StackFacts, StackReader
 from emstream.readers.uncompressed import PlainVoxels
@@ -37,6 +35,10 @@ _SIGNED_BYTES = 1  # bit of imodFlags
 _SAMPLED_SECTIONS, _SAMPLED_ROWS = 8, 256
 _CLEARLY_NARROWER = 0.75
 _ANGSTROM_NM = 0.1
+ROWS_NOTE = (
+    "rows of MRC are used as stored, the first one on top; 3dmod, Fiji and ChimeraX show it at the bottom: turn "
+    "masks saved as TIFF or PNG over (Image > Transform > Flip Vertically) to lay them on the picture there"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ class MrcStack(StackReader):
             dtype=_delivered(voxels.dtype),
             voxel_size_nm=header.voxel_size_nm,
             names=tuple(f"section {z}" for z in range(depth)),
-            warnings=warnings,
-            source=f"MRC {path.name}, mode {header.mode}, {MRC_ROWS}" + (f", {sign}" if sign else ""),
+            warnings=(*warnings, ROWS_NOTE),
+            source=f"MRC {path.name}, mode {header.mode}" + (f", {sign}" if sign else ""),
             origin={"format": "MRC", "mode": str(header.mode)},
         )
 
@@ -92,8 +94,8 @@ class MrcStack(StackReader):
             yield Rows(z, 0, self.sample(z)[np.newaxis])
 
     def sample(self, z: int) -> Grey:
-        """Return section z, its highest row first."""
-        return np.ascontiguousarray(self._voxels.read(z)[::-1], self._facts.dtype)
+        """Return section z, its rows as stored."""
+        return self._voxels.read(z).astype(self._facts.dtype, copy=False)
 
     def close(self) -> None:
         """Do nothing: the file is open only while a section is read."""

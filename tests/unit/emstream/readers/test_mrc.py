@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emstream.errors import DamagedFile, TooLarge, UnsupportedFormat
-from emstream.readers.mrc import looks_signed
+from emstream.readers.mrc import ROWS_NOTE, looks_signed
 from emstream.readers.open_stack import open_stack
 from emstream.readers.stack import Grey
 from emstream.volume.voxel_size import VoxelSize
@@ -44,9 +44,8 @@ def patch(path: Path, at: int, *integers: int) -> None:
 
 
 def read(path: Path) -> Grey:
-    """Return the stack as stored, the lowest row first."""
     with open_stack(path) as stack:
-        return np.concatenate([rows.values for rows in stack.blocks(0, stack.facts.shape_zyx[0])])[:, ::-1]
+        return np.concatenate([rows.values for rows in stack.blocks(0, stack.facts.shape_zyx[0])])
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.float32, np.float16])
@@ -66,7 +65,7 @@ def test_the_sign_of_bytes_follows_imods_flags(tmp_path: Path, flags: int, dtype
     assert np.array_equal(values, VOLUME.view(dtype))
     with open_stack(path) as stack:
         assert "by IMOD's flags" in stack.facts.source
-        assert stack.facts.warnings == ()
+        assert stack.facts.warnings == (ROWS_NOTE,)
 
 
 @pytest.mark.parametrize(
@@ -186,11 +185,11 @@ def test_sections_along_another_axis_of_the_cell_have_its_voxel_size(tmp_path: P
         assert "axes that do not exist, (3, 3, 7)" in stack.facts.warnings[0]
 
 
-def test_the_first_row_stored_is_the_lowest(tmp_path: Path) -> None:
+def test_rows_come_as_stored_and_a_note_says_where_others_show_the_first(tmp_path: Path) -> None:
     stored = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
     with open_stack(write(tmp_path / "v.mrc", stored)) as stack:
-        assert stack.sample(1).tolist() == [[20, 21, 22, 23], [16, 17, 18, 19], [12, 13, 14, 15]]
-        assert "lowest row stored first" in stack.facts.source
+        assert stack.sample(1).tolist() == [[12, 13, 14, 15], [16, 17, 18, 19], [20, 21, 22, 23]]
+        assert any("Flip Vertically" in warning for warning in stack.facts.warnings)
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.uint16])
