@@ -73,7 +73,7 @@ _RAW_BODY: dict[str, Any] = {
     responses={
         **returns(Jobs, "Not started: files follow by PUT, or it waits for its start", 201, ("Location",)),
         **returns(Jobs, "Started", 202, ("Location", "Retry-After")),
-        **refusals(400, 408, 413, 415, 422, 429, 503, 507),
+        **refusals(400, 408, 409, 413, 415, 422, 429, 503, 507),
     },
     openapi_extra=_NEW_JOB_BODY,
 )
@@ -157,7 +157,7 @@ def _make_job(context: AppContext, caller: Key, body: NewJob, idempotency_key: s
     if idempotency_key is None:
         return _make_new_job(context, caller.owner, body, header, source)
     with context.store.claiming:
-        known = context.store.claim_key(caller.owner, idempotency_key, header.id)
+        known = context.store.claim_key(caller.owner, idempotency_key, header.id, body.model_dump_json())
         if known is None:
             return _make_new_job(context, caller.owner, body, header, source)
     return _answer(context, [known], 202 if known.record_path.exists() else 201)

@@ -24,7 +24,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from emstream.api.jobs import JobSettings
-from emstream.errors import JobNotFound
+from emstream.errors import JobNotFound, UploadConflict
 from emstream.jobs.folder import JobFolder
 from emstream.jobs.inspection import PREFIX as INSPECTION
 from emstream.jobs.inspection import inspection_folder
@@ -137,17 +137,25 @@ class JobStore:
         part.write_text(header.model_dump_json())
         part.replace(path / "upload.json")
 
-    def claim_key(self, owner: str, key: str, job: str) -> JobFolder | None:
-        """Note that an Idempotency-Key makes `job`; return the job that it made before, if that still exists.
+    def claim_key(self, owner: str, key: str, job: str, body: str) -> JobFolder | None:
+        """Note that an Idempotency-Key makes `job` of a body; return the job that it made before, if that still exists.
 
-        To be called, and the job made, while holding `claiming`.
+        To be called, and the job made, while holding `claiming`. Raises UploadConflict if that job was made of another
+        body.
         """
+        digest = hashlib.sha256(body.encode()).hexdigest()
         path = self._keys / hashlib.sha256(f"{owner}\0{key}".encode()).hexdigest()
         if path.exists() and time.time() - path.stat().st_mtime < KEY_S:
-            known = self.folder(path.read_text())
+            made, _, made_of = path.read_text().partition(" ")
+            known = self.folder(made)
             if known.path.is_dir():
+                if made_of not in ("", digest):  # version 0.2 wrote no digest
+                    raise UploadConflict(
+                        f"the Idempotency-Key was sent before with other content, and made job {made}: send the same "
+                        "content again, or another key"
+                    )
                 return known
-        path.write_text(job)
+        path.write_text(f"{job} {digest}")
         return None
 
     def remove(self, job: str) -> None:

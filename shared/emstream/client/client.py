@@ -171,7 +171,7 @@ class Client:
         png: <object>_png.zip; always report.json, overlay.png, and the tables of measurements,
         measurements/<object>.csv and .parquet, where the job has them. Waits for files that are still being made.
         Raises UsageError for an unknown format, or for files that are there unless `overwrite`; UploadConflict if the
-        job is not done.
+        job is not done; ServiceUnavailable if a structure has a name that is no file name.
         """
         unknown = [name for name in formats if name not in FORMATS]
         if unknown:
@@ -179,6 +179,7 @@ class Client:
         folder, job = Path(folder), self.job(job_id)
         if not job.has_result:
             raise UploadConflict(f"job {job_id} is {job.state} and has no masks to fetch: wait until it is completed")
+        check_file_names(job.objects)
         files = [("mask", *file) for file in _files(formats, job.objects)]
         if "measurements" in job.links:
             files += [("measurements", *file) for file in _tables(job.objects)]
@@ -333,6 +334,19 @@ def _path(job_id: str) -> str:
     if not job_id.isalnum():
         raise JobNotFound(f"a job's id has letters and digits only, got {job_id!r}: see `emstream status`")
     return f"/v1/jobs/{job_id}"
+
+
+def check_file_names(names: Sequence[str]) -> None:
+    """Raise ServiceUnavailable for a structure's name that would lead out of the folder that its files go to.
+
+    >>> check_file_names(["cell membranes", "mitochondria"])
+    """
+    for name in names:
+        if not name.isprintable() or name in ("", ".", "..") or set(name) & set("/\\:"):
+            raise ServiceUnavailable(
+                f"the service names a structure {name!r}, which is no file name: nothing was written. "
+                "Is this address that of an emstream service?"
+            )
 
 
 def _files(formats: Sequence[str], objects: Sequence[str]) -> list[tuple[str, str, str]]:

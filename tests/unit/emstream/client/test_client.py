@@ -448,3 +448,14 @@ def test_what_is_not_done_cannot_be_fetched(tmp_path: Path) -> None:
             client.fetch("j1", tmp_path)
         with pytest.raises(UsageError, match="format must be one of h5, tiff, png, got gif"):
             client.fetch("j1", tmp_path, ["gif"])
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/etc/cron.d/x", "a\\b", "..", "", "C:x", "two\nlines"])
+def test_a_hostile_service_writes_nowhere_else(tmp_path: Path, name: str) -> None:
+    job = JOB | {"objects": [name]}
+    with (
+        connected(lambda request: httpx.Response(200, json=job)) as client,
+        pytest.raises(ServiceUnavailable, match="no file name"),
+    ):
+        client.fetch("j1", tmp_path / "out", ["png", "tiff"])
+    assert not list(tmp_path.iterdir())

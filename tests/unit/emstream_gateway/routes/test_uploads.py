@@ -66,6 +66,8 @@ def test_the_same_idempotency_key_is_the_same_job(site: Site) -> None:
     assert [answer.status_code for answer in answers] == [201, 201]
     assert len({answer.json()["jobs"][0]["id"] for answer in answers}) == 1
     assert len([name for name in left(site) if not name.startswith(".")]) == 1
+    other = site.client.post("/v1/jobs", json={"files": [{"name": "s2.png", "size": 6}]}, headers=ask["headers"])
+    assert (other.status_code, other.json()["code"]) == (409, "conflict")
 
 
 def test_announced_files_that_cannot_be_leave_no_job(site: Site) -> None:

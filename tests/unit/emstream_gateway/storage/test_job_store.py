@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emstream.api.jobs import JobSettings
-from emstream.errors import JobNotFound
+from emstream.errors import JobNotFound, UploadConflict
 from emstream_gateway.jobs.actions import start_upload
 from emstream_gateway.storage.job_store import KEY_S, STALE_S, JobStore
 from tests.unit.emstream_gateway.conftest import Desk
@@ -62,11 +62,13 @@ def test_a_record_is_read_again_only_when_it_has_changed(desk: Desk) -> None:
 def test_the_same_key_of_the_same_owner_makes_one_job(desk: Desk) -> None:
     store, folder = desk.context.store, desk.upload("s1.png")
     job = folder.path.name
-    assert store.claim_key("ann", "k", job) is None
-    assert store.claim_key("ann", "k", "0" * 32) == folder
-    assert store.claim_key("bob", "k", "1" * 32) is None
+    assert store.claim_key("ann", "k", job, "{}") is None
+    assert store.claim_key("ann", "k", "0" * 32, "{}") == folder
+    with pytest.raises(UploadConflict, match="sent before with other content"):
+        store.claim_key("ann", "k", "0" * 32, "other")
+    assert store.claim_key("bob", "k", "1" * 32, "{}") is None
     store.remove(job)
-    assert store.claim_key("ann", "k", "2" * 32) is None, "a deleted job is made again"
+    assert store.claim_key("ann", "k", "2" * 32, "{}") is None, "a deleted job is made again"
 
 
 def test_a_removed_job_is_gone_at_once(desk: Desk) -> None:
@@ -83,7 +85,7 @@ def test_leftovers_go_and_jobs_stay(desk: Desk) -> None:
         (store.path / name).mkdir()
     for name in (".upload-old", ".inspect-old", job.path.name):
         make_old(store.path / name, STALE_S + 10)
-    store.claim_key("ann", "old", job.path.name)
+    store.claim_key("ann", "old", job.path.name, "{}")
     [key] = store.path.parent.joinpath("idempotency").iterdir()
     make_old(key, KEY_S + 10)
     store.clear_leftovers()
