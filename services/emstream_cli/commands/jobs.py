@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from emstream.errors import UsageError
 from emstream.jobs.export_formats import CONTENTS, EXPORT_FORMATS
 from emstream.jobs.export_order import Wish
 from emstream.readers.formats import enumerated
@@ -123,6 +124,8 @@ def export(
 ) -> None:
     """Save mask, labels, probability, overlay or original, in a format that other programs read."""
     wish = what.wish()
+    if Path(job, "report.json").is_file() and not is_kept_job(Path(job)):
+        raise UsageError(f"{job} holds a result without its working files: predict again with --keep, then export")
     if is_kept_job(Path(job)):
         start(service.verbose)
         path = export_kept(Path(job), output, wish, overwrite)

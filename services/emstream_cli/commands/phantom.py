@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emstream.errors import UsageError
 from emstream_cli.console import say, start
 from emstream_cli.options import Verbose
 from emstream_cli.parse import parse_shape, parse_voxel_size
@@ -47,6 +48,8 @@ def phantom(
         )
     elif output.suffix == ".h5":
         write_hdf5(volume, output)
+    elif (output / "images").exists():
+        raise UsageError(f"{output} holds images/ already, and sections of two would mix: give another folder")
     else:
         write_sections(volume, output, instances=instances)
     if not result:

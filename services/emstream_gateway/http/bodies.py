@@ -42,7 +42,7 @@ _DRAIN_S = 2.0
 async def chunks(request: Request) -> AsyncIterator[bytes]:
     """Yield the body as it arrives. Raises TooSlow, and ClientDisconnect if the connection ends before the body.
 
-    The time that whoever takes the chunks needs for them does not count.
+    The time that the reader of the chunks needs for them does not count.
     """
     stream = request.stream().__aiter__()
     waited, received = 0.0, 0

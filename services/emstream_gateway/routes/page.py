@@ -80,7 +80,7 @@ def page(
     """Show the page. A token in the query moves behind the #, which stays in the browser, and signs in there.
 
     Opened from another site, or from another port of this host, the page is marked: it then takes no token from its
-    address, so that nobody can sign a visitor in with a key of their own.
+    address, so that no other site can sign a visitor in with a key of their own.
     """
     if token is not None:
         return RedirectResponse(f"./#token={quote(token, safe='')}", 303, {"Cache-Control": "no-store"})

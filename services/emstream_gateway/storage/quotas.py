@@ -46,7 +46,7 @@ class Quotas:
             )
         most = self._settings.max_stored_gb * GIGABYTE
         if used_bytes(self._settings) + more <= most:
-            return  # nobody keeps more than the whole disk has: no folder needs to be counted
+            return  # no key keeps more than the whole disk has: no folder needs to be counted
         stored = self.stored_bytes(owner)
         if stored + more > most:
             raise DiskFull(

@@ -116,7 +116,7 @@ def write_divided(folder: JobFolder, plan: Plan, check: Check) -> None:
 
 
 def write_divided_labels(folder: JobFolder, plan: Plan, slab: Slab, check: Check, side: int = SIDE) -> None:
-    """Publish labels/<slab>.h5 from the labels as joined, with the parts in place of what came apart."""
+    """Publish labels/<slab>.h5 from the labels as joined, with the parts instead of what came apart."""
     with (
         opened(folder.whole(slab.index)) as wholes,
         opened(folder.divided_path) as divided,

@@ -1,6 +1,6 @@
 """From stitched slabs to numbered, measured objects: each step publishes its files, so a killed run goes on.
 
-What is derived depends on thresholds, on how objects are told apart, and on which slabs there are. Each file says for
+What is derived depends on thresholds, on how objects are separated, and on which slabs there are. Each file says for
 which choice of these it was made; one that was made for another does not count, and goes.
 """
 
@@ -112,8 +112,8 @@ def number_objects(
 ) -> None:
     """Publish labels of all stitched slabs, and the tables of measurements; what is there is not made again.
 
-    check: called between steps, and just before anything is published or removed. ask_for_help: told the slabs whose
-    labels are to be made, for others to make some; here they are taken from the last to the first, so that helpers,
+    check: called between steps, and just before anything is published or removed. ask_for_help: called with the slabs
+    whose labels are to be made, for others to make some; here they are taken from the last to the first, so that helpers,
     which begin with the first, are met half way.
     """
     slabs = stitched(folder, plan)
@@ -140,7 +140,7 @@ def number_objects(
 
 
 def write_measurements(folder: JobFolder, plan: Plan, request: Request, name: str, choice: str, check: Check) -> None:
-    """Publish an object's tables, in place of any that a killed or late worker has left."""
+    """Publish an object's tables, instead of any that a killed or late worker has left."""
     for suffix in SUFFIXES:
         (folder.measurements / f"{name}{suffix}").unlink(missing_ok=True)
     with opened(folder.divided_path if request.split_touching else folder.joined_path) as file:

@@ -5,7 +5,7 @@ A lattice line in direction d stands for a cross-section of (voxel volume / leng
 the cross-section that an object's crossings show, times 4 / 2, is its area. A direction's weight is the part of the
 sphere that is nearer to it than to the others, in micrometres: so thick sections count as what they are.
 Lang, Ohser & Hilfer, J. Microscopy 203 (2001); Legland, Kieu & Devaux, Image Analysis & Stereology 26 (2007).
-In a section, of profiles, the same over 4 directions gives the perimeter, with pi / 2 in place of 2.
+In a section, of profiles, the same over 4 directions gives the perimeter, with pi / 2 instead of 2.
 
 Spheres of radius 10 (of the finest voxel), placed at random, come out right within 0.2 % (standard deviation; mean
 -0.3 %) with isotropic voxels, and 1.2 % (mean -0.6 %) with sections three times as thick; where the middle lies exactly

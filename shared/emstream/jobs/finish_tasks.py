@@ -5,7 +5,7 @@
 | 0                       | the result: mask.h5, overlay.png, objects and their tables, the report                |
 | 1, 2                    | masks in a further format, see `mask_files`                                           |
 | 65535                   | all surfaces that are wanted                                                          |
-| 100000 to 2^24 - 1      | the export that was ordered under this number, see `export_orders`                    |
+| 100000 to 2^24 - 1      | the export that was ordered under this number, see `export_order`                     |
 | 2^24 + slab             | labels of a slab, in help of unit 0, which makes them all where no worker helps       |
 """
 

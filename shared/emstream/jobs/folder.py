@@ -6,7 +6,7 @@
              cancelled                present once the job is cancelled
              failure.json             the sentence of a job that cannot be planned or finished
              report.json              the job is finished; with the sentences of units that failed
-             exports/                 mask.h5 and other files for the user; what was ordered: see `export_orders`
+             exports/                 mask.h5 and other files for the user; what was ordered: see `export_order`
              timeline.jsonl           one line per finished unit (appended: rewriting job.json grows with the square)
              stack/<slab>.h5          raw sections of a slab, their pyramid, halo sections, resampled copies
              probability/<package>.h5 per object, core only; deleted once its slab is stitched

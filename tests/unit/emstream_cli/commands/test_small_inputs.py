@@ -38,6 +38,12 @@ def test_a_phantom_has_images_labels_and_instances(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "p").iterdir()} >= {"images", "labels", "instances"}
     run("phantom", tmp_path / "q", *PHANTOM, "--no-instances")
     assert not (tmp_path / "q" / "instances").exists()
+    assert "sections of two would mix" in refused("phantom", tmp_path / "q", "--shape", "3,40,50")
+
+
+def test_a_result_without_its_working_files_is_not_asked_of_a_service(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("{}")
+    assert "predict again with --keep" in refused("export", tmp_path, "-o", tmp_path / "x.tif")
 
 
 def test_a_phantom_in_one_file(tmp_path: Path) -> None:
