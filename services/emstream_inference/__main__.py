@@ -1,8 +1,8 @@
 """`python -m emstream_inference`: one inference worker for each GPU that is visible, or one for the processor.
 
 The workers share queue and ledger, so they need nothing of each other. A signal is passed on, and waited for: they
-hand back what they hold. If one ends by itself the others are ended, too: the process that started this one does so
-again.
+hand back what they hold. If one ends by itself the others are ended, too: the process that started this one starts
+it again.
 """
 
 from __future__ import annotations

@@ -113,8 +113,8 @@ def number_objects(
     """Publish labels of all stitched slabs, and the tables of measurements; what is there is not made again.
 
     check: called between steps, and just before anything is published or removed. ask_for_help: called with the slabs
-    whose labels are to be made, for others to make some; here they are taken from the last to the first, so that helpers,
-    which begin with the first, are met half way.
+    whose labels are to be made, for others to make some; here they are taken from the last to the first, so that
+    helpers, which begin with the first, are met half way.
     """
     slabs = stitched(folder, plan)
     for slab in slabs:
