@@ -130,7 +130,7 @@ def test_behind_tls_the_cookie_is_secure(house: House, anybody: httpx.Client, he
 
 def test_a_form_without_script_begins_a_session_too(anybody: httpx.Client) -> None:
     answer = anybody.post("/session", data={"key": TOKEN})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "./")
     assert anybody.get("/v1/jobs").status_code == 200
 
 

@@ -123,7 +123,11 @@ def test_refusals_are_sentences_with_exit_codes(service: Service, sections: Path
     assert denied.returncode == 2, denied.stderr
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "notes.txt").write_text("no sections")
-    failed = emstream("submit", tmp_path / "text", "--wait", **here)
+    refused = emstream("submit", tmp_path / "text", "--wait", **here)
+    assert (refused.returncode, "Traceback" in refused.stderr) == (3, False)
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "s1.png").write_text("no picture")
+    failed = emstream("submit", tmp_path / "damaged", "--wait", **here)
     assert failed.returncode == 4
     assert "1 of 1 jobs did not end well" in failed.stderr
     assert "Traceback" not in failed.stderr

@@ -14,6 +14,7 @@ from emstream.api.jobs import NewJob
 from emstream.api.problems import TooSlow, Unreadable, WrongFields
 from emstream.errors import TooMuch
 from emstream_gateway.http.bodies import BLOCK_BYTES, JSON_BYTES, drain, json_body, length_of, stream_body
+from tests.coroutines import awaited
 
 
 def request_of(*chunks: bytes, headers: dict[str, str] | None = None, is_cut: bool = False) -> Request:
@@ -30,7 +31,7 @@ def request_of(*chunks: bytes, headers: dict[str, str] | None = None, is_cut: bo
 
 def poured(request: Request, take: Callable[[list[bytes]], None] | None = None) -> list[bytes]:
     blocks: list[bytes] = []
-    asyncio.run(stream_body(request, take or (lambda block: blocks.append(b"".join(block)))))
+    awaited(stream_body(request, take or (lambda block: blocks.append(b"".join(block)))))
     return blocks
 
 
@@ -88,7 +89,7 @@ def test_a_body_that_stops_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_json_becomes_a_model() -> None:
-    body = asyncio.run(json_body(request_of(b'{"name": ', b'"rat"}'), NewJob))
+    body = awaited(json_body(request_of(b'{"name": ', b'"rat"}'), NewJob))
     assert body.name == "rat"
 
 
@@ -104,7 +105,7 @@ def test_json_becomes_a_model() -> None:
 )
 def test_bodies_that_are_no_such_json_are_refused(chunks: tuple[bytes, ...], kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
-        asyncio.run(json_body(request_of(*chunks), NewJob))
+        awaited(json_body(request_of(*chunks), NewJob))
 
 
 @pytest.mark.parametrize(("value", "length"), [("0", 0), ("12", 12), (None, None)])
@@ -119,5 +120,5 @@ def test_a_length_that_is_no_number_is_refused(value: str) -> None:
 
 
 def test_the_rest_of_a_refused_body_is_read_whatever_happens() -> None:
-    asyncio.run(drain(request_of(b"1", b"2")))
-    asyncio.run(drain(request_of(b"1", is_cut=True)))
+    awaited(drain(request_of(b"1", b"2")))
+    awaited(drain(request_of(b"1", is_cut=True)))

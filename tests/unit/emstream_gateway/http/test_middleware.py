@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import anyio
 import pytest
 from starlette.datastructures import Headers
 from starlette.types import Message
@@ -11,6 +10,7 @@ from emstream.api.problems import ForeignHost
 from emstream.errors import AccessDenied
 from emstream.settings import Settings
 from emstream_gateway.http.middleware import check_host, check_origin, known_hosts, without_body
+from tests.coroutines import awaited
 
 KNOWN = known_hosts(Settings(allowed_hosts="em.example.org, lab", host="10.1.2.3"))
 
@@ -58,6 +58,6 @@ def test_a_head_has_the_headers_of_a_get_and_no_body() -> None:
         for part in (b"abc", b"def"):
             await head({"type": "http.response.body", "body": part, "more_body": True})
 
-    anyio.run(answer)
+    awaited(answer())
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert (sent[0]["headers"], sent[1]["body"], sent[1]["more_body"]) == ([(b"etag", b"x")], b"", False)
