@@ -11,6 +11,6 @@ Result = TypeVar("Result")
 
 
 def awaited(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Return a coroutine's result, from a thread of its own: a browser that other tests opened has a loop in this one."""
+    """Return a coroutine's result, from a thread of its own: the browser of other tests has a loop in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()
