@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from emstream.client.http import FIRST_PAUSE_S, MAX_PAUSE_S, Backoff
+from tests.pauses import note_pauses
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    noted: list[float] = []
-    monkeypatch.setattr("time.sleep", noted.append)
-    return noted
+    return note_pauses(monkeypatch)
 
 
 def test_pauses_double_up_to_the_longest(pauses: list[float]) -> None:

@@ -24,6 +24,7 @@ from emstream.errors import (
     UploadConflict,
     UsageError,
 )
+from tests.pauses import note_pauses
 from tests.replies import shown_job
 
 URL = "http://service:8080"
@@ -101,9 +102,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Nobody waits in these tests; the pauses are noted."""
     for name in ("EMSTREAM_URL", "EMSTREAM_KEY"):
         monkeypatch.delenv(name, raising=False)
-    noted: list[float] = []
-    monkeypatch.setattr("time.sleep", noted.append)
-    return noted
+    return note_pauses(monkeypatch)
 
 
 @pytest.fixture

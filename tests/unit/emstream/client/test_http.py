@@ -8,15 +8,14 @@ import pytest
 from emstream.client.address import Address
 from emstream.client.http import Connection
 from emstream.errors import JobNotFound, ServiceUnavailable, TooMuch
+from tests.pauses import note_pauses
 
 Made = tuple[Connection, list[httpx.Request]]
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    noted: list[float] = []
-    monkeypatch.setattr("time.sleep", noted.append)
-    return noted
+    return note_pauses(monkeypatch)
 
 
 def connection(*answers: httpx.Response | Exception, key: str = "", patience_s: float = 2.0) -> Made:

@@ -47,7 +47,7 @@ def save(kind: str, folder: Path) -> Path:
                 file["raw"] = VOLUME
         case "mrc":
             with mrcfile.new(path) as mrc:
-                mrc.set_data(VOLUME[:, ::-1])  # the lowest row first
+                mrc.set_data(VOLUME)
     return path
 
 
