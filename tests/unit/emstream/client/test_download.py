@@ -12,16 +12,15 @@ from emstream.client.address import Address
 from emstream.client.http import Connection
 from emstream.client.transfer import download
 from emstream.errors import JobNotFound, ServiceUnavailable
+from tests.pauses import note_pauses
 
 CONTENT = b"0123456789"
 
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    noted: list[float] = []
-    monkeypatch.setattr("time.sleep", noted.append)
     monkeypatch.setattr("emstream.client.transfer.READ_BYTES", 1)
-    return noted
+    return note_pauses(monkeypatch)
 
 
 class Server:
